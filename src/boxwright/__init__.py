@@ -1,0 +1,23 @@
+"""boxwright builds, runs and shares container images: one package, no daemon.
+
+``from boxwright import Engine`` is the Python API; the command line is a thin layer over it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from boxwright.engine import Engine
+
+__all__ = ["Engine", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    # Importing the package must stay free: every start of the command passes here.
+    if name == "Engine":
+        from boxwright.engine import Engine
+
+        return Engine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

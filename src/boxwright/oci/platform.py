@@ -1,0 +1,72 @@
+"""Platforms: ``os/architecture[/variant]`` (image-spec image-index.md "platform")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from boxwright.errors import InvalidError
+
+_PART = re.compile(r"[A-Za-z0-9_.-]+")
+# What people and `uname -m` call an architecture → (Go's name, variant).
+_ARCHITECTURES = {
+    "x86_64": ("amd64", None),
+    "x86-64": ("amd64", None),
+    "aarch64": ("arm64", None),
+    "i386": ("386", None),
+    "i486": ("386", None),
+    "i586": ("386", None),
+    "i686": ("386", None),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
+    "armv6l": ("arm", "v6"),
+    "ppc64el": ("ppc64le", None),
+}
+
+
+class Platform(NamedTuple):
+    os: str
+    architecture: str
+    variant: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Parse ``linux/arm64/v8``, ``linux/amd64`` or ``arm64`` (linux is meant). Raises InvalidError."""
+        parts = text.split("/")
+        if not text or len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
+            raise InvalidError(f"invalid platform {text[:100]!r}", hint="a platform looks like linux/amd64 or linux/arm/v7")
+        if len(parts) == 1:
+            parts = ["linux", parts[0]]
+        return cls(parts[0].lower(), parts[1].lower(), parts[2].lower() if len(parts) == 3 else None).normalised()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Platform:
+        return cls(
+            str(value.get("os", "linux")), str(value.get("architecture", "")), value.get("variant") or None
+        ).normalised()
+
+    @classmethod
+    def of_machine(cls, machine: str) -> Platform:
+        """Return the Linux platform of a `uname -m` name."""
+        return cls("linux", machine).normalised()
+
+    def normalised(self) -> Platform:
+        """Return Go's names, with variants that say nothing (amd64 v1, arm64 v8) removed."""
+        architecture, variant = _ARCHITECTURES.get(self.architecture, (self.architecture, None))
+        variant = self.variant or variant
+        if (architecture, variant) in (("amd64", "v1"), ("arm64", "v8"), ("arm64", "8")):
+            variant = None
+        if architecture == "arm":
+            variant = "v" + variant.removeprefix("v") if variant else "v7"
+        return Platform(self.os, architecture, variant)
+
+    def to_json(self) -> dict[str, str]:
+        value = {"architecture": self.architecture, "os": self.os}
+        if self.variant:
+            value["variant"] = self.variant
+        return value
+
+    def __str__(self) -> str:
+        return "/".join(part for part in self if part)
