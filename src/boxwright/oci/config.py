@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from boxwright.errors import CorruptError, InvalidError
-from boxwright.oci.digest import Digest, DiffID
+from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.platform import Platform
 
 

@@ -134,7 +134,7 @@ class Index(NamedTuple):
         return Descriptor(self.media_type, self.digest, len(self.raw))
 
     def select(self, platform: Platform) -> Descriptor | None:
-        """Return the best entry for `platform`: the same variant, else one that states none; attestations never match."""
+        """Return the best entry for `platform`: the same variant, else one that states none; never an attestation."""
         found = None
         for entry in self.manifests:
             if entry.platform is None or entry.platform.os == "unknown":

@@ -36,7 +36,8 @@ class Platform(NamedTuple):
         """Parse ``linux/arm64/v8``, ``linux/amd64`` or ``arm64`` (linux is meant). Raises InvalidError."""
         parts = text.split("/")
         if not text or len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
-            raise InvalidError(f"invalid platform {text[:100]!r}", hint="a platform looks like linux/amd64 or linux/arm/v7")
+            hint = "a platform looks like linux/amd64 or linux/arm/v7"
+            raise InvalidError(f"invalid platform {text[:100]!r}", hint=hint)
         if len(parts) == 1:
             parts = ["linux", parts[0]]
         return cls(parts[0].lower(), parts[1].lower(), parts[2].lower() if len(parts) == 3 else None).normalised()

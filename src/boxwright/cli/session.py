@@ -1,0 +1,39 @@
+"""What a verb gets beside its arguments: an engine, opened when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from boxwright.engine.engine import Engine
+
+
+class Session:
+    """One run of the command. Leaving it closes the engine."""
+
+    def __init__(self, *, root: str | None = None, config: str | None = None) -> None:
+        self._root = root
+        self._config = config
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine on the store that ``--root``, the environment or the configuration file names."""
+        if self._engine is None:
+            from boxwright.engine.engine import Engine
+            from boxwright.engine.settings import Settings
+
+            # The one place where the environment is read: the engine itself takes values.
+            self._engine = Engine(Settings.load(os.environ, root=self._root, config=self._config))
+        return self._engine
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()

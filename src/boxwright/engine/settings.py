@@ -1,0 +1,82 @@
+"""What can be set: read once, from the configuration file and the environment, into one frozen value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from boxwright.errors import InvalidError
+
+
+class InvalidSetting(InvalidError):
+    """A configuration file with something in it that isn't a setting."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}", hint="docs/reference/configuration.md lists every setting")
+        self.path = path
+
+
+class Settings(NamedTuple):
+    root: Path
+    """The folder of the store."""
+    insecure_registries: tuple[str, ...] = ()
+    """``host:port`` or CIDR whose registries may speak plain HTTP or show an unknown certificate."""
+    runtime: str | None = None
+    """``crun`` or ``runc``, a name or a path; None: crun, else runc."""
+    environ: Mapping[str, str] = {}
+    """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], *, root: str | None = None, config: str | None = None) -> Settings:
+        """Return the settings of this user.
+
+        `root` beats BOXWRIGHT_ROOT, which beats the file; `config` beats BOXWRIGHT_CONFIG, which beats
+        ``/etc/boxwright/config.toml`` (root) or ``$XDG_CONFIG_HOME/boxwright/config.toml``. Raises InvalidSetting.
+        """
+        named = config or environ.get("BOXWRIGHT_CONFIG")
+        path = Path(named) if named else _default_config(environ)
+        values = _read(path, must_exist=named is not None)
+        chosen = root or environ.get("BOXWRIGHT_ROOT") or values.pop("root", None)
+        values.pop("root", None)
+        settings = cls(root=Path(os.path.abspath(chosen)) if chosen else default_root(environ), environ=environ)
+        return settings._replace(**values)
+
+
+def default_root(environ: Mapping[str, str]) -> Path:
+    """Return where the store is when nothing names it."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/boxwright")
+    data = environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return Path(data) / "boxwright"
+
+
+def _default_config(environ: Mapping[str, str]) -> Path:
+    if os.geteuid() == 0:
+        return Path("/etc/boxwright/config.toml")
+    return Path(environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "boxwright/config.toml"
+
+
+def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if must_exist:
+            raise InvalidSetting(path, "there is no such file") from None
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSetting(path, str(error)) from None
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        if name == "insecure-registries" and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            values["insecure_registries"] = tuple(value)
+        elif name in ("root", "runtime") and isinstance(value, str):
+            values[name] = value
+        else:
+            raise InvalidSetting(path, f"{name} = {value!r} is not a setting")
+    return values
