@@ -7,6 +7,7 @@ import os
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
+CLONE_FS = 0x00000200
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
@@ -27,7 +28,19 @@ MS_SLAVE = 1 << 19
 MNT_DETACH = 2
 
 _PR_SET_CHILD_SUBREAPER = 36
-_SYS_OPENAT2 = 437  # the same number on every architecture
+# Calls this young have the same number on every architecture.
+_SYS_MOVE_MOUNT = 429
+_SYS_FSOPEN = 430
+_SYS_FSCONFIG = 431
+_SYS_FSMOUNT = 432
+_SYS_OPENAT2 = 437
+
+_AT_FDCWD = -100
+_CLOSE_ON_EXEC = 1  # FSOPEN_CLOEXEC and FSMOUNT_CLOEXEC
+_FSCONFIG_SET_FLAG = 0
+_FSCONFIG_SET_STRING = 1
+_FSCONFIG_CREATE = 6
+_MOVE_MOUNT_F_EMPTY_PATH = 4
 
 
 def _check(result: int, path: str | None = None) -> int:
@@ -58,6 +71,32 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
 
 def umount(target: str, flags: int = 0) -> None:
     _check(_libc.umount2(os.fsencode(target), flags), target)
+
+
+def fsopen(kind: str) -> int:
+    """Return a descriptor for configuring a new instance of the file system `kind` (fsopen(2))."""
+    return int(_check(_libc.syscall(_SYS_FSOPEN, kind.encode(), _CLOSE_ON_EXEC)))
+
+
+def fsconfig(fd: int, key: str | None, value: str | None = None) -> None:
+    """Set a parameter of a file system that is being configured, a flag when `value` is None.
+
+    Without a `key` the instance is created. The kernel takes values of at most 255 bytes here.
+    """
+    command = _FSCONFIG_CREATE if key is None else _FSCONFIG_SET_FLAG if value is None else _FSCONFIG_SET_STRING
+    name = None if key is None else key.encode()
+    text = None if value is None else os.fsencode(value)
+    _check(_libc.syscall(_SYS_FSCONFIG, fd, command, name, text, 0), value)
+
+
+def fsmount(fd: int, attributes: int = 0) -> int:
+    """Return a descriptor of a detached mount of the configured file system (fsmount(2))."""
+    return int(_check(_libc.syscall(_SYS_FSMOUNT, fd, _CLOSE_ON_EXEC, attributes)))
+
+
+def move_mount(fd: int, target: str) -> None:
+    """Attach the mount behind `fd` to the tree at `target` (move_mount(2))."""
+    _check(_libc.syscall(_SYS_MOVE_MOUNT, fd, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH), target)
 
 
 def syncfs(fd: int) -> None:

@@ -1,0 +1,138 @@
+"""Mounts that nobody else sees, and that vanish with whoever made them.
+
+A thread can have a mount namespace of its own. What it mounts is seen by the programs it starts and by nothing else;
+the kernel takes it all down when the last of them is gone, kill -9 included, so there is never anything to clean up.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, ParamSpec, Self, TypeVar
+
+from boxwright.errors import DeniedError
+from boxwright.host import syscalls
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CGROUPS = "/sys/fs/cgroup"
+_UNIFIED = f"{_CGROUPS}/unified"
+
+
+class NamespaceDenied(DeniedError):
+    """This user may not have a mount namespace."""
+
+    def __init__(self) -> None:
+        super().__init__("not allowed to create a mount namespace", hint="run it as root")
+
+
+def cgroups_are_hybrid() -> bool:
+    """Tell whether cgroup v1 and v2 are mounted side by side and v2 has controllers of its own.
+
+    crun refuses to work then, until the v2 tree is out of its sight.
+    """
+    try:
+        with open(f"{_UNIFIED}/cgroup.controllers", encoding="ascii") as stream:
+            return bool(stream.read().strip())
+    except OSError:
+        return False
+
+
+class PrivateMounts:
+    """A thread with a mount namespace of its own, that runs one function after another.
+
+    Started by the first `call`, ended by `close` (or the end of the process). A program started inside keeps the
+    namespace, with its mounts, for as long as it lives. Mounts and unmounts of the host show up inside, never the
+    reverse. The v2 tree of hybrid cgroups is hidden, see `cgroups_are_hybrid`.
+    """
+
+    __slots__ = ("_jobs", "_lock", "_thread")
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `function` returns, or raise what it raises, after running it inside.
+
+        Calls from several threads queue up, so nothing that waits for long belongs in here: start a program inside and
+        wait for it outside. Raises NamespaceDenied.
+        """
+        with self._lock:
+            if self._thread is None:
+                self._start()
+        result: T = self._submit(function, *args, **kwargs)
+        return result
+
+    def close(self) -> None:
+        """End the thread; the mounts go with it unless a program still uses them. Idempotent."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._jobs.put(None)
+            thread.join()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._serve, name="private-mounts", daemon=True)
+        thread.start()
+        try:
+            self._submit(_enter)
+        except BaseException:
+            # Nothing may ever run in a thread that still shares the host's mounts.
+            self._jobs.put(None)
+            thread.join()
+            raise
+        self._thread = thread
+
+    def _submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        job = _Job(function, args, kwargs)
+        self._jobs.put(job)
+        job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.run()
+
+
+class _Job:
+    __slots__ = ("args", "done", "error", "function", "kwargs", "result")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self) -> None:
+        try:
+            self.result = self.function(*self.args, **self.kwargs)
+        except BaseException as error:  # whatever it is, it belongs to the caller
+            self.error = error
+        finally:
+            self.done.release()
+
+
+def _enter() -> None:
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+    except PermissionError:
+        raise NamespaceDenied from None
+    # Slave, not private: an unmount on the host must reach us, or our copy would keep the file system busy.
+    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    if cgroups_are_hybrid():
+        syscalls.umount(_UNIFIED, syscalls.MNT_DETACH)
