@@ -11,6 +11,7 @@ from boxwright.host import syscalls
 
 # Both features would leave marks in the upper directory that a layer's tar has no word for.
 _PLAIN = (("redirect_dir", "off"), ("metacopy", "off"), ("index", "off"))
+_DIRECTORIES = ("upperdir", "workdir")
 _LONGEST_VALUE = 255  # of fsconfig(2)
 _LONGEST_OPTIONS = 4095  # of mount(2): one page
 # What an older kernel answers to the new calls, or to "lowerdir+" (6.5).
@@ -31,7 +32,7 @@ class TooManyLayers(UnsupportedError):
     """The names of the layers don't fit into one call of mount(2), and this kernel has no other."""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"this kernel cannot stack {count} layers", hint="Linux 6.5 and later can; or squash the image")
+        super().__init__(f"this kernel cannot stack {count} layers", hint="squash it, or use Linux 6.5 or later")
         self.count = count
 
 
@@ -104,7 +105,9 @@ def _overlay_by_options(target: str, lowers: Sequence[str], options: Sequence[tu
     parent = os.path.commonpath([os.path.abspath(path) for path in lowers])
     stack = ":".join(_escape(os.path.relpath(path, parent)) for path in reversed(lowers))
     words = [f"lowerdir={stack}"]
-    words += [key if value is None else f"{key}={_escape(os.path.abspath(value))}" for key, value in options]
+    for key, value in options:
+        directory = value is not None and key in _DIRECTORIES
+        words.append(key if value is None else f"{key}={_escape(os.path.abspath(value)) if directory else value}")
     data = ",".join(words)
     if len(os.fsencode(data)) > _LONGEST_OPTIONS:
         raise TooManyLayers(len(lowers))
