@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from boxwright._version import __version__
+
 if TYPE_CHECKING:
     from boxwright.engine import Engine
 
 __all__ = ["Engine", "__version__"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

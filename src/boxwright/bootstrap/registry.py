@@ -13,7 +13,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from boxwright import __version__
+from boxwright._version import __version__
 from boxwright.bootstrap.base import BaseImage
 from boxwright.bootstrap.rootfs import RootFs
 from boxwright.errors import UnavailableError

@@ -159,7 +159,7 @@ def _help(rest: list[str]) -> int:
 
 
 def _version() -> int:
-    from boxwright import __version__
+    from boxwright._version import __version__
 
     print(f"boxwright version {__version__}")
     return 0

@@ -4,7 +4,7 @@ import platform
 import sys
 from typing import Any
 
-from boxwright import __version__
+from boxwright._version import __version__
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
 
