@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from boxwright.host import faults
 
 
 def sync_directory(path: Path) -> None:
@@ -26,7 +27,7 @@ def replacing(path: Path, *, mode: int = 0o644, durable: bool = True) -> Iterato
     A reader sees the old content or the new, never a part. With `durable`, content and name are on disk on return.
     On an exception the old file is untouched and nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(fd, "wb") as stream:
@@ -34,7 +35,9 @@ def replacing(path: Path, *, mode: int = 0o644, durable: bool = True) -> Iterato
             stream.flush()
             if durable:
                 os.fsync(fd)
+        faults.point(f"{path.name} is written beside its place")
         os.rename(temporary, path)
+        faults.point(f"{path.name} is in place")
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -1,0 +1,87 @@
+"""Removing whole directory trees, whoever made them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from boxwright.errors import UnavailableError
+from boxwright.host import syscalls
+
+# Deeper directories are moved to the top first: a hostile tree may be nested deeper than there are descriptors.
+_MAX_DEPTH = 48
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+class StillMounted(UnavailableError):
+    """A tree that was to be removed has something mounted in it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"cannot remove {path}: something is mounted there", hint=f"look with findmnt, then: umount {path}"
+        )
+        self.path = path
+
+
+def remove_tree(path: Path | str) -> None:
+    """Remove `path` and everything below it; nothing there is fine.
+
+    Symbolic links are removed, never followed, and a mount point is never entered: what is mounted there belongs to
+    somebody else. Directories without permissions are no obstacle to their owner. Raises StillMounted, with all but
+    the way to the mount removed already; stopped half-way, it can be called again.
+    """
+    try:
+        top = os.open(path, _OPEN_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        os.unlink(path)
+        return
+    except PermissionError:
+        os.chmod(path, 0o700)
+        top = os.open(path, _OPEN_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # a symbolic link, refused by O_NOFOLLOW
+            raise
+        os.unlink(path)
+        return
+    try:
+        while _empty(top, top, 0, os.fspath(path)):
+            pass
+    finally:
+        os.close(top)
+    os.rmdir(path)
+
+
+def _empty(directory: int, top: int, depth: int, shown: str) -> bool:
+    """Remove what is in `directory`; return True when something was moved to `top` and a further round is needed."""
+    moved = False
+    with os.scandir(directory) as entries:
+        children = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_directory in children:
+        if not is_directory:
+            os.unlink(name, dir_fd=directory)
+        elif depth >= _MAX_DEPTH:
+            os.rename(name, f".{os.urandom(6).hex()}", src_dir_fd=directory, dst_dir_fd=top)
+            moved = True
+        else:
+            child = _open_child(directory, name, f"{shown}/{name}")
+            try:
+                moved |= _empty(child, top, depth + 1, f"{shown}/{name}")
+            finally:
+                os.close(child)
+            os.rmdir(name, dir_fd=directory)
+    return moved
+
+
+def _open_child(directory: int, name: str, shown: str) -> int:
+    try:
+        return syscalls.openat2(directory, name, _OPEN_DIRECTORY, resolve=syscalls.RESOLVE_NO_XDEV)
+    except PermissionError:
+        os.chmod(name, 0o700, dir_fd=directory)
+        return syscalls.openat2(directory, name, _OPEN_DIRECTORY, resolve=syscalls.RESOLVE_NO_XDEV)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise StillMounted(shown) from None
+        raise

@@ -1,0 +1,218 @@
+"""Content-addressed files: an OCI layout's ``blobs/<algorithm>/<hex>``."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from boxwright.errors import CorruptError, InvalidError, NotFoundError
+from boxwright.host import durable, faults
+from boxwright.oci.digest import Digest
+from boxwright.store.layout import Layout
+
+_COPY_BYTES = 1 << 20
+
+
+class BlobNotFound(NotFoundError):
+    def __init__(self, digest: Digest) -> None:
+        super().__init__(f"no blob {digest} in the store")
+        self.digest = digest
+
+
+class BlobMismatch(CorruptError):
+    """Content is not what its digest or size promised."""
+
+    def __init__(self, what: str, expected: str, got: str) -> None:
+        super().__init__(f"content does not match its {what}: expected {expected}, got {got}")
+        self.expected = expected
+        self.got = got
+
+
+class BlobTooLarge(CorruptError):
+    def __init__(self, digest: Digest, size: int, limit: int) -> None:
+        super().__init__(f"blob {digest} has {size} bytes, at most {limit} were expected")
+        self.digest = digest
+
+
+class BlobStore:
+    """Blobs, each there whole and under its digest, or not at all.
+
+    Safe for any number of threads and processes: who adds what is there already changes nothing.
+    """
+
+    __slots__ = ("_directory", "_ingest")
+
+    def __init__(self, layout: Layout) -> None:
+        self._directory = layout.content / "blobs"
+        self._ingest = layout.ingest
+
+    def path(self, digest: Digest) -> Path:
+        """Return where the blob is, or would be."""
+        algorithm, _, encoded = digest.partition(":")
+        return self._directory / algorithm / encoded
+
+    def has(self, digest: Digest) -> bool:
+        return os.path.exists(self.path(digest))
+
+    def size(self, digest: Digest) -> int:
+        """Return the size in bytes. Raises BlobNotFound."""
+        try:
+            return os.stat(self.path(digest)).st_size
+        except FileNotFoundError:
+            raise BlobNotFound(digest) from None
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Return the content as an unbuffered file, for the caller to close. Raises BlobNotFound."""
+        try:
+            return open(self.path(digest), "rb", buffering=0)
+        except FileNotFoundError:
+            raise BlobNotFound(digest) from None
+
+    def read(self, digest: Digest, limit: int) -> bytes:
+        """Return a small blob's content, verified. Raises BlobNotFound, BlobTooLarge above `limit`, BlobMismatch."""
+        with self.open(digest) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > limit:
+                raise BlobTooLarge(digest, size, limit)
+            data = stream.read()
+        computed = hashlib.new(digest.algorithm, data).hexdigest()
+        if computed != digest.hex:
+            raise BlobMismatch("digest", digest, f"{digest.algorithm}:{computed}")
+        return data
+
+    def writer(self, algorithm: str = "sha256") -> BlobWriter:
+        return BlobWriter(self, self._ingest, algorithm)
+
+    def put(self, data: bytes) -> Digest:
+        """Store small content durably; return its digest. Idempotent."""
+        digest = Digest.of(data)
+        if not self.has(digest):
+            durable.write(self.path(digest), data)
+        return digest
+
+    def verify(self, digest: Digest) -> int:
+        """Read the whole blob and return its size. Raises BlobNotFound, BlobMismatch."""
+        hasher = hashlib.new(digest.algorithm)
+        size = 0
+        buffer = memoryview(bytearray(_COPY_BYTES))
+        with self.open(digest) as stream:
+            while count := stream.readinto(buffer):  # type: ignore[attr-defined]  # a FileIO
+                hasher.update(buffer[:count])
+                size += count
+        if hasher.hexdigest() != digest.hex:
+            raise BlobMismatch("digest", digest, f"{digest.algorithm}:{hasher.hexdigest()}")
+        return size
+
+    def __iter__(self) -> Iterator[Digest]:
+        """Every blob's digest, in no order; files with other names are not blobs."""
+        for algorithm in os.listdir(self._directory):
+            for name in os.listdir(self._directory / algorithm):
+                try:
+                    yield Digest.parse(f"{algorithm}:{name}")
+                except InvalidError:
+                    continue
+
+    def delete(self, digest: Digest) -> int:
+        """Remove a blob that no row names any more; return the bytes freed, 0 when it was not there."""
+        path = self.path(digest)
+        try:
+            size = os.stat(path).st_size
+            os.unlink(path)
+        except FileNotFoundError:
+            return 0
+        faults.point("a blob is deleted")
+        return size
+
+
+class BlobWriter:
+    """Content on its way into the store.
+
+    Until `commit`, it is a file of its own, locked so that garbage collection leaves it alone while its writer lives.
+    Used as a context manager, it is aborted at the end of the block unless it was committed.
+    """
+
+    __slots__ = ("_blobs", "_fd", "_hasher", "_path", "algorithm", "position")
+
+    def __init__(self, blobs: BlobStore, ingest: Path, algorithm: str) -> None:
+        self._blobs = blobs
+        self._hasher = hashlib.new(algorithm)
+        self.algorithm = algorithm
+        self.position = 0
+        """Bytes written so far."""
+        while True:
+            self._path = ingest / os.urandom(8).hex()
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if os.fstat(self._fd).st_nlink:
+                break
+            os.close(self._fd)  # a collector saw the file before it was locked
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Append `data`, all of it; return its length."""
+        view = memoryview(data)
+        self._hasher.update(view)
+        length = len(view)
+        while view:
+            view = view[os.write(self._fd, view) :]
+        self.position += length
+        return length
+
+    def fileno(self) -> int:
+        """The file being written: what is there already may be read from it with pread."""
+        return self._fd
+
+    def digest(self) -> Digest:
+        """The digest of what is written so far."""
+        return Digest(f"{self.algorithm}:{self._hasher.hexdigest()}")
+
+    def commit(self, expected: Digest | None = None, size: int | None = None) -> Digest:
+        """Make what was written a blob: verified, durable, under its digest. Idempotent for content that is there.
+
+        Raises BlobMismatch, with the content dropped, when it is not `expected` or has not `size` bytes.
+        """
+        digest = self.digest()
+        if size is not None and size != self.position:
+            self.abort()
+            raise BlobMismatch("size", f"{size} bytes", f"{self.position} bytes")
+        if expected is not None and digest != expected:
+            self.abort()
+            raise BlobMismatch("digest", expected, digest)
+        if self._blobs.has(digest):
+            self.abort()
+            return digest
+        os.fsync(self._fd)
+        faults.point("a blob is written, not named")
+        target = self._blobs.path(digest)
+        if digest.algorithm != "sha256":
+            target.parent.mkdir(exist_ok=True)
+        os.rename(self._path, target)
+        faults.point("a blob is named")
+        durable.sync_directory(target.parent)
+        self._close()
+        return digest
+
+    def abort(self) -> None:
+        """Drop what was written; nothing after `commit` or `abort`."""
+        if self._fd >= 0:
+            try:
+                os.unlink(self._path)
+            except FileNotFoundError:
+                pass  # somebody cleared the directory: it is gone, which is what was asked
+            self._close()
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()

@@ -1,0 +1,105 @@
+"""Where everything is on disk. No other module joins these names.
+
+ROOT
+├── boxwright.db                    SQLite: every row (database.py)
+├── content/                        an OCI image layout
+│   ├── oci-layout
+│   ├── index.json                  the manifests whose blobs are all here (content_index.py)
+│   └── blobs/<algorithm>/<hex>
+├── ingest/<random>                 blobs being written, locked by their writers
+├── snapshots/
+│   ├── <id>/fs                     one layer's own files, in overlay form
+│   ├── .draft-<random>/{fs,work}   a layer being made, locked by its maker
+│   └── .trash-<random>             being removed
+├── containers/<id>/                upper, work, spec, logs, exit
+├── volumes/<name>/data
+├── cache/mounts/<id>               RUN --mount=type=cache
+└── locks/<kind>-<name>             flock
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from boxwright.errors import DeniedError
+from boxwright.host import durable
+
+OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+EMPTY_INDEX = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+
+DRAFT = ".draft-"
+TRASH = ".trash-"
+
+
+class StoreDenied(DeniedError):
+    """The store's directory cannot be read or written by this user."""
+
+    def __init__(self, root: Path, why: str) -> None:
+        super().__init__(
+            f"cannot use the store in {root}: {why}",
+            hint="run as root, or name a directory of your own: --root DIR or BOXWRIGHT_ROOT=DIR",
+        )
+        self.root = root
+
+
+class Layout(NamedTuple):
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "boxwright.db"
+
+    @property
+    def content(self) -> Path:
+        return self.root / "content"
+
+    @property
+    def ingest(self) -> Path:
+        return self.root / "ingest"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def containers(self) -> Path:
+        return self.root / "containers"
+
+    @property
+    def volumes(self) -> Path:
+        return self.root / "volumes"
+
+    @property
+    def cache_mounts(self) -> Path:
+        return self.root / "cache" / "mounts"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    def lock(self, kind: str, name: str) -> Path:
+        """The file to flock for one object; `name` is made of characters that a file name may have."""
+        return self.locks / f"{kind}-{name}"
+
+    def create(self) -> None:
+        """Make every directory and the empty image layout. Idempotent, also beside another process that does it."""
+        try:
+            self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+            # What containers own may hold setuid programs: nobody else's users reach it.
+            for private in (self.snapshots, self.containers, self.volumes, self.ingest, self.locks):
+                private.mkdir(mode=0o700, exist_ok=True)
+            for shared in (self.content / "blobs" / "sha256", self.cache_mounts):
+                shared.mkdir(parents=True, exist_ok=True)
+            for name, content in (("oci-layout", OCI_LAYOUT), ("index.json", EMPTY_INDEX)):
+                if not (self.content / name).exists():
+                    durable.write(self.content / name, content)
+            durable.sync_directory(self.root)
+        except (PermissionError, NotADirectoryError) as error:
+            raise StoreDenied(self.root, (error.strerror or "permission denied").lower()) from None
+
+
+def trash_name() -> str:
+    """Return a new name for something that is on its way out, in the directory where it is."""
+    return TRASH + os.urandom(6).hex()

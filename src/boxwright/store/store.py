@@ -1,0 +1,87 @@
+"""The store: one directory with everything that boxwright keeps.
+
+Opening is part of every command, so it does no more than connect to the database; what is in a module of its own
+(collection, checking, importing) is imported by who needs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from boxwright.store.blobs import BlobStore
+from boxwright.store.containers import ContainerStore
+from boxwright.store.contexts import ContextCache
+from boxwright.store.database import Database
+from boxwright.store.images import ImageStore
+from boxwright.store.layout import Layout
+from boxwright.store.leases import LeaseStore
+from boxwright.store.networks import NetworkStore
+from boxwright.store.owner import boot_id
+from boxwright.store.snapshots import SnapshotStore
+from boxwright.store.steps import StepCache
+from boxwright.store.volumes import VolumeStore
+
+
+class Store:
+    """Open with `Store.open`, close by leaving the context. Safe for any number of threads and processes."""
+
+    __slots__ = (
+        "blobs",
+        "containers",
+        "contexts",
+        "database",
+        "images",
+        "layout",
+        "leases",
+        "networks",
+        "snapshots",
+        "steps",
+        "volumes",
+    )
+
+    def __init__(self, layout: Layout, database: Database) -> None:
+        self.layout = layout
+        self.database = database
+        self.blobs = BlobStore(layout)
+        self.leases = LeaseStore(database)
+        self.snapshots = SnapshotStore(layout, database)
+        self.images = ImageStore(database, self.blobs)
+        self.containers = ContainerStore(layout, database)
+        self.volumes = VolumeStore(layout, database)
+        self.networks = NetworkStore(database)
+        self.steps = StepCache(database)
+        self.contexts = ContextCache(database)
+
+    @classmethod
+    def open(cls, root: Path) -> Store:
+        """Open the store in `root`, made when it is missing.
+
+        The first opening after a boot also drops what a power failure may have left half-written (see recovery.py).
+        Raises StoreDenied, StoreTooNew, StoreCorrupt, StoreUnavailable.
+        """
+        layout = Layout(root)
+        if not layout.database.exists():
+            layout.create()
+        store = cls(layout, Database(layout.database))
+        try:
+            seen = store.database.row("SELECT value FROM meta WHERE name = 'boot_id'")
+            if seen is None or seen[0] != boot_id():
+                from boxwright.store.recovery import recover
+
+                recover(store)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
