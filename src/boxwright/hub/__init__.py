@@ -1,0 +1,8 @@
+"""The hub: an OCI registry, and in time accounts, pages and automated builds around it.
+
+    storage    where the bytes of blobs live
+    db         what is known about them: repositories, tags, manifests, uploads
+    registry   the distribution protocol on top of both
+
+This package imports nothing: the server (aiohttp) is loaded when it is started.
+"""

@@ -1,0 +1,178 @@
+"""A metadata store in memory: the twin of the SQLite one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
+
+from boxwright.hub.db.metadata import (
+    BlobInUse,
+    ContentMissing,
+    Manifest,
+    Referrer,
+    RepositoryUnknown,
+    Requirements,
+    Upload,
+)
+from boxwright.oci.digest import Digest
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class _Repository:
+    __slots__ = ("blobs", "manifests", "tags")
+
+    def __init__(self) -> None:
+        self.blobs: set[Digest] = set()
+        self.manifests: dict[Digest, tuple[Manifest, Requirements]] = {}
+        self.tags: dict[str, Digest] = {}
+
+    def holders(self, digest: Digest) -> list[Digest]:
+        """The manifests that name a blob."""
+        return [
+            manifest.digest
+            for manifest, needs in self.manifests.values()
+            if digest in needs.blobs or digest in needs.children or digest in needs.optional
+        ]
+
+
+def _atomic(
+    method: Callable[Concatenate[MemoryMetadata, _P], _R],
+) -> Callable[Concatenate[MemoryMetadata, _P], _R]:
+    def locked(self: MemoryMetadata, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
+
+class MemoryMetadata:
+    """A `MetadataStore` in dictionaries, under one lock."""
+
+    __slots__ = ("_repositories", "_sizes", "_uploads", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._repositories: dict[str, _Repository] = {}
+        self._sizes: dict[Digest, int] = {}
+        self._uploads: dict[str, Upload] = {}
+
+    def _make(self, repository: str) -> _Repository:
+        return self._repositories.setdefault(repository, _Repository())
+
+    @_atomic
+    def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
+        self._sizes[digest] = size
+        self._make(repository).blobs.add(digest)
+        if upload is not None:
+            self._uploads.pop(upload, None)
+
+    @_atomic
+    def blob_size(self, repository: str, digest: Digest) -> int | None:
+        held = self._repositories.get(repository)
+        return self._sizes[digest] if held and digest in held.blobs else None
+
+    @_atomic
+    def mount_blob(self, repository: str, digest: Digest, source: str | None) -> bool:
+        if source is None:
+            found = any(digest in held.blobs for held in self._repositories.values())
+        else:
+            held = self._repositories.get(source)
+            found = held is not None and digest in held.blobs
+        if found:
+            self._make(repository).blobs.add(digest)
+        return found
+
+    @_atomic
+    def remove_blob(self, repository: str, digest: Digest) -> bool:
+        held = self._repositories.get(repository)
+        if held is None or digest not in held.blobs:
+            return False
+        if holders := held.holders(digest):
+            raise BlobInUse(repository, digest, sorted(holders))
+        held.blobs.discard(digest)
+        return True
+
+    @_atomic
+    def put_manifest(
+        self, repository: str, manifest: Manifest, requirements: Requirements, tags: Sequence[str], *, sparse: bool
+    ) -> None:
+        held = self._repositories.get(repository) or _Repository()
+        missing = [digest for digest in requirements.blobs if digest not in held.blobs]
+        if not sparse:
+            missing += [d for d in requirements.children if d not in held.manifests and d not in held.blobs]
+        if missing:
+            raise ContentMissing(repository, missing)
+        held = self._make(repository)
+        held.manifests[manifest.digest] = (manifest, requirements)
+        held.tags.update(dict.fromkeys(tags, manifest.digest))
+
+    @_atomic
+    def manifest(self, repository: str, reference: Digest | str) -> Manifest | None:
+        held = self._repositories.get(repository)
+        if held is None:
+            return None
+        digest = reference if isinstance(reference, Digest) else held.tags.get(reference)
+        found = held.manifests.get(digest) if digest is not None else None
+        return found[0] if found else None
+
+    @_atomic
+    def remove_manifest(self, repository: str, digest: Digest) -> bool:
+        held = self._repositories.get(repository)
+        if held is None or held.manifests.pop(digest, None) is None:
+            return False
+        held.tags = {tag: target for tag, target in held.tags.items() if target != digest}
+        return True
+
+    @_atomic
+    def remove_tag(self, repository: str, tag: str) -> bool:
+        held = self._repositories.get(repository)
+        return held is not None and held.tags.pop(tag, None) is not None
+
+    @_atomic
+    def tags(self, repository: str, *, limit: int, last: str | None) -> list[str]:
+        held = self._repositories.get(repository)
+        if held is None:
+            raise RepositoryUnknown(repository)
+        return _page(held.tags, limit, last)
+
+    @_atomic
+    def repositories(self, *, limit: int, last: str | None) -> list[str]:
+        return _page([name for name, held in self._repositories.items() if held.manifests], limit, last)
+
+    @_atomic
+    def referrers(
+        self, repository: str, subject: Digest, *, artifact_type: str | None, limit: int, last: str | None
+    ) -> list[Referrer]:
+        held = self._repositories.get(repository) or _Repository()
+        found = {
+            digest: Referrer(digest, one.media_type, len(one.content), one.artifact_type, one.annotations)
+            for digest, (one, _) in held.manifests.items()
+            if one.subject == subject and (artifact_type is None or one.artifact_type == artifact_type)
+        }
+        return [found[Digest(digest)] for digest in _page(found, limit, last)]
+
+    @_atomic
+    def add_upload(self, upload: Upload) -> None:
+        self._uploads[upload.id] = upload
+
+    @_atomic
+    def upload(self, upload_id: str) -> Upload | None:
+        return self._uploads.get(upload_id)
+
+    @_atomic
+    def uploads(self) -> list[Upload]:
+        return list(self._uploads.values())
+
+    @_atomic
+    def remove_upload(self, upload_id: str) -> bool:
+        return self._uploads.pop(upload_id, None) is not None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _page(names: Sequence[str] | dict[str, Digest] | dict[Digest, Referrer], limit: int, last: str | None) -> list[str]:
+    return [name for name in sorted(names) if last is None or name > last][:limit]

@@ -1,0 +1,153 @@
+"""The contract of a metadata store.
+
+It holds everything about content but its bytes: which repository has which blobs, manifests and tags, and which uploads
+are open. A blob exists once for all repositories, but a repository sees it only when it is a member. Every method is
+one transaction: when it returns, what it did survives a power loss; when it raises, nothing was done. Every
+implementation passes ``tests/contract/test_hub_metadata.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from boxwright.errors import ConflictError, NotFoundError
+from boxwright.oci.digest import Digest
+
+
+class RepositoryUnknown(NotFoundError):
+    """Nothing was ever pushed under this name."""
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(f"no repository {repository}")
+        self.repository = repository
+
+
+class ContentMissing(NotFoundError):
+    """A manifest names content that its repository does not have."""
+
+    def __init__(self, repository: str, digests: Sequence[Digest]) -> None:
+        super().__init__(f"{repository} lacks {', '.join(digests)}")
+        self.repository = repository
+        self.digests = tuple(digests)
+
+
+class BlobInUse(ConflictError):
+    """A blob cannot leave a repository while manifests there name it."""
+
+    def __init__(self, repository: str, digest: Digest, manifests: Sequence[Digest]) -> None:
+        super().__init__(f"{digest} is part of {len(manifests)} manifest(s) of {repository}")
+        self.repository = repository
+        self.digest = digest
+        self.manifests = tuple(manifests)
+
+
+class Manifest(NamedTuple):
+    """A manifest as it was pushed, and what listings ask of it."""
+
+    digest: Digest
+    media_type: str
+    content: bytes
+    artifact_type: str | None = None
+    subject: Digest | None = None
+    annotations: Mapping[str, str] = {}
+
+
+class Requirements(NamedTuple):
+    """The content that a manifest names."""
+
+    blobs: tuple[Digest, ...] = ()
+    """Config and layers: must be members of the repository, and cannot leave it before the manifest does."""
+    children: tuple[Digest, ...] = ()
+    """Manifests of an index (or blobs: build caches keep layers in an index)."""
+    optional: tuple[Digest, ...] = ()
+    """Named, and kept while they are named, but allowed to be absent: foreign layers, say."""
+
+
+class Referrer(NamedTuple):
+    """A manifest whose subject is another one."""
+
+    digest: Digest
+    media_type: str
+    size: int
+    artifact_type: str | None
+    annotations: Mapping[str, str]
+
+
+class Upload(NamedTuple):
+    """An open upload; where it stands is known to the storage."""
+
+    id: str
+    repository: str
+    owner: str
+    started: float
+
+
+class MetadataStore(Protocol):
+    """Methods may be called from any thread. Listings are in byte order and start after `last`."""
+
+    # -- blobs
+
+    def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
+        """Make a durable blob a member of `repository` (created when new) and end its upload. Idempotent."""
+
+    def blob_size(self, repository: str, digest: Digest) -> int | None:
+        """Return the size of a member, None for everything else."""
+
+    def mount_blob(self, repository: str, digest: Digest, source: str | None) -> bool:
+        """Make a member of `source` (of any repository when it is None) a member of `repository` as well.
+
+        False, and nothing done, when the source does not have it.
+        """
+
+    def remove_blob(self, repository: str, digest: Digest) -> bool:
+        """End a membership; False when there was none. Raises BlobInUse."""
+
+    # -- manifests and tags
+
+    def put_manifest(
+        self, repository: str, manifest: Manifest, requirements: Requirements, tags: Sequence[str], *, sparse: bool
+    ) -> None:
+        """Store a manifest and point `tags` at it. Raises ContentMissing.
+
+        What it requires is checked in the same transaction; with `sparse`, children may be absent. Idempotent.
+        """
+
+    def manifest(self, repository: str, reference: Digest | str) -> Manifest | None:
+        """Return the manifest of a digest (a `Digest`) or of a tag (any other string)."""
+
+    def remove_manifest(self, repository: str, digest: Digest) -> bool:
+        """Remove a manifest and all tags that point at it; False when there was none."""
+
+    def remove_tag(self, repository: str, tag: str) -> bool:
+        """Remove a tag, not its manifest; False when there was none."""
+
+    # -- listings
+
+    def tags(self, repository: str, *, limit: int, last: str | None) -> list[str]:
+        """Return at most `limit` tags. Raises RepositoryUnknown."""
+
+    def repositories(self, *, limit: int, last: str | None) -> list[str]:
+        """Return at most `limit` names of repositories that hold a manifest."""
+
+    def referrers(
+        self, repository: str, subject: Digest, *, artifact_type: str | None, limit: int, last: str | None
+    ) -> list[Referrer]:
+        """Return at most `limit` manifests whose subject is `subject`, by digest."""
+
+    # -- uploads
+
+    def add_upload(self, upload: Upload) -> None:
+        """Remember an open upload. Survives the process; a power loss may forget it."""
+
+    def upload(self, upload_id: str) -> Upload | None:
+        """Return an open upload."""
+
+    def uploads(self) -> list[Upload]:
+        """Return all open uploads."""
+
+    def remove_upload(self, upload_id: str) -> bool:
+        """Forget an upload; False when there was none."""
+
+    def close(self) -> None:
+        """Let go of files and connections. Idempotent."""

@@ -1,0 +1,136 @@
+"""The registry as one function from calls to replies: routing, credentials, and the one place where errors become
+answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from boxwright.errors import BoxwrightError, UnavailableError
+from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.registry import routes
+from boxwright.hub.registry.blobs import BlobHandlers
+from boxwright.hub.registry.call import Body, BodyBroken, Call, Reply
+from boxwright.hub.registry.errors import RegistryError
+from boxwright.hub.registry.listings import ListingHandlers
+from boxwright.hub.registry.manifests import ManifestHandlers
+from boxwright.hub.registry.sessions import UploadSessions
+from boxwright.hub.registry.uploads import UploadHandlers
+from boxwright.hub.registry.workers import Workers
+from boxwright.hub.storage.base import BlobStorage
+
+_log = logging.getLogger(__name__)
+
+_API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
+_JSON = ("Content-Type", "application/json")
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Credentials(Protocol):
+    """Who may come in."""
+
+    challenge: str
+    """The WWW-Authenticate of an answer that refuses."""
+
+    def check(self, authorization: str | None) -> str | None:
+        """Return the user that an Authorization header proves, or None. For a thread: it may take long."""
+
+
+class Application:
+    """A registry. `credentials` None lets everybody in; `sparse` accepts indexes whose children are absent."""
+
+    __slots__ = ("_credentials", "_handlers", "_methods", "_workers", "sessions")
+
+    def __init__(
+        self,
+        storage: BlobStorage,
+        metadata: MetadataStore,
+        workers: Workers,
+        *,
+        credentials: Credentials | None = None,
+        sparse: bool = False,
+    ) -> None:
+        self._workers = workers
+        self._credentials = credentials
+        self.sessions = UploadSessions(storage, metadata, workers)
+        uploads = UploadHandlers(self.sessions, metadata, workers)
+        blobs = BlobHandlers(storage, metadata, workers)
+        manifests = ManifestHandlers(metadata, workers, sparse=sparse)
+        listings = ListingHandlers(metadata, workers)
+        self._handlers: Mapping[str, Mapping[str, Handler]] = {
+            routes.PING: {"GET": _ping, "HEAD": _ping},
+            routes.CATALOG: {"GET": listings.catalog},
+            routes.TAGS: {"GET": listings.tags},
+            routes.REFERRERS: {"GET": listings.referrers},
+            routes.MANIFEST: {
+                "GET": manifests.get,
+                "HEAD": manifests.get,
+                "PUT": manifests.put,
+                "DELETE": manifests.delete,
+            },
+            routes.BLOB: {"GET": blobs.get, "HEAD": blobs.head, "DELETE": blobs.delete},
+            routes.UPLOADS: {"POST": uploads.start},
+            routes.UPLOAD: {
+                "GET": uploads.status,
+                "HEAD": uploads.status,
+                "PATCH": uploads.append,
+                "PUT": uploads.finish,
+                "DELETE": uploads.cancel,
+            },
+        }
+
+    async def answer(self, method: str, raw_target: str, headers: Mapping[str, str], body: Body) -> Reply:
+        """Answer one request. Raises nothing that is an answer; BodyBroken when there is nobody left to answer."""
+        try:
+            reply = await self._dispatch(method, raw_target, headers, body)
+        except RegistryError as error:
+            reply = Reply(error.status, [_JSON, *error.headers], error.body())
+        except BodyBroken:
+            raise
+        except (UnavailableError, OSError) as error:
+            _log.exception("%s %s", method, raw_target)
+            reply = _error("UNAVAILABLE", f"the registry cannot do this now: {error}")
+        except BoxwrightError as error:
+            _log.exception("%s %s", method, raw_target)
+            reply = _error("UNKNOWN", error.message)
+        except Exception:
+            _log.exception("%s %s", method, raw_target)
+            reply = _error("UNKNOWN", "an unforeseen error, see the registry's log")
+        return reply._replace(headers=[_API_VERSION, *reply.headers])
+
+    async def _dispatch(self, method: str, raw_target: str, headers: Mapping[str, str], body: Body) -> Reply:
+        target = routes.parse_target(raw_target)
+        user = await self._authenticate(headers)
+        route = routes.route(target.path)
+        if route is None:
+            raise RegistryError("UNSUPPORTED", "no such endpoint", status=404)
+        handlers = self._handlers[route.kind]
+        handler = handlers.get(method)
+        if handler is None:
+            raise RegistryError("UNSUPPORTED", f"{method[:20]} is not supported here", headers=[_allow(handlers)])
+        return await handler(Call(method, route, target, headers, body, user))
+
+    async def _authenticate(self, headers: Mapping[str, str]) -> str:
+        if self._credentials is None:
+            return ""
+        user = await self._workers.move(self._credentials.check, headers.get("Authorization"))
+        if user is None:
+            challenge = ("WWW-Authenticate", self._credentials.challenge)
+            raise RegistryError("UNAUTHORIZED", "authentication required", headers=[challenge])
+        return user
+
+
+async def _ping(call: Call) -> Reply:
+    """Say that this is a registry. Docker decides by this answer whether it will ever send credentials."""
+    return Reply(200, [_JSON], b"{}")
+
+
+def _allow(handlers: Mapping[str, Handler]) -> tuple[str, str]:
+    return "Allow", ", ".join(sorted(handlers))
+
+
+def _error(code: str, message: str) -> Reply:
+    error = RegistryError(code, message)
+    return Reply(error.status, [_JSON], error.body())

@@ -1,0 +1,64 @@
+"""A request and its answer as values, free of any HTTP library."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import BinaryIO, NamedTuple, Protocol
+
+from boxwright.errors import UnavailableError
+from boxwright.hub.registry.ranges import Span
+from boxwright.hub.registry.routes import Route, Target
+
+
+class BodyBroken(UnavailableError):
+    """The client went away, fell silent or broke the framing before the body's end. What came before it is sound."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the request's body broke off: {why}")
+
+
+class Body(Protocol):
+    """The body of a request. It is asked for only when somebody reads it (``Expect: 100-continue``)."""
+
+    @property
+    def length(self) -> int | None:
+        """What Content-Length announced; None for a chunked body."""
+
+    def batches(self) -> AsyncIterator[list[bytes]]:
+        """Yield the body in pieces of roughly a MiB, each a list of chunks, none empty. Raises BodyBroken."""
+
+    async def read(self, limit: int) -> bytes | None:
+        """Return the whole body, None when it is longer than `limit` bytes. Raises BodyBroken."""
+
+
+class Call(NamedTuple):
+    """A request. `headers` are looked up regardless of case; `user` is "" for an anonymous one."""
+
+    method: str
+    route: Route
+    target: Target
+    headers: Mapping[str, str]
+    body: Body
+    user: str = ""
+
+
+class Stretches(NamedTuple):
+    """An answer's body that lies in a file: bytes to be sent as they are, between spans of the file.
+
+    Whoever sends it closes the file.
+    """
+
+    file: BinaryIO
+    pieces: tuple[bytes | Span, ...]
+
+    @property
+    def length(self) -> int:
+        return sum(piece.length if isinstance(piece, Span) else len(piece) for piece in self.pieces)
+
+
+class Reply(NamedTuple):
+    """An answer. Content-Length is the body's, unless the headers state one (the answer to HEAD has no body)."""
+
+    status: int
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes | Stretches = b""

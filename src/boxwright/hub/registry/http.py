@@ -1,0 +1,174 @@
+"""aiohttp requests ↔ calls and replies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator
+from typing import BinaryIO
+
+from aiohttp import hdrs, web
+
+from boxwright.hub.registry.application import Application
+from boxwright.hub.registry.call import BodyBroken, Reply, Stretches
+from boxwright.hub.registry.ranges import Span
+from boxwright.hub.registry.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+_BATCH_BYTES = 1 << 20
+"""What a thread is given at once: enough that the hand-over costs nothing, little enough to stay in the cache."""
+
+_SEND_BYTES = 4 << 20
+"""What may be sent between two looks at the clock."""
+
+IDLE_SECONDS = 300.0
+"""How long a client may neither send nor take a byte. A transfer as a whole may take as long as it likes."""
+
+
+class RequestBody:
+    """A `Body` over an aiohttp request."""
+
+    __slots__ = ("_idle", "_request", "begun")
+
+    def __init__(self, request: web.BaseRequest, idle: float) -> None:
+        self._request = request
+        self._idle = idle
+        self.begun = False
+
+    @property
+    def length(self) -> int | None:
+        return self._request.content_length
+
+    async def _begin(self) -> None:
+        """Ask for the body: a client that expects it has been let in by now."""
+        if self.begun:
+            return
+        self.begun = True
+        if self._request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+            await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def batches(self) -> AsyncIterator[list[bytes]]:
+        await self._begin()
+        content, loop = self._request.content, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._idle) as idle:
+                batch: list[bytes] = []
+                size = 0
+                while not content.at_eof():
+                    chunk = await content.readany()
+                    if chunk:
+                        batch.append(chunk)
+                        size += len(chunk)
+                    if size >= _BATCH_BYTES:
+                        idle.reschedule(None)  # what the disk takes is not the client's delay
+                        yield batch
+                        idle.reschedule(loop.time() + self._idle)
+                        batch, size = [], 0
+                if batch:
+                    idle.reschedule(None)
+                    yield batch
+        except TimeoutError:
+            raise BodyBroken(f"nothing came for {self._idle:.0f} seconds") from None
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise BodyBroken(str(error) or type(error).__name__) from None
+
+    async def read(self, limit: int) -> bytes | None:
+        if self.length is not None and self.length > limit:
+            return None
+        chunks: list[bytes] = []
+        size = 0
+        async for batch in self.batches():
+            chunks += batch
+            size += sum(map(len, batch))
+            if size > limit:
+                return None
+        return b"".join(chunks)
+
+
+class HttpHandler:
+    """What aiohttp calls for every request."""
+
+    __slots__ = ("_application", "_idle", "_workers")
+
+    def __init__(self, application: Application, workers: Workers, *, idle: float = IDLE_SECONDS) -> None:
+        self._application = application
+        self._workers = workers
+        self._idle = idle
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = RequestBody(request, self._idle)
+        try:
+            reply = await self._application.answer(request.method, request.raw_path, request.headers, body)
+        except BodyBroken as error:
+            _log.info("%s %s: %s", request.method, request.raw_path, error)
+            response = web.Response(status=400, text=error.message)
+            response.force_close()
+            return response
+        return await self._respond(request, reply, body)
+
+    async def _respond(self, request: web.BaseRequest, reply: Reply, body: RequestBody) -> web.StreamResponse:
+        response: web.StreamResponse
+        if isinstance(reply.body, Stretches):
+            response = web.StreamResponse(status=reply.status)
+            response.content_length = reply.body.length
+        else:
+            response = web.Response(status=reply.status, body=reply.body or None)
+            response.headers.pop(hdrs.CONTENT_TYPE, None)
+        for name, value in reply.headers:
+            response.headers.add(name, value)
+        if not body.begun and request.headers.get(hdrs.EXPECT):
+            # The client may now send its body or not: nobody can tell what comes next on this connection.
+            response.force_close()
+        if isinstance(reply.body, Stretches):
+            with contextlib.closing(reply.body.file):
+                await self._send(request, response, reply.body)
+        return response
+
+    async def _send(self, request: web.BaseRequest, response: web.StreamResponse, body: Stretches) -> None:
+        await response.prepare(request)
+        for piece in body.pieces:
+            if isinstance(piece, Span):
+                await self._send_span(request, response, body.file, piece)
+            else:
+                await response.write(piece)
+        await response.write_eof()
+
+    async def _send_span(
+        self, request: web.BaseRequest, response: web.StreamResponse, file: BinaryIO, span: Span
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        end = span.start + span.length
+        fd = _descriptor(file) if request.transport and not request.transport.get_extra_info("sslcontext") else None
+        position = span.start
+        async with asyncio.timeout(self._idle) as idle:
+            while position < end:
+                count = min(_SEND_BYTES, end - position)
+                idle.reschedule(loop.time() + self._idle)
+                if fd is None:
+                    chunk = await self._workers.move(_read, file, position, count)
+                    await response.write(chunk)
+                else:
+                    if request.transport is None:
+                        raise ConnectionResetError("the client went away")
+                    # The kernel reads ahead what comes next, so that sendfile, which runs on the loop, seldom waits.
+                    os.posix_fadvise(fd, position + count, _SEND_BYTES, os.POSIX_FADV_WILLNEED)
+                    await loop.sendfile(request.transport, file, position, count, fallback=False)
+                position += count
+
+
+def _descriptor(file: BinaryIO) -> int | None:
+    try:
+        return file.fileno()
+    except OSError:
+        return None  # in memory
+
+
+def _read(file: BinaryIO, position: int, count: int) -> bytes:
+    file.seek(position)
+    data = file.read(count)
+    if len(data) < count:
+        raise OSError(f"a blob ends {count - len(data)} bytes early")
+    return data

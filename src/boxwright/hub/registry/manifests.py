@@ -1,0 +1,116 @@
+"""Manifests by tag and by digest: GET, HEAD, PUT, DELETE."""
+
+from __future__ import annotations
+
+import hashlib
+
+from boxwright.hub.db.metadata import ContentMissing, Manifest, MetadataStore
+from boxwright.hub.registry.call import Call, Reply
+from boxwright.hub.registry.conditions import is_current
+from boxwright.hub.registry.document import InvalidDocument, read_document
+from boxwright.hub.registry.errors import RegistryError
+from boxwright.hub.registry.routes import is_tag, parse_digest, parse_reference
+from boxwright.hub.registry.workers import Workers
+from boxwright.oci.digest import Digest
+from boxwright.oci.manifest import MAX_MANIFEST_BYTES
+
+MAX_TAGS = 50
+"""Tags of one PUT by digest."""
+
+
+class ManifestHandlers:
+    """Manifests are stored and served byte for byte, with the media type they were pushed with.
+
+    What the client accepts is not looked at: another answer would have another digest.
+    """
+
+    __slots__ = ("_metadata", "_sparse", "_workers")
+
+    def __init__(self, metadata: MetadataStore, workers: Workers, *, sparse: bool) -> None:
+        self._metadata = metadata
+        self._workers = workers
+        self._sparse = sparse
+
+    async def get(self, call: Call) -> Reply:
+        reference = call.route.reference
+        manifest: Manifest | None = None
+        # A tag that cannot exist is not found; a malformed digest is an error.
+        if ":" in reference or is_tag(reference):
+            manifest = await self._workers.ask(self._metadata.manifest, call.route.name, parse_reference(reference))
+        if manifest is None:
+            raise _unknown(reference)
+        headers = [("Docker-Content-Digest", manifest.digest), ("ETag", f'"{manifest.digest}"')]
+        if is_current(call.headers, manifest.digest):
+            return Reply(304, headers)
+        headers.append(("Content-Type", manifest.media_type))
+        if call.method == "HEAD":
+            return Reply(200, [*headers, ("Content-Length", str(len(manifest.content)))])
+        return Reply(200, headers, manifest.content)
+
+    async def put(self, call: Call) -> Reply:
+        reference = parse_reference(call.route.reference)
+        if isinstance(reference, Digest):
+            tags = call.target.every("tag")
+            for tag in tags:
+                if not is_tag(tag):
+                    raise RegistryError("TAG_INVALID", f"invalid tag {tag[:200]!r}", data={"tag": tag[:200]})
+            if len(tags) > MAX_TAGS:
+                raise RegistryError("TAG_INVALID", f"at most {MAX_TAGS} tags in one request", status=414)
+        else:
+            tags = [reference]
+        raw = await call.body.read(MAX_MANIFEST_BYTES)
+        if raw is None:
+            raise RegistryError("SIZE_INVALID", f"a manifest has at most {MAX_MANIFEST_BYTES} bytes", status=413)
+        manifest = await self._workers.ask(self._store, call, reference, raw, tags)
+        headers = [
+            ("Location", f"/v2/{call.route.name}/manifests/{manifest.digest}"),
+            ("Docker-Content-Digest", manifest.digest),
+        ]
+        if manifest.subject is not None:
+            # Without it the client maintains a list of referrers under a tag by itself.
+            headers.append(("OCI-Subject", manifest.subject))
+        if isinstance(reference, Digest):
+            headers += [("OCI-Tag", tag) for tag in tags]
+        return Reply(201, headers)
+
+    def _store(self, call: Call, reference: Digest | str, raw: bytes, tags: list[str]) -> Manifest:
+        algorithm = reference.algorithm if isinstance(reference, Digest) else "sha256"
+        digest = Digest(f"{algorithm}:{hashlib.new(algorithm, raw).hexdigest()}")
+        if isinstance(reference, Digest) and reference != digest:
+            raise RegistryError(
+                "DIGEST_INVALID",
+                f"the manifest has digest {digest}, not {reference}",
+                data={"digest": reference, "received": digest},
+            )
+        try:
+            document = read_document(raw, call.headers.get("Content-Type"))
+        except InvalidDocument as error:
+            raise RegistryError("MANIFEST_INVALID", error.message) from None
+        manifest = Manifest(
+            digest, document.media_type, raw, document.artifact_type, document.subject, document.annotations
+        )
+        try:
+            self._metadata.put_manifest(call.route.name, manifest, document.requirements, tags, sparse=self._sparse)
+        except ContentMissing as error:
+            raise RegistryError(
+                "MANIFEST_BLOB_UNKNOWN",
+                f"{len(error.digests)} blob(s) or manifest(s) that it names are unknown to this repository",
+                data=[{"digest": one} for one in error.digests],
+            ) from None
+        return manifest
+
+    async def delete(self, call: Call) -> Reply:
+        name, reference = call.route.name, call.route.reference
+        if ":" in reference:
+            removed = await self._workers.ask(self._metadata.remove_manifest, name, parse_digest(reference))
+        else:
+            removed = await self._workers.ask(self._metadata.remove_tag, name, reference)
+        if not removed:
+            raise _unknown(reference)
+        return Reply(202)
+
+
+def _unknown(reference: str) -> RegistryError:
+    return RegistryError(
+        "MANIFEST_UNKNOWN", "the manifest is unknown to this repository", data={"reference": reference[:200]}
+    )

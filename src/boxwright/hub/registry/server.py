@@ -1,0 +1,175 @@
+"""``boxwright registry serve``: sockets, signals and options around the application."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from boxwright.errors import InvalidError, UnavailableError
+from boxwright.hub.registry.sessions import UploadSessions
+
+if TYPE_CHECKING:
+    import ssl
+
+    from aiohttp import web
+
+    from boxwright.hub.registry.workers import Workers
+
+DEFAULT_ADDRESS = "127.0.0.1:5000"
+
+_UPLOAD_DAYS = 7
+_SWEEP_SECONDS = 3600.0
+_SHUTDOWN_SECONDS = 30.0
+_KEEPALIVE_SECONDS = 75.0
+_MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
+_MAX_LINE = 16 << 10
+_READ_BUFFER = 512 << 10
+
+
+class HubExtraMissing(UnavailableError):
+    """The packages that only the hub needs are not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"the registry needs the package {package}", hint="pip install 'boxwright[hub]'")
+        self.package = package
+
+
+class AddressInUse(UnavailableError):
+    """Something else listens there, or the address is not this machine's."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"cannot listen on {address}: {why}", hint="choose another: --addr 127.0.0.1:0 takes any port")
+        self.address = address
+
+
+class InvalidAddress(InvalidError):
+    """Text that is no ``host:port``."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"invalid address {text[:100]!r}", hint="an address looks like 127.0.0.1:5000 or [::1]:5000")
+        self.text = text
+
+
+class ServeOptions(NamedTuple):
+    """What ``registry serve`` is told."""
+
+    root: Path
+    """The folder that holds everything; created when missing."""
+    address: str = DEFAULT_ADDRESS
+    """``host:port``; port 0 takes a free one, an empty host listens everywhere."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """The key of `tls_cert`, where the certificate's file does not hold it."""
+    htpasswd: Path | None = None
+    """Lines of ``user:bcrypt hash``; None lets everybody in."""
+    sparse: bool = False
+    """Accept indexes of which not every child was pushed."""
+    ready: Callable[[str], None] = lambda line: None
+    """Called once with the line that says where it serves."""
+
+
+def serve(options: ServeOptions) -> int:
+    """Serve until SIGTERM or SIGINT, then let what runs end, and return 0.
+
+    Raises HubExtraMissing, InvalidAddress, AddressInUse, and what opening the root raises.
+    """
+    try:
+        import aiohttp  # noqa: F401 - the question is whether it is there
+    except ModuleNotFoundError as error:
+        raise HubExtraMissing(error.name or "aiohttp") from None
+    asyncio.run(_serve(options))
+    return 0
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``, ``[v6]:port`` or ``:port``. Raises InvalidAddress."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise InvalidAddress(text)
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise InvalidAddress(text)
+    return host, int(port)
+
+
+async def _serve(options: ServeOptions) -> None:
+    from aiohttp import web
+
+    from boxwright.hub.db.sqlite import SQLiteMetadata
+    from boxwright.hub.registry.application import Application
+    from boxwright.hub.registry.http import HttpHandler
+    from boxwright.hub.registry.workers import Workers
+    from boxwright.hub.storage.filesystem import FilesystemBlobStorage
+
+    host, port = parse_address(options.address)
+    context = _tls_context(options)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    with ExitStack() as stack:
+        storage = FilesystemBlobStorage(options.root)
+        metadata = SQLiteMetadata(options.root / "registry.db")
+        stack.callback(metadata.close)
+        workers = Workers()
+        stack.callback(workers.close)
+        application = Application(storage, metadata, workers, sparse=options.sparse)
+        stack.callback(application.sessions.close)
+        server = web.Server(
+            HttpHandler(application, workers),
+            access_log=None,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_FIELD,
+            read_bufsize=_READ_BUFFER,
+            # A body has a digest: it is stored as it came, whatever Content-Encoding claims.
+            auto_decompress=False,
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        sweeping = asyncio.create_task(_sweep(application.sessions, workers))
+        try:
+            try:
+                await web.TCPSite(runner, host or None, port, ssl_context=context).start()
+            except OSError as error:
+                raise AddressInUse(options.address, error.strerror or str(error)) from None
+            options.ready(f"serving on {_url(runner, host, context)} (root {options.root})")
+            await stopped.wait()
+        finally:
+            sweeping.cancel()
+            await runner.cleanup()
+
+
+async def _sweep(sessions: UploadSessions, workers: Workers) -> None:
+    """Drop abandoned uploads, at the start and every hour."""
+    while True:
+        await workers.move(sessions.sweep, _UPLOAD_DAYS * 86400.0)
+        await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def _tls_context(options: ServeOptions) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        if options.tls_key is not None:
+            raise InvalidError("a TLS key without a certificate", hint="add --tls-cert FILE")
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(options.tls_cert, options.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidError(f"cannot use the TLS certificate {options.tls_cert}: {error}") from None
+    # Not h2: a blob is one long stream, and multiplexing it only costs.
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _url(runner: web.ServerRunner, host: str, context: ssl.SSLContext | None) -> str:
+    port = runner.addresses[0][1]
+    name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    return f"{'https' if context else 'http'}://{name}:{port}"

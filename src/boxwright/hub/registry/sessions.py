@@ -1,0 +1,290 @@
+"""Uploads, from their start to the blob they become.
+
+An upload is a row in the metadata (which repository, whose), bytes in the storage, and, while this process works on it,
+a running hash. Only the first two must survive: after a restart the hash is made again by reading the bytes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from boxwright.errors import CorruptError
+from boxwright.hub.db.metadata import MetadataStore, Upload
+from boxwright.hub.registry.call import Body
+from boxwright.hub.registry.errors import RegistryError
+from boxwright.hub.registry.workers import Workers
+from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingMissing
+from boxwright.oci.digest import Digest
+
+_GRACE_SECONDS = 2.0
+"""How long a request waits for another one on the same upload: a connection that just broke may still be settling."""
+
+_MAX_IDLE = 256
+"""Uploads between two requests whose file and hash are kept at hand."""
+
+_FLUSH_BYTES = 64 << 20
+"""After so many bytes the disk starts to work, so that the sync at the end finds little left to do."""
+
+DEFAULT_ALGORITHM = "sha256"
+
+
+class DigestMismatch(CorruptError):
+    """The bytes of an upload are not those of the digest that was claimed."""
+
+    def __init__(self, claimed: Digest, found: Digest) -> None:
+        super().__init__(f"the content has digest {found}, not {claimed}")
+        self.claimed = claimed
+        self.found = found
+
+
+class Session:
+    """An upload that a request holds. Only its holder may touch it."""
+
+    __slots__ = ("_algorithm", "_hash", "_incoming", "_lock", "closed", "upload", "waiting")
+
+    def __init__(self, upload: Upload, incoming: Incoming | None = None) -> None:
+        self.upload = upload
+        self.closed = False
+        self.waiting = 0
+        self._incoming = incoming
+        self._lock = asyncio.Lock()
+        self._algorithm = DEFAULT_ALGORITHM
+        self._hash = hashlib.new(DEFAULT_ALGORITHM) if incoming is not None else None
+
+    @property
+    def lock(self) -> asyncio.Lock:
+        return self._lock
+
+    @property
+    def incoming(self) -> Incoming:
+        assert self._incoming is not None, "the session is not open"
+        return self._incoming
+
+    @property
+    def is_open(self) -> bool:
+        return self._incoming is not None
+
+    @property
+    def size(self) -> int:
+        """The number of bytes received so far."""
+        return self.incoming.size
+
+    def open(self, incoming: Incoming) -> None:
+        """Take up bytes of which some may have been received by another process."""
+        self._incoming = incoming
+        self._hash = None if incoming.size else hashlib.new(self._algorithm)
+
+    def expect(self, algorithm: str) -> None:
+        """Hash with `algorithm` from the start; too late once there are bytes, which are then read again at the end."""
+        if self._algorithm != algorithm and not self.size:
+            self._algorithm, self._hash = algorithm, hashlib.new(algorithm)
+
+    def update(self, batch: list[bytes]) -> None:
+        """Hash what is appended."""
+        running = self._hash
+        if running is not None:
+            for chunk in batch:
+                running.update(chunk)
+
+    def forget_hash(self) -> None:
+        """The hash went ahead of the bytes: make it again when it is needed."""
+        self._hash = None
+
+    def digest(self, algorithm: str) -> Digest:
+        """Return the digest of everything received, reading it back when no running hash has it."""
+        if self._hash is not None and self._algorithm == algorithm:
+            return Digest(f"{algorithm}:{self._hash.hexdigest()}")
+        fresh = hashlib.new(algorithm)
+        for chunk in self.incoming.read():
+            fresh.update(chunk)
+        return Digest(f"{algorithm}:{fresh.hexdigest()}")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._incoming is not None:
+            self._incoming.close()
+            self._incoming = None
+            self._hash = None
+
+
+class UploadSessions:
+    """All uploads of this process: one request at a time works on each."""
+
+    __slots__ = ("_metadata", "_sessions", "_storage", "_workers")
+
+    def __init__(self, storage: BlobStorage, metadata: MetadataStore, workers: Workers) -> None:
+        self._storage = storage
+        self._metadata = metadata
+        self._workers = workers
+        self._sessions: dict[str, Session] = {}
+
+    async def start(self, repository: str, owner: str) -> Upload:
+        """Open an upload that stays until it is finished, cancelled or swept."""
+        upload = Upload(secrets.token_hex(16), repository, owner, time.time())
+        # The bytes first: a row without them means that the upload ended.
+        incoming = await self._workers.move(self._storage.begin, upload.id)
+        await self._workers.ask(self._metadata.add_upload, upload)
+        self._sessions[upload.id] = Session(upload, incoming)
+        self._evict()
+        return upload
+
+    @asynccontextmanager
+    async def passing(self, repository: str, owner: str) -> AsyncIterator[Session]:
+        """An upload of one single request: nothing of it stays unless it is finished inside the block."""
+        upload = Upload(secrets.token_hex(16), repository, owner, time.time())
+        session = Session(upload, await self._workers.move(self._storage.begin, upload.id))
+        try:
+            yield session
+        finally:
+            session.close()
+            if not session.closed:
+                await self._workers.move(self._storage.abort, upload.id)
+
+    @asynccontextmanager
+    async def hold(self, upload_id: str, repository: str, owner: str) -> AsyncIterator[Session]:
+        """Have an upload for the block, alone. Raises RegistryError when it is unknown, another's, or busy."""
+        upload = await self._find(upload_id, repository, owner)
+        session = self._sessions.setdefault(upload_id, Session(upload))
+        session.waiting += 1
+        try:
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await session.lock.acquire()
+        except TimeoutError:
+            raise RegistryError("RANGE_INVALID", "another request is writing to this upload") from None
+        finally:
+            session.waiting -= 1
+        try:
+            if session.closed:
+                raise _unknown(upload_id)
+            if not session.is_open:
+                try:
+                    session.open(await self._workers.move(self._storage.resume, upload_id))
+                except IncomingMissing:
+                    self._close(session)
+                    await self._workers.ask(self._metadata.remove_upload, upload_id)
+                    raise _unknown(upload_id) from None
+            yield session
+        finally:
+            session.lock.release()
+            self._evict()
+
+    async def size(self, upload_id: str, repository: str, owner: str) -> int:
+        """Return how many bytes an upload has, also while another request appends to it. Raises RegistryError."""
+        session = self._sessions.get(upload_id)
+        if session is not None and session.is_open and session.lock.locked():
+            await self._find(upload_id, repository, owner)
+            if session.is_open:
+                return session.size
+        async with self.hold(upload_id, repository, owner) as held:
+            return held.size
+
+    async def _find(self, upload_id: str, repository: str, owner: str) -> Upload:
+        upload = await self._workers.ask(self._metadata.upload, upload_id)
+        if upload is None or (upload.repository, upload.owner) != (repository, owner):
+            raise _unknown(upload_id)
+        return upload
+
+    async def receive(self, session: Session, body: Body) -> int:
+        """Append a body and return its length. Network, hash and disk work at the same time, one batch apart.
+
+        When it breaks off (BodyBroken, OSError), what arrived before stays part of the upload.
+        """
+        received = since_flush = 0
+        appending: asyncio.Future[None] | None = None
+        flushing: asyncio.Future[None] | None = None
+        try:
+            async for batch in body.batches():
+                if appending is not None:
+                    await asyncio.shield(appending)
+                appending = asyncio.ensure_future(self._append(session, batch))
+                length = sum(map(len, batch))
+                received += length
+                since_flush += length
+                if since_flush >= _FLUSH_BYTES and (flushing is None or flushing.done()):
+                    since_flush = 0
+                    flushing = self._workers.move(session.incoming.flush)
+        finally:
+            # Whatever happened, nobody may hold the session while a thread still writes to it.
+            running = [one for one in (appending, flushing) if one is not None]
+            if running:
+                await asyncio.wait(running)
+            failures = [error for one in running if (error := one.exception()) is not None]
+        if failures:
+            raise failures[0]
+        return received
+
+    async def _append(self, session: Session, batch: list[bytes]) -> None:
+        writing = self._workers.move(session.incoming.append, batch)
+        hashing = self._workers.move(session.update, batch)
+        await asyncio.wait([writing, hashing])
+        if writing.exception() is not None:
+            session.forget_hash()
+        writing.result()
+        hashing.result()
+
+    async def finish(self, session: Session, digest: Digest) -> None:
+        """Make the bytes a blob of the upload's repository, durably. Raises DigestMismatch, which ends the upload."""
+        try:
+            await self._workers.move(self._finish, session, digest)
+        except DigestMismatch:
+            await self.cancel(session)
+            raise
+        finally:
+            # Also when it failed half-way: the open file may be a blob by now, which nobody may append to.
+            self._close(session)
+
+    def _finish(self, session: Session, digest: Digest) -> None:
+        upload, size = session.upload, session.size
+        found = session.digest(digest.algorithm)
+        if found != digest:
+            raise DigestMismatch(digest, found)
+        # In this order: a row may only name what is durable. Dying between the two leaves bytes that nobody sees.
+        self._storage.commit(upload.id, digest)
+        self._metadata.add_blob(upload.repository, digest, size, upload=upload.id)
+
+    async def cancel(self, session: Session) -> None:
+        """End an upload without a blob."""
+        self._close(session)
+        await self._workers.ask(self._metadata.remove_upload, session.upload.id)
+        await self._workers.move(self._storage.abort, session.upload.id)
+
+    def sweep(self, seconds: float) -> int:
+        """Drop what was not touched for so long, and rows of uploads that ended; return how many. For a thread."""
+        limit = time.time() - seconds
+        rows = {upload.id: upload for upload in self._metadata.uploads()}
+        states = {state.key: state for state in self._storage.incoming()}
+        old = [key for key, state in states.items() if state.changed < limit and key not in self._sessions]
+        ended = [key for key, upload in rows.items() if key not in states and upload.started < limit]
+        for key in (*old, *ended):
+            self._metadata.remove_upload(key)
+            self._storage.abort(key)
+        return len(old) + len(ended)
+
+    def close(self) -> None:
+        """Let go of all files; the uploads stay."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+
+    def _close(self, session: Session) -> None:
+        session.close()
+        session.closed = True
+        self._sessions.pop(session.upload.id, None)
+
+    def _evict(self) -> None:
+        """Close the longest-known idle sessions; their uploads are taken up again when asked for."""
+        excess = len(self._sessions) - _MAX_IDLE
+        if excess > 0:
+            idle = [one for one in self._sessions.values() if not one.lock.locked() and not one.waiting]
+            for session in idle[:excess]:
+                session.close()
+                del self._sessions[session.upload.id]
+
+
+def _unknown(upload_id: str) -> RegistryError:
+    return RegistryError("BLOB_UPLOAD_UNKNOWN", f"no upload {upload_id[:64]!r}", data={"uuid": upload_id[:64]})

@@ -1,0 +1,122 @@
+"""Uploads of blobs: POST, PATCH, PUT, GET, DELETE (distribution-spec "Pushing blobs")."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from boxwright.hub.db.metadata import MetadataStore, Upload
+from boxwright.hub.registry.call import Call, Reply
+from boxwright.hub.registry.errors import RegistryError
+from boxwright.hub.registry.ranges import Span, parse_content_range, upload_range
+from boxwright.hub.registry.routes import is_name, parse_digest
+from boxwright.hub.registry.sessions import DigestMismatch, Session, UploadSessions
+from boxwright.hub.registry.workers import Workers
+from boxwright.oci.digest import Digest
+
+
+class UploadHandlers:
+    """One push of a blob, in one request or in many."""
+
+    __slots__ = ("_metadata", "_sessions", "_workers")
+
+    def __init__(self, sessions: UploadSessions, metadata: MetadataStore, workers: Workers) -> None:
+        self._sessions = sessions
+        self._metadata = metadata
+        self._workers = workers
+
+    async def start(self, call: Call) -> Reply:
+        """Mount a blob, take one whole, or open a session."""
+        name, target = call.route.name, call.target
+        mount = target.first("mount")
+        if mount is not None and await self._mount(name, parse_digest(mount), target.first("from")):
+            return _created(name, Digest(mount))
+        claimed = target.first("digest")
+        if claimed is not None:
+            digest = parse_digest(claimed)
+            async with self._sessions.passing(name, call.user) as session:
+                session.expect(digest.algorithm)
+                await self._sessions.receive(session, call.body)
+                return await self._finish(session, digest)
+        return _accepted(await self._sessions.start(name, call.user), 0)
+
+    async def _mount(self, name: str, digest: Digest, source: str | None) -> bool:
+        """Whether the blob could be mounted. If not, for whatever reason, the client uploads it."""
+        if source is not None and not is_name(source):
+            return False
+        return await self._workers.ask(self._metadata.mount_blob, name, digest, source)
+
+    async def append(self, call: Call) -> Reply:
+        async with self._hold(call) as session:
+            await self._receive(session, call)
+            return _accepted(session.upload, session.size)
+
+    async def finish(self, call: Call) -> Reply:
+        claimed = call.target.first("digest")
+        if claimed is None:
+            raise RegistryError("DIGEST_INVALID", "the digest parameter is missing")
+        digest = parse_digest(claimed)
+        async with self._hold(call) as session:
+            session.expect(digest.algorithm)
+            await self._receive(session, call)
+            return await self._finish(session, digest)
+
+    async def status(self, call: Call) -> Reply:
+        name, upload_id = call.route.name, call.route.reference
+        size = await self._sessions.size(upload_id, name, call.user)
+        return Reply(204, _session_headers(name, upload_id, size))
+
+    async def cancel(self, call: Call) -> Reply:
+        async with self._hold(call) as session:
+            await self._sessions.cancel(session)
+        return Reply(204)
+
+    def _hold(self, call: Call) -> AbstractAsyncContextManager[Session]:
+        return self._sessions.hold(call.route.reference, call.route.name, call.user)
+
+    async def _receive(self, session: Session, call: Call) -> None:
+        """Append the request's body where it says it belongs. Raises RegistryError when that is not the end."""
+        header = call.headers.get("Content-Range")
+        span: Span | None = None
+        if header is not None:
+            span = parse_content_range(header)
+            if span is None or span.start != session.size:
+                raise RegistryError(
+                    "RANGE_INVALID",
+                    f"the upload has {session.size} bytes, the chunk is {header[:100]!r}",
+                    headers=_session_headers(session.upload.repository, session.upload.id, session.size),
+                )
+            if call.body.length is not None and call.body.length != span.length:
+                raise _wrong_size(span, call.body.length)
+        received = await self._sessions.receive(session, call.body)
+        if span is not None and received != span.length:
+            raise _wrong_size(span, received)
+
+    async def _finish(self, session: Session, digest: Digest) -> Reply:
+        try:
+            await self._sessions.finish(session, digest)
+        except DigestMismatch as error:
+            raise RegistryError(
+                "DIGEST_INVALID", error.message, data={"digest": error.claimed, "received": error.found}
+            ) from None
+        return _created(session.upload.repository, digest)
+
+
+def _session_headers(name: str, upload_id: str, size: int) -> list[tuple[str, str]]:
+    # Relative, so that it is right behind every proxy; a client would drop its credentials if the host changed.
+    return [
+        ("Location", f"/v2/{name}/blobs/uploads/{upload_id}"),
+        ("Docker-Upload-UUID", upload_id),
+        ("Range", upload_range(size)),
+    ]
+
+
+def _accepted(upload: Upload, size: int) -> Reply:
+    return Reply(202, _session_headers(upload.repository, upload.id, size))
+
+
+def _created(name: str, digest: Digest) -> Reply:
+    return Reply(201, [("Location", f"/v2/{name}/blobs/{digest}"), ("Docker-Content-Digest", digest)])
+
+
+def _wrong_size(span: Span, length: int) -> RegistryError:
+    return RegistryError("SIZE_INVALID", f"the chunk is {length} bytes, its Content-Range says {span.length}")

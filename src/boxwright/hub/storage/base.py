@@ -1,0 +1,93 @@
+"""The contract of a blob storage.
+
+It knows digests and bytes, and nothing of repositories: who may see a blob is the metadata's business. Every
+implementation passes ``tests/contract/test_hub_storage.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple, Protocol
+
+from boxwright.errors import NotFoundError
+from boxwright.oci.digest import Digest
+
+
+class BlobMissing(NotFoundError):
+    """The storage does not hold the bytes of this digest."""
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__(f"no blob {digest}")
+        self.digest = digest
+
+
+class IncomingMissing(NotFoundError):
+    """There are no bytes under this key: never begun, committed, aborted or swept."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"no upload {key}")
+        self.key = key
+
+
+class IncomingState(NamedTuple):
+    """What the storage knows of bytes on their way in."""
+
+    key: str
+    size: int
+    changed: float
+    """Seconds since the epoch of the last append."""
+
+
+class Incoming(Protocol):
+    """Bytes on their way in, appended under a key until they are committed as a blob. One user at a time."""
+
+    @property
+    def size(self) -> int:
+        """The number of bytes held."""
+
+    def append(self, chunks: Sequence[bytes]) -> None:
+        """Add `chunks` in order: all of them, or none when it raises (OSError: the disk is full, say)."""
+
+    def flush(self) -> None:
+        """Start or finish writing what was appended to the disk; harmless beside a running `append`."""
+
+    def read(self) -> Iterator[bytes]:
+        """Yield everything from the first byte on, in pieces of at most a few MiB."""
+
+    def close(self) -> None:
+        """Let go of it; the bytes stay. Idempotent."""
+
+
+class BlobStorage(Protocol):
+    """Content-addressed bytes. Every method may be called from any thread; keys are chosen by the caller."""
+
+    def begin(self, key: str) -> Incoming:
+        """Start an empty `Incoming`. The key (letters, digits, '-', '_') must be new."""
+
+    def resume(self, key: str) -> Incoming:
+        """Take up an `Incoming` where its last append ended, also one of an earlier process.
+
+        Raises IncomingMissing.
+        """
+
+    def commit(self, key: str, digest: Digest) -> None:
+        """Turn the bytes under `key` into the blob `digest`; the caller has verified that they are.
+
+        When it returns, the blob survives a power loss and the key is gone. When the blob is there already, this is
+        the same success. Raises IncomingMissing.
+        """
+
+    def abort(self, key: str) -> None:
+        """Drop the bytes under `key`. Idempotent."""
+
+    def incoming(self) -> Iterator[IncomingState]:
+        """Yield what is on its way in, in no order."""
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Return the blob as a seekable stream that stays readable when the blob is deleted. Raises BlobMissing."""
+
+    def size(self, digest: Digest) -> int | None:
+        """Return the size of a blob in bytes, None when it is not held."""
+
+    def delete(self, digest: Digest) -> None:
+        """Drop a blob. Idempotent."""
