@@ -119,14 +119,25 @@ class BlobStore:
 
     def delete(self, digest: Digest) -> int:
         """Remove a blob that no row names any more; return the bytes freed, 0 when it was not there."""
-        path = self.path(digest)
-        try:
-            size = os.stat(path).st_size
-            os.unlink(path)
-        except FileNotFoundError:
+        moved = self.take_away(digest)
+        if moved is None:
             return 0
-        faults.point("a blob is deleted")
+        size = os.stat(moved).st_size
+        os.unlink(moved)
         return size
+
+    def take_away(self, digest: Digest) -> Path | None:
+        """Make a blob garbage at once: from now on it isn't there. Returns the file to unlink, None if there was none.
+
+        A file in the ingest directory that nobody locks is removed by collection, so dying in between loses nothing.
+        """
+        moved = self._ingest / os.urandom(8).hex()
+        try:
+            os.rename(self.path(digest), moved)
+        except FileNotFoundError:
+            return None
+        faults.point("a blob is taken away")
+        return moved
 
 
 class BlobWriter:

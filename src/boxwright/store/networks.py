@@ -223,5 +223,5 @@ def _is_usable(address: str, subnet: Any, gateway: str | None) -> bool:
 
 
 def _record(row: Row) -> NetworkRecord:
-    *fields, config = row
-    return NetworkRecord(*fields, json.loads(config))
+    id, name, driver, subnet, gateway, created, config = row
+    return NetworkRecord(id, name, driver, subnet, gateway, created, json.loads(config))

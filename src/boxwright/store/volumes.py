@@ -84,7 +84,9 @@ class VolumeStore:
             existing = self.get(name)
             if existing is not None:
                 return existing
-            self.path(name).mkdir(parents=True, exist_ok=True)
+            # What a removed volume of this name may have left behind is not this volume's.
+            remove_directories([self.path(name).parent])
+            self.path(name).mkdir(parents=True)
             faults.point("a volume's directory is made, without its row")
             volume = Volume(name, driver, rfc3339(), anonymous, labels or {}, options or {})
             self._database.run(

@@ -1,0 +1,190 @@
+"""Pruning what nobody needs, and collecting what nothing refers to.
+
+`prune_*` give up something that could still be used: images without a name, the build cache. `collect` removes what
+is garbage already: unreachable layers and blobs, what killed processes left behind. Everything here may run beside
+builds, pulls and runs: what they are working on is leased or locked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boxwright.errors import ConflictError, NotFoundError
+from boxwright.host import faults
+from boxwright.host.trees import StillMounted, disk_usage, remove_tree
+from boxwright.store import reach
+from boxwright.store.images import ImageRecord
+from boxwright.store.layout import DRAFT, TRASH, trash_name
+from boxwright.store.reach import Reclaimed
+from boxwright.store.removal import Deleted, Removal, Untagged, remove_image
+
+if TYPE_CHECKING:
+    from boxwright.store.store import Store
+
+
+def prune_images(
+    store: Store, *, all: bool = False, where: Callable[[ImageRecord], bool] = lambda record: True
+) -> Removal:
+    """Remove images that have no tag (with `all`: every image that no container uses) and satisfy `where`.
+
+    Images that others are made from, or that a container uses, stay.
+    """
+    events: list[Untagged | Deleted] = []
+    reclaimed = Reclaimed()
+    leased = store.leases.held("image")
+    for record in store.images.list(all=True):
+        tags = store.images.refs(record.id)
+        if record.id in leased or (tags and not all) or (not tags and store.images.children(record.id)):
+            continue
+        if not where(record):
+            continue
+        for name in [ref.familiar() for ref in tags] or [str(record.id)]:
+            try:
+                removal = remove_image(store, name)
+            except (ConflictError, NotFoundError):
+                continue  # in use, or gone already with another one
+            events.extend(removal.events)
+            reclaimed = reclaimed.plus(removal.reclaimed)
+    return Removal(tuple(events), reclaimed)
+
+
+def prune_build_cache(
+    store: Store, *, all: bool = False, unused_for: float | None = None, keep_bytes: int | None = None
+) -> tuple[int, Reclaimed]:
+    """Forget cached steps and remove the layers that only they held; return how many steps, and what came free.
+
+    Without `all`, steps whose layers an image or container holds anyway stay. `unused_for` spares what was used within
+    so many seconds; `keep_bytes` stops, least recently used first, as soon as the cache's own layers take no more.
+    """
+    horizon = int(time.time() - unused_for) if unused_for is not None else None
+    held: set[str] = set() if all else _held_by_images(store)
+    steps = [
+        step.key
+        for step in store.steps.list()
+        if (horizon is None or step.last_used <= horizon) and (step.chain is None or step.chain not in held)
+    ]
+    store.contexts.trim()
+    if keep_bytes is None:
+        store.steps.forget(steps)
+        return len(steps), collect(store)
+    reclaimed, forgotten, private = Reclaimed(), 0, _private_usage(store)
+    for key in steps:
+        if private <= keep_bytes:
+            break
+        with store.database.transaction():
+            store.steps.forget([key])
+            gone = reach.forget_unreachable_snapshots(store)
+        reclaimed = reclaimed.plus(reach.finish(store, gone))
+        private -= gone.usage
+        forgotten += 1
+    return forgotten, reclaimed.plus(collect(store))
+
+
+def _held_by_images(store: Store) -> set[str]:
+    rows = store.database.rows(
+        "WITH RECURSIVE live (chain) AS (SELECT chain FROM images WHERE chain IS NOT NULL"
+        " UNION SELECT chain FROM containers WHERE chain IS NOT NULL"
+        " UNION SELECT parent FROM live JOIN snapshots USING (chain) WHERE parent IS NOT NULL)"
+        " SELECT chain FROM live"
+    )
+    return {row[0] for row in rows}
+
+
+def _private_usage(store: Store) -> int:
+    held = _held_by_images(store)
+    return sum(snapshot.usage for snapshot in store.snapshots.list() if snapshot.chain not in held)
+
+
+def collect(store: Store) -> Reclaimed:
+    """Remove everything that nothing refers to: layers, blobs, drafts and trash of processes that are gone."""
+    store.leases.drop_dead()
+    with store.database.transaction():
+        gone = reach.forget_unreachable_snapshots(store)
+        # A directory and its row come together in one transaction, so in here an orphan is one for good.
+        for path in orphans(store):
+            os.rename(path, path.with_name(trash_name()))
+            faults.point("an orphan is trash")
+    # Listed before the leases are read: whatever is named from now on was leased or named before it was looked for.
+    reclaimed = reach.finish(store, gone, list(store.blobs))
+    freed = sum(_remove_abandoned(path) for path in abandoned(store))
+    return reclaimed.plus(Reclaimed(bytes=freed))
+
+
+def orphans(store: Store) -> list[Path]:
+    """Return the directories of snapshots, containers and volumes without a row. To act on it, ask in a transaction."""
+    layout = store.layout
+    kinds = (
+        (layout.snapshots, "SELECT id FROM snapshots"),
+        (layout.containers, "SELECT id FROM containers"),
+        (layout.volumes, "SELECT name FROM volumes"),
+    )
+    found = []
+    for directory, known in kinds:
+        hidden = set(os.listdir(directory)) - {row[0] for row in store.database.rows(known)}
+        found += [directory / name for name in sorted(hidden) if not name.startswith((DRAFT, TRASH))]
+    return found
+
+
+def abandoned(store: Store) -> list[Path]:
+    """Return what processes that are gone were about to make or to remove: nobody holds its lock any more."""
+    layout = store.layout
+    kinds = (
+        (layout.snapshots, (DRAFT, TRASH)),
+        (layout.containers, (TRASH,)),
+        (layout.volumes, (TRASH,)),
+        (layout.ingest, ("",)),
+        (layout.locks, ("layer-",)),
+    )
+    names = [
+        directory / name for directory, prefixes in kinds for name in os.listdir(directory) if name.startswith(prefixes)
+    ]
+    return [path for path in sorted(names) if _is_unlocked(path)]
+
+
+def _is_unlocked(path: Path) -> bool:
+    fd = _lock_at_once(path)
+    if fd is None:
+        return False
+    os.close(fd)
+    return True
+
+
+def _remove_abandoned(path: Path) -> int:
+    """Remove one of `abandoned`; return the bytes that came free. Whoever locked it meanwhile keeps it."""
+    fd = _lock_at_once(path)
+    if fd is None:
+        return 0
+    try:
+        # Out of sight while the lock is held: its maker, about to lock it, finds that it is gone and makes another.
+        doomed = path.with_name(trash_name())
+        os.rename(path, doomed)
+        faults.point("something abandoned is trash")
+    finally:
+        os.close(fd)
+    freed = disk_usage(doomed)
+    try:
+        remove_tree(doomed)
+    except StillMounted:
+        return 0  # it stays in sight as trash, for fsck to report and for the next collection
+    return freed
+
+
+def _lock_at_once(path: Path) -> int | None:
+    """Return a descriptor that holds the lock on `path`, or None when it is gone or somebody holds it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(fd), os.stat(path)):
+            return fd
+    except (BlockingIOError, FileNotFoundError):
+        pass  # its maker is at work, or another collector was quicker
+    os.close(fd)
+    return None
