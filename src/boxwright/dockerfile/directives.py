@@ -1,0 +1,87 @@
+"""Parser directives: the comments at the very top of a Dockerfile that mean something.
+
+A directive must stand before any other comment, blank line or instruction; the first line that is none ends the scan.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from boxwright.dockerfile.blanks import BLANKS
+from boxwright.dockerfile.source import DockerfileError, Source, Span
+
+_KNOWN = ("escape", "syntax", "check")
+_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*", re.ASCII)
+_ESCAPES = ("\\", "`")
+_BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
+
+
+class Check(NamedTuple):
+    """``# check=skip=RULE,RULE;error=true``: warnings the author doesn't want, and whether the rest are errors."""
+
+    skip: frozenset[str] = frozenset()
+    skip_all: bool = False
+    error: bool = False
+
+
+class Directives(NamedTuple):
+    """What the top of a Dockerfile says about the rest of it. `syntax` is kept for show: no frontend is ever loaded."""
+
+    escape: str = "\\"
+    syntax: str | None = None
+    check: Check = Check()
+
+
+def read_directives(source: Source) -> Directives:
+    """Return the directives of a Dockerfile. Raises DockerfileError for one that is repeated or has no sense."""
+    lines = source.lines()
+    found = _scan(source, lines, 0, "#")
+    escape = "\\"
+    if "escape" in found:
+        escape, span = found["escape"]
+        if escape not in _ESCAPES:
+            raise DockerfileError(f"invalid escape token '{escape}' does not match ` or \\", span, mark=escape)
+    if not found and lines and lines[0].startswith("#!"):
+        # A Dockerfile may be a script that builds itself: what is addressed to other readers may follow the shebang,
+        # while `escape` belongs to the lines proper, for which the shebang is a comment like any other.
+        found = _scan(source, lines, 1, "#")
+    start = 1 if lines and lines[0].startswith("#!") else 0
+    syntax = found.get("syntax") or _scan(source, lines, start, "//").get("syntax")
+    check = found.get("check")
+    return Directives(escape, syntax[0] if syntax else None, _parse_check(*check) if check else Check())
+
+
+def _scan(source: Source, lines: list[str], start: int, comment: str) -> dict[str, tuple[str, Span]]:
+    found: dict[str, tuple[str, Span]] = {}
+    for number in range(start, len(lines)):
+        line = lines[number].strip(BLANKS)
+        match = _DIRECTIVE.fullmatch(line[len(comment) :].lstrip(BLANKS)) if line.startswith(comment) else None
+        name = match[1].lower() if match else ""
+        if not match or name not in _KNOWN:
+            break
+        span = Span(source, number + 1, number + 1)
+        if name in found:
+            raise DockerfileError(f"only one {name} parser directive can be used", span)
+        found[name] = (match[2], span)
+    return found
+
+
+def _parse_check(text: str, span: Span) -> Check:
+    skip: frozenset[str] = frozenset()
+    skip_all = error = False
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, equals, value = part.partition("=")
+        name, value = name.strip().lower(), value.strip()
+        if not equals or name not in ("skip", "error", "experimental"):
+            raise DockerfileError(
+                f"invalid check option {part!r}", span, mark=part, hint="write # check=skip=RULE,RULE;error=true"
+            )
+        if name == "skip":
+            skip_all = value.lower() == "all"
+            skip = frozenset(filter(None, (rule.strip() for rule in value.split(","))))
+        elif name == "error":
+            if value.lower() not in _BOOLEANS:
+                raise DockerfileError(f"check option error must be true or false, not {value!r}", span, mark=part)
+            error = _BOOLEANS[value.lower()]
+    return Check(frozenset() if skip_all else skip, skip_all, error)

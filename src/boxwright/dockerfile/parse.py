@@ -1,0 +1,372 @@
+"""Nodes → instructions: keywords, numbers of arguments, flags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from boxwright.dockerfile.blanks import BLANKS
+from boxwright.dockerfile.directives import Directives
+from boxwright.dockerfile.durations import parse_duration
+from boxwright.dockerfile.flags import NO_FLAGS, FlagSet, parse_flags
+from boxwright.dockerfile.instructions import (
+    Add,
+    Arg,
+    ArgValue,
+    Cmd,
+    Command,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Instruction,
+    Label,
+    Maintainer,
+    Onbuild,
+    Run,
+    Shell,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
+from boxwright.dockerfile.parser import Node, parse_lines, parse_node
+from boxwright.dockerfile.signals import InvalidSignal, signal_number
+from boxwright.dockerfile.source import DockerfileError, Source, Span
+from boxwright.dockerfile.suggest import did_you_mean
+
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*", re.ASCII)
+_RESERVED_STAGE = "scratch"
+_OCTAL = re.compile(r"[0-7]{1,7}", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_MAX_MODE = 0o7777
+_MIN_INTERVAL = 1_000_000  # a millisecond, in ns
+_MAX_RETRIES = 2**31 - 1
+
+_FROM_FLAGS = FlagSet(frozenset({"platform"}))
+_RUN_FLAGS = FlagSet(unsupported=frozenset({"mount", "network", "security", "device"}))
+_COPY_FLAGS = FlagSet(frozenset({"from", "chown", "chmod"}), frozenset({"link", "parents", "exclude"}))
+_ADD_FLAGS = FlagSet(
+    frozenset({"chown", "chmod"}), frozenset({"link", "exclude", "checksum", "keep-git-dir", "unpack"})
+)
+_HEALTH_FLAGS = FlagSet(frozenset({"interval", "timeout", "start-period", "start-interval", "retries"}))
+
+
+class Parsed(NamedTuple):
+    """A Dockerfile as a flat list of instructions; `stages.assemble` gives it its shape."""
+
+    source: Source
+    directives: Directives
+    instructions: tuple[Instruction, ...]
+    empty_continuations: tuple[Span, ...]
+
+
+def parse(source: Source) -> Parsed:
+    """Parse a Dockerfile. Raises DockerfileError and UnsupportedSyntax, each with the place."""
+    lines = parse_lines(source)
+    instructions = tuple(parse_instruction(node) for node in lines.nodes)
+    return Parsed(source, lines.directives, instructions, lines.empty_continuations)
+
+
+def parse_trigger(text: str, origin: str, escape: str = "\\") -> Instruction:
+    """Parse an ONBUILD trigger out of an image's configuration; `origin` says in messages where it is from.
+
+    Raises DockerfileError and UnsupportedSyntax.
+    """
+    source = Source(origin, text)
+    node = parse_node(text.replace("\n", " "), escape, Span(source, 1, max(len(source.lines()), 1)))
+    _check_trigger(node.keyword, node.span)
+    return parse_instruction(node)
+
+
+def parse_instruction(node: Node) -> Instruction:
+    """Return the instruction that a node means. Raises DockerfileError and UnsupportedSyntax."""
+    parser = _PARSERS.get(node.keyword)
+    if parser is None:
+        written = node.original.split(None, 1)[0][:100]
+        raise DockerfileError(
+            f"unknown instruction: {written}{did_you_mean(node.keyword, _PARSERS)}", node.span, mark=written
+        )
+    return parser(node)
+
+
+def check_mode(text: str, span: Span) -> int:
+    """Return the permission bits of a --chmod value. Raises DockerfileError unless it is octal and at most 07777."""
+    if not _OCTAL.fullmatch(text) or int(text, 8) > _MAX_MODE:
+        raise DockerfileError(
+            f"invalid chmod parameter: '{text[:100]}'. it should be octal string and between 0 and 07777",
+            span,
+            mark=f"--chmod={text}",
+        )
+    return int(text, 8)
+
+
+def check_signal(text: str, span: Span) -> None:
+    """Raises DockerfileError unless `text` is a signal's name or number."""
+    try:
+        signal_number(text)
+    except InvalidSignal as error:
+        raise DockerfileError(error.message, span, mark=text, hint=error.hint) from None
+
+
+def _exactly_one(node: Node) -> str:
+    if len(node.arguments) != 1:
+        raise DockerfileError(f"{node.keyword} requires exactly one argument", node.span)
+    return node.arguments[0]
+
+
+def _at_least_one(node: Node) -> tuple[str, ...]:
+    if not node.arguments:
+        raise DockerfileError(f"{node.keyword} requires at least one argument", node.span)
+    return node.arguments
+
+
+def _pairs(node: Node) -> tuple[tuple[str, str], ...]:
+    parse_flags(node, NO_FLAGS)
+    arguments = _at_least_one(node)
+    pairs = tuple(zip(arguments[::2], arguments[1::2], strict=True))
+    if any(not name for name, _ in pairs):
+        raise DockerfileError(f"{node.keyword} names can not be blank", node.span)
+    return pairs
+
+
+def _from(node: Node) -> From:
+    arguments = node.arguments
+    name = None
+    if len(arguments) == 3 and arguments[1].lower() == "as":
+        name = arguments[2].lower()
+        if not _STAGE_NAME.fullmatch(name):
+            raise DockerfileError(
+                f'invalid name for build stage: "{arguments[2]}", name can\'t start with a number or contain symbols',
+                node.span,
+                mark=arguments[2],
+            )
+        if name == _RESERVED_STAGE:
+            raise DockerfileError(
+                f'"{name}" is the name of the empty image and can\'t name a build stage', node.span, mark=arguments[2]
+            )
+    elif len(arguments) != 1:
+        raise DockerfileError(
+            "FROM requires either one or three arguments", node.span, hint="write FROM image, or FROM image AS name"
+        )
+    platform = parse_flags(node, _FROM_FLAGS).get("platform")
+    return From(arguments[0], name, platform, node.original, node.span)
+
+
+def _maintainer(node: Node) -> Maintainer:
+    author = _exactly_one(node)
+    parse_flags(node, NO_FLAGS)
+    return Maintainer(author, node.original, node.span)
+
+
+def _command(node: Node, flags: FlagSet = NO_FLAGS) -> Command:
+    parse_flags(node, flags)
+    return Command(node.arguments, shell=not node.json)
+
+
+def _run(node: Node) -> Run:
+    return Run(_command(node, _RUN_FLAGS), node.original, node.span)
+
+
+def _cmd(node: Node) -> Cmd:
+    return Cmd(_command(node), node.original, node.span)
+
+
+def _entrypoint(node: Node) -> Entrypoint:
+    return Entrypoint(_command(node), node.original, node.span)
+
+
+def _label(node: Node) -> Label:
+    return Label(_pairs(node), node.legacy, node.original, node.span)
+
+
+def _env(node: Node) -> Env:
+    return Env(_pairs(node), node.legacy, node.original, node.span)
+
+
+def _expose(node: Node) -> Expose:
+    ports = _at_least_one(node)
+    parse_flags(node, NO_FLAGS)
+    return Expose(ports, node.original, node.span)
+
+
+def _sources_and_destination(node: Node) -> tuple[tuple[str, ...], str]:
+    if len(node.arguments) < 2:
+        raise DockerfileError(
+            f"{node.keyword} requires at least two arguments, but only one was provided. "
+            "Destination could not be determined"
+            if node.arguments
+            else f"{node.keyword} requires at least two arguments",
+            node.span,
+        )
+    return node.arguments[:-1], node.arguments[-1]
+
+
+def _chmod(node: Node, flags: dict[str, str]) -> str | None:
+    mode = flags.get("chmod")
+    if mode is not None and "$" not in mode:
+        check_mode(mode, node.span)
+    return mode
+
+
+def _add(node: Node) -> Add:
+    sources, destination = _sources_and_destination(node)
+    flags = parse_flags(node, _ADD_FLAGS)
+    return Add(sources, destination, flags.get("chown"), _chmod(node, flags), node.original, node.span)
+
+
+def _copy(node: Node) -> Copy:
+    sources, destination = _sources_and_destination(node)
+    flags = parse_flags(node, _COPY_FLAGS)
+    from_ = flags.get("from")
+    if from_ == "":
+        raise DockerfileError("missing a value on flag: from", node.span, mark="--from=")
+    if from_ is not None and "$" in from_:
+        raise DockerfileError(
+            "variable expansion is not supported for --from",
+            node.span,
+            mark=from_,
+            hint="define a new stage with FROM using ARG from global scope as a workaround",
+        )
+    return Copy(sources, destination, from_, flags.get("chown"), _chmod(node, flags), node.original, node.span)
+
+
+def _volume(node: Node) -> Volume:
+    paths = tuple(path.strip(BLANKS) for path in _at_least_one(node))
+    parse_flags(node, NO_FLAGS)
+    if not all(paths):
+        raise DockerfileError("VOLUME specified can not be an empty string", node.span)
+    return Volume(paths, node.original, node.span)
+
+
+def _user(node: Node) -> User:
+    user = _exactly_one(node)
+    parse_flags(node, NO_FLAGS)
+    return User(user, node.original, node.span)
+
+
+def _workdir(node: Node) -> Workdir:
+    path = _exactly_one(node)
+    parse_flags(node, NO_FLAGS)
+    return Workdir(path, node.original, node.span)
+
+
+def _arg(node: Node) -> Arg:
+    values = []
+    for word in _at_least_one(node):
+        name, equals, default = word.partition("=")
+        if not name:
+            raise DockerfileError("ARG names can not be blank", node.span, mark=word)
+        values.append(ArgValue(name, default if equals else None))
+    parse_flags(node, NO_FLAGS)
+    return Arg(tuple(values), node.original, node.span)
+
+
+def _onbuild(node: Node) -> Onbuild:
+    text = _at_least_one(node)[0]
+    parse_flags(node, NO_FLAGS)
+    _check_trigger(text.split(None, 1)[0].upper(), node.span)
+    if node.trigger is not None:
+        parse_instruction(node.trigger)  # a mistake is told where it stands, not where an heir meets it
+    return Onbuild(text, node.original, node.span)
+
+
+def _check_trigger(keyword: str, span: Span) -> None:
+    if keyword == "ONBUILD":
+        raise DockerfileError("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", span)
+    if keyword in ("FROM", "MAINTAINER"):
+        raise DockerfileError(f"{keyword} isn't allowed as an ONBUILD trigger", span)
+
+
+def _stopsignal(node: Node) -> Stopsignal:
+    signal = _exactly_one(node)
+    parse_flags(node, NO_FLAGS)
+    if not any(char in signal for char in "$'\"\\`"):  # otherwise it is known only once it is expanded
+        check_signal(signal, node.span)
+    return Stopsignal(signal, node.original, node.span)
+
+
+def _healthcheck(node: Node) -> Healthcheck:
+    kind, *words = _at_least_one(node)
+    flags = parse_flags(node, _HEALTH_FLAGS)
+    match kind.upper():
+        case "NONE":
+            if words:
+                raise DockerfileError("HEALTHCHECK NONE takes no arguments", node.span)
+            test: tuple[str, ...] = ("NONE",)
+        case "CMD":
+            if not words:
+                raise DockerfileError("Missing command after HEALTHCHECK CMD", node.span)
+            test = ("CMD" if node.json else "CMD-SHELL", *words)
+        case _:
+            raise DockerfileError(f'Unknown type "{kind}" in HEALTHCHECK (try CMD)', node.span, mark=kind)
+    return Healthcheck(
+        test,
+        _interval(node, flags, "interval"),
+        _interval(node, flags, "timeout"),
+        _interval(node, flags, "start-period"),
+        _interval(node, flags, "start-interval"),
+        _retries(node, flags.get("retries", "")),
+        node.original,
+        node.span,
+    )
+
+
+def _interval(node: Node, flags: dict[str, str], name: str) -> int:
+    text = flags.get(name, "")
+    if not text:
+        return 0
+    try:
+        duration = parse_duration(text)
+    except ValueError as error:
+        raise DockerfileError(
+            f"--{name}: {error}", node.span, mark=text, hint="a duration looks like 30s, 1m30s or 500ms"
+        ) from None
+    if duration and duration < _MIN_INTERVAL:
+        raise DockerfileError(f'Interval "{name}" cannot be less than 1ms', node.span, mark=text)
+    return duration
+
+
+def _retries(node: Node, text: str) -> int:
+    if not text:
+        return 0
+    if not _INTEGER.fullmatch(text) or abs(int(text)) > _MAX_RETRIES:
+        raise DockerfileError(f"--retries is not a number: {text[:100]}", node.span, mark=text)
+    if int(text) < 0:
+        raise DockerfileError(f"--retries cannot be negative ({text})", node.span, mark=text)
+    return int(text)
+
+
+def _shell(node: Node) -> Shell:
+    parse_flags(node, NO_FLAGS)
+    argv = _at_least_one(node)
+    if not node.json:
+        raise DockerfileError(
+            "SHELL requires the arguments to be in JSON form", node.span, hint='write SHELL ["/bin/bash", "-c"]'
+        )
+    return Shell(argv, node.original, node.span)
+
+
+_PARSERS: dict[str, Callable[[Node], Instruction]] = {
+    "ADD": _add,
+    "ARG": _arg,
+    "CMD": _cmd,
+    "COPY": _copy,
+    "ENTRYPOINT": _entrypoint,
+    "ENV": _env,
+    "EXPOSE": _expose,
+    "FROM": _from,
+    "HEALTHCHECK": _healthcheck,
+    "LABEL": _label,
+    "MAINTAINER": _maintainer,
+    "ONBUILD": _onbuild,
+    "RUN": _run,
+    "SHELL": _shell,
+    "STOPSIGNAL": _stopsignal,
+    "USER": _user,
+    "VOLUME": _volume,
+    "WORKDIR": _workdir,
+}

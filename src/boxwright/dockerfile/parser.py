@@ -1,0 +1,163 @@
+"""Lines → nodes: continuations are joined, comments dropped, flags and arguments split.
+
+A node is syntax only: whether its keyword exists, and what its arguments mean, is decided in `parse`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from boxwright.dockerfile import heredoc
+from boxwright.dockerfile.arguments import ArgumentsError, json_strings, name_values, split_flags, split_words
+from boxwright.dockerfile.blanks import BLANKS, split_plain
+from boxwright.dockerfile.directives import Directives, read_directives
+from boxwright.dockerfile.source import DockerfileError, Source, Span, UnsupportedSyntax
+
+_MAX_LINE = 65535  # bytes
+_LINE_END = "\r\n"
+
+
+class Node(NamedTuple):
+    """One instruction as it is written."""
+
+    keyword: str
+    """In upper case; the text as written stands in `original`."""
+    flags: tuple[str, ...]
+    arguments: tuple[str, ...]
+    """The words as written; the strings of a JSON array; ``name``, ``value``, ``name``, ``value`` for ENV and LABEL."""
+    json: bool
+    """The arguments are a JSON array."""
+    legacy: bool
+    """ENV or LABEL in the form ``NAME all the rest``."""
+    trigger: Node | None
+    """The instruction that ONBUILD keeps for later."""
+    original: str
+    """The whole instruction on one line."""
+    span: Span
+
+
+class ParsedLines(NamedTuple):
+    directives: Directives
+    nodes: tuple[Node, ...]
+    empty_continuations: tuple[Span, ...]
+    """Instructions that go on across an empty line, which will be an error one day."""
+
+
+def parse_lines(source: Source) -> ParsedLines:
+    """Split a Dockerfile into nodes. Raises DockerfileError and UnsupportedSyntax."""
+    directives = read_directives(source)
+    escape = directives.escape
+    lines = source.lines()
+    nodes: list[Node] = []
+    empty_continuations: list[Span] = []
+    index = 0
+    while index < len(lines):
+        first = index
+        text, continued = _physical_line(source, lines, index, escape)
+        text = text.lstrip(BLANKS)
+        index += 1
+        if text.startswith("#") or (not text and not continued):
+            continue
+        parts = [text]
+        across_empty = False
+        while continued and index < len(lines):
+            text, continues = _physical_line(source, lines, index, escape)
+            index += 1
+            bare = text.lstrip(BLANKS)
+            if bare.startswith("#"):
+                continue
+            if not bare and not continues:
+                across_empty = True
+                continue
+            parts.append(text)
+            continued = continues
+        span = Span(source, first + 1, index)
+        line = "".join(parts).strip(BLANKS)
+        if not line:
+            continue
+        if across_empty:
+            empty_continuations.append(span)
+        nodes.append(parse_node(line, escape, span))
+    if not nodes:
+        raise DockerfileError("file with no instructions", Span(source, 1, max(len(lines), 1)))
+    return ParsedLines(directives, tuple(nodes), tuple(empty_continuations))
+
+
+def _physical_line(source: Source, lines: list[str], index: int, escape: str) -> tuple[str, bool]:
+    """Return a line without its continuation mark, and whether it has one."""
+    line = lines[index]
+    if len(line) > _MAX_LINE // 4 and len(line.encode(errors="surrogatepass")) > _MAX_LINE:
+        raise DockerfileError(
+            f"dockerfile line greater than maximum allowed size of {_MAX_LINE}", Span(source, index + 1, index + 1)
+        )
+    line = line.rstrip(_LINE_END)
+    bare = line.rstrip(" \t")
+    if not bare.endswith(escape) or line.lstrip(BLANKS).startswith("#"):
+        return line, False
+    # The mark continues the line unless it is itself escaped; one after nothing but the mark always does.
+    body = bare[:-1]
+    return (body, True) if not body.endswith(escape) else (line, False)
+
+
+def parse_node(line: str, escape: str, span: Span) -> Node:
+    """Parse one instruction that stands on one line. Raises DockerfileError and UnsupportedSyntax."""
+    line = line.strip(BLANKS)
+    word, *rest = split_plain(line, 1)
+    keyword = word.upper()
+    flags, text = split_flags(rest[0]) if rest else ((), "")
+    arguments: tuple[str, ...] = ()
+    json = legacy = False
+    trigger = None
+    try:
+        match keyword:
+            case "ADD" | "COPY" | "VOLUME" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL":
+                arguments, json = _json_or(text, words=keyword in ("ADD", "COPY", "VOLUME"))
+            case "HEALTHCHECK":
+                kind, _, command = _cut_word(text)
+                arguments, json = _json_or(command, words=False)
+                arguments = (kind, *arguments) if kind else ()
+            case "ENV" | "LABEL":
+                pairs, legacy = name_values(text, keyword, escape)
+                arguments = tuple(part for pair in pairs for part in pair)
+            case "ARG":
+                arguments = tuple(split_words(text, escape))
+            case "FROM" | "EXPOSE":
+                arguments = tuple(split_plain(text)) if text else ()
+            case "ONBUILD" if text:
+                arguments = (text,)
+                if _cut_word(text)[0].upper() != "ONBUILD":  # a chain may be as deep as the line is long
+                    trigger = parse_node(text, escape, span)
+            case _:
+                arguments = (text,) if text else ()
+    except ArgumentsError as error:
+        raise DockerfileError(error.message, span, mark=error.mark) from None
+    if keyword in heredoc.INSTRUCTIONS and not json:
+        _refuse_heredocs(keyword, text, escape, span)
+    return Node(keyword, flags, arguments, json, legacy, trigger, line, span)
+
+
+def _json_or(text: str, *, words: bool) -> tuple[tuple[str, ...], bool]:
+    strings = json_strings(text)
+    if strings is not None:
+        return strings, True
+    if not text:
+        return (), False
+    return (tuple(split_plain(text)) if words else (text,)), False
+
+
+def _cut_word(text: str) -> tuple[str, str, str]:
+    """Return (first word, blanks, rest)."""
+    end = next((index for index, char in enumerate(text) if char in BLANKS), len(text))
+    rest = text[end:].lstrip(BLANKS)
+    return text[:end], text[end : len(text) - len(rest)], rest
+
+
+def _refuse_heredocs(keyword: str, text: str, escape: str, span: Span) -> None:
+    markers = heredoc.find_markers(text, escape)
+    if markers:
+        raise UnsupportedSyntax(
+            f"here-documents are not supported yet: {keyword} {markers[0].text}",
+            span,
+            mark=markers[0].text,
+            hint="COPY a file, or continue the command over several lines with \\",
+        )
