@@ -1,0 +1,43 @@
+"""Cache keys: canonical JSON documents that name everything a step's result depends on, and their digest.
+
+A document is stored beside its key, so that a rebuild can be explained field by field. Parents take part through the
+ChainID of their layers, other stages and the context through a digest of the files that are copied: something that
+was rebuilt with the same bytes makes no difference to what comes after it. Metadata that no file depends on (CMD,
+LABEL, EXPOSE …) is in no key at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+VERSION = 1
+"""Goes up when the same document would give other files than before: older results are then never found."""
+
+
+class StepKey(NamedTuple):
+    key: str
+    """64 hex digits."""
+    document: str
+    """The JSON text whose digest the key is."""
+
+
+def step_key(fields: Mapping[str, Any]) -> StepKey:
+    """Return the key of what `fields` describe: strings, numbers, booleans, None, and lists and mappings of these.
+
+    Field names and lengths are part of the document's syntax, so two different descriptions never read alike.
+    """
+    document = canonical({**fields, "v": VERSION})
+    return StepKey(hashlib.sha256(document.encode()).hexdigest(), document)
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of a value: members sorted, no blanks, ASCII (a lone surrogate is kept as an escape)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def slot(*parts: object) -> str:
+    """Return the name of a place in a build that stays the same while what is built there changes."""
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()

@@ -1,0 +1,97 @@
+"""What a build tells while it works, as values; a face turns them into lines, bars or JSON.
+
+Events of one step arrive in order; those of steps that run side by side are mixed. A sink is called from several
+threads, one call at a time, and must not block for long: the build waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from boxwright.oci.digest import Digest
+
+
+class BuildStarted(NamedTuple):
+    """First of all. The numbers are of the whole context, or None where counting it would have taken too long."""
+
+    dockerfile: str
+    """As it is to be shown: ``web/Dockerfile``, ``-`` for the standard input."""
+    context_files: int | None
+    context_bytes: int | None
+    context_ignored: int | None
+    steps: int
+
+
+class StepStarted(NamedTuple):
+    number: int
+    """From 1; steps are numbered through all stages that are built, in the order of the file."""
+    total: int
+    stage: str
+    """The stage's name, or its number where it has none."""
+    instruction: str
+    """The instruction on one line, as it was written."""
+    classic: str = ""
+    """The instruction as docker's classic builder prints it, variables expanded, where that differs."""
+
+
+class StepOutput(NamedTuple):
+    """One line that a step's command wrote, without its line end."""
+
+    number: int
+    line: str
+    stream: str
+    """``stdout`` or ``stderr``."""
+
+
+class StepRunning(NamedTuple):
+    """A step's command has been started in a container."""
+
+    number: int
+    container: str
+
+
+class StepDone(NamedTuple):
+    number: int
+    total: int
+    stage: str
+    instruction: str
+    cached: bool
+    seconds: float
+    added: int | None
+    """Bytes of content in the new layer; None for a step that makes no layer."""
+    exit_code: int | None
+    """Of the command, where it failed; None otherwise."""
+    image: Digest | None
+    """The image as of this step: that of FROM, and of every step where intermediate images are made."""
+    explanation: str = ""
+    """Why it was built again, or which change made no difference; empty unless it was asked for."""
+
+
+class Warned(NamedTuple):
+    """Something that is no error, but that whoever wrote the file would want to know."""
+
+    message: str
+    source: str = ""
+    """``Dockerfile:7``, or empty."""
+
+
+class ImageBuilt(NamedTuple):
+    """Last of all, when the build succeeded."""
+
+    image: Digest
+    names: tuple[str, ...]
+    size: int
+    layers: int
+    seconds: float
+    steps: int
+    cached: int
+    """How many of the steps came from the cache (steps that make no layer count as the one before them)."""
+
+
+Event: TypeAlias = BuildStarted | StepStarted | StepOutput | StepRunning | StepDone | Warned | ImageBuilt
+Sink: TypeAlias = Callable[[Event], None]
+
+
+def discard(event: Event) -> None:
+    """The sink of whoever doesn't want to know."""
