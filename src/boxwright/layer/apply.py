@@ -1,0 +1,471 @@
+"""A layer's tar → a directory in overlay form. The inverse of `diff`.
+
+A layer is applied alone, to an empty directory of its own; the overlay merges it with those below. Three things need
+a look at the layers below all the same, through `lower`:
+
+  - a directory that the tar implies but does not hold (``a/b`` without ``a``) would hide the attributes of the one
+    below: it takes them over, as the overlay's own copy-up does;
+  - a parent that is a symbolic link below (``var/run/x`` where ``var/run → /run``): ``x`` belongs into ``/run``;
+  - a hard link to a file below: the file is copied up, then linked.
+
+Names are resolved as a process in the root would, step by step, every link inside the root: nothing outside the
+target is ever touched, whatever links the archive makes. Later members win over earlier ones of the same name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from boxwright.errors import ConflictError, CorruptError, UnavailableError
+from boxwright.host import xattrs
+from boxwright.layer import overlay
+from boxwright.layer.diff import entry_of
+from boxwright.layer.entry import Entry, Kind, is_portable_xattr
+from boxwright.layer.reader import Content, TarReader
+
+if TYPE_CHECKING:
+    from boxwright.layer.union import Node, UnionView
+
+MAX_LINKS = 40
+"""How many symbolic links one name may pass, as in the kernel."""
+
+_PENDING_MODE = 0o700  # of a directory until the end, so that it can be filled whatever its mode shall be
+_ORDINARY = Entry("", Kind.DIR, mode=0o755)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NODES = {Kind.CHAR: stat.S_IFCHR, Kind.BLOCK: stat.S_IFBLK, Kind.FIFO: stat.S_IFIFO}
+# What the kernel says when a name in the archive cannot be a name here.
+_BAD_NAME = frozenset((errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.ENOTDIR))
+
+
+class Applied(NamedTuple):
+    """What was applied: `size` in bytes of the tar, `entries` counted, `skipped` devices that rootless can't make."""
+
+    size: int
+    entries: int
+    skipped: int = 0
+
+
+class InvalidLayer(CorruptError):
+    """A member can't be applied, for what it is or for what came before it."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"invalid layer: {path[:200]!r}: {what}")
+        self.path = path
+        self.what = what
+
+
+class ApplyFailed(UnavailableError):
+    """The file system refused a member; `errno` says why."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        hint = None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "free some space: boxwright system prune"
+        elif error.errno == errno.EPERM:
+            hint = "run as root, or rootless in a user namespace"
+        super().__init__(f"cannot unpack {path[:200]!r}: {error.strerror}", hint=hint)
+        self.path = path
+        self.errno = error.errno
+
+
+class TargetNotEmpty(ConflictError):
+    """A layer is applied to an empty directory only."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(f"the directory {target!r} is not empty")
+        self.target = target
+
+
+def apply_layer(
+    stream: BinaryIO, target: os.PathLike[str], *, rootless: bool = False, lower: UnionView | None = None
+) -> Applied:
+    """Apply an uncompressed tar stream, read to its end, to the directory `target`, empty or missing.
+
+    `lower` shows the layers below (None: there are none). `rootless` marks opaque directories with the attribute
+    that needs no privilege, leaves owners that can't be given as they are, and skips device nodes.
+
+    Not atomic: after an exception the target is in no particular state. Nothing is synced to disk.
+    Raises MalformedTar, InvalidLayer, ApplyFailed, TargetNotEmpty.
+    """
+    applier = _Applier(os.fspath(target), rootless, lower)
+    reader = TarReader(stream)
+    entries = 0
+    for entry, content in reader:
+        entries += 1
+        try:
+            applier.apply(entry, content)
+        except OSError as error:
+            raise _translated(entry.path, error) from error
+    try:
+        applier.finish()
+    except OSError as error:
+        raise _translated(str(error.filename), error) from error
+    return Applied(reader.offset, entries, applier.skipped)
+
+
+def _translated(path: str, error: OSError) -> Exception:
+    if error.errno in _BAD_NAME:
+        return InvalidLayer(path, error.strerror or str(error))
+    return ApplyFailed(path, error)
+
+
+class _Directory:
+    """A directory of this layer. Its attributes are set when everything is in it."""
+
+    __slots__ = ("attributes", "children", "hides", "location", "path")
+
+    def __init__(self, path: str, location: str, attributes: Entry, hides: bool) -> None:
+        self.path = path  # in the root, all links resolved
+        self.location = location  # on disk
+        self.attributes = attributes
+        self.hides = hides  # nothing of the layers below is seen in here
+        self.children: dict[str, _Directory] = {}
+
+    def inner(self, name: str) -> str:
+        return f"{self.path}/{name}" if self.path else name
+
+
+class _Applier:
+    def __init__(self, target: str, rootless: bool, lower: UnionView | None) -> None:
+        self._rootless = rootless
+        self._lower = lower
+        self._owner = (os.geteuid(), os.getegid())
+        # Directories by the name that members use for them. Valid as long as no directory or link is replaced.
+        self._known: dict[str, _Directory] = {}
+        # Where links of the layers below were followed: a member of such a name makes `_known` stale.
+        self._followed: set[str] = set()
+        self.skipped = 0
+        try:
+            os.mkdir(target, _PENDING_MODE)
+        except FileExistsError:
+            with os.scandir(target) as found:
+                if next(found, None) is not None:
+                    raise TargetNotEmpty(target) from None
+        below = self._below("")
+        self._root = _Directory("", target, _of_node("", below) if below else _ORDINARY, lower is None)
+        os.chmod(target, _PENDING_MODE)
+
+    # -- members
+
+    def apply(self, entry: Entry, content: Content | None) -> None:
+        kind = entry.kind
+        if kind is Kind.OPAQUE:
+            self._hide(self._directory(entry.path, entry))
+            return
+        parent_name, _, name = entry.path.rpartition("/")
+        if not name:
+            if kind is not Kind.DIR:
+                raise InvalidLayer("/", f"the root is a {kind.value}")
+            self._root.attributes = entry
+            return
+        parent = self._known.get(parent_name) or self._directory(parent_name, entry)
+        if kind is Kind.DIR:
+            self._make_directory(parent, name, entry)
+            return
+        if self._followed and parent.inner(name) in self._followed:
+            self._forget()
+        location = f"{parent.location}/{name}"
+        if kind is Kind.FILE:
+            assert content is not None
+            self._make_file(parent, name, location, entry, content)
+        elif kind is Kind.SYMLINK:
+            self._make_symlink(parent, name, location, entry)
+        elif kind is Kind.HARDLINK:
+            self._make_hardlink(parent, name, location, entry)
+        elif kind is Kind.WHITEOUT or (kind is Kind.CHAR and entry.devmajor == entry.devminor == 0):
+            self._make_whiteout(parent, name, location)
+        else:
+            self._make_node(parent, name, location, entry)
+
+    def finish(self) -> None:
+        """Give every directory its attributes, the deepest first: a change below would change its time."""
+        order = [self._root]
+        for directory in order:
+            order.extend(directory.children.values())
+        for directory in reversed(order):
+            location, attributes = directory.location, directory.attributes
+            self._chown(location, attributes)
+            os.chmod(location, attributes.mode)
+            self._set_xattrs(location, attributes)
+            os.utime(location, ns=(attributes.mtime_ns, attributes.mtime_ns))
+
+    def _make_directory(self, parent: _Directory, name: str, entry: Entry) -> None:
+        existing = parent.children.get(name)
+        if existing is not None:
+            existing.attributes = entry
+            return
+        self._add_directory(parent, name, entry)
+
+    def _add_directory(self, parent: _Directory, name: str, attributes: Entry) -> _Directory:
+        """Create a directory that this layer doesn't have yet; whatever else it has there gives way."""
+        location = f"{parent.location}/{name}"
+        path = parent.inner(name)
+        hides = parent.hides
+        try:
+            os.mkdir(location, _PENDING_MODE)
+        except FileExistsError:
+            # A whiteout of the name says that what is below is gone: the new directory isn't merged with it.
+            was_whiteout = overlay.is_whiteout(os.lstat(location))
+            self._remove(parent, name, location)
+            os.mkdir(location, _PENDING_MODE)
+            if was_whiteout:
+                overlay.make_opaque(location, rootless=self._rootless)
+                hides = True
+        if path in self._followed:
+            self._forget()
+        if not hides:
+            below = self._below(path)
+            hides = below is None or not stat.S_ISDIR(below.stat.st_mode)
+        directory = parent.children[name] = _Directory(path, location, attributes, hides)
+        return directory
+
+    def _make_file(self, parent: _Directory, name: str, location: str, entry: Entry, content: Content) -> None:
+        try:
+            fd = os.open(location, _CREATE, 0o600)
+        except FileExistsError:
+            self._remove(parent, name, location)
+            fd = os.open(location, _CREATE, 0o600)
+        try:
+            if content.layout is None:
+                for piece in content.pieces():
+                    _write(fd, piece)
+            else:
+                _write_sparse(fd, content)
+            self._chown(fd, entry)
+            os.fchmod(fd, entry.mode)
+            if entry.xattrs:
+                self._set_xattrs(fd, entry)
+            os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+        finally:
+            os.close(fd)
+
+    def _make_symlink(self, parent: _Directory, name: str, location: str, entry: Entry) -> None:
+        try:
+            os.symlink(entry.linkname, location)
+        except FileExistsError:
+            self._remove(parent, name, location)
+            os.symlink(entry.linkname, location)
+        self._chown(location, entry)
+        if entry.xattrs:
+            self._set_xattrs(location, entry)
+        os.utime(location, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
+
+    def _make_node(self, parent: _Directory, name: str, location: str, entry: Entry) -> None:
+        if self._rootless and entry.kind is not Kind.FIFO:
+            self.skipped += 1
+            return
+        device = os.makedev(entry.devmajor, entry.devminor)
+        mode = _NODES[entry.kind] | 0o600
+        try:
+            os.mknod(location, mode, device)
+        except FileExistsError:
+            self._remove(parent, name, location)
+            os.mknod(location, mode, device)
+        self._chown(location, entry)
+        os.chmod(location, entry.mode)
+        if entry.xattrs:
+            self._set_xattrs(location, entry)
+        os.utime(location, ns=(entry.mtime_ns, entry.mtime_ns))
+
+    def _make_hardlink(self, parent: _Directory, name: str, location: str, entry: Entry) -> None:
+        """Link to a member, or to a file below, which is copied up. A link has no attributes of its own."""
+        holder_name, _, original = entry.linkname.rpartition("/")
+        holder = self._directory(holder_name, entry)
+        source = f"{holder.location}/{original}"
+        if source == location:
+            return  # a link to itself: what is there stays
+        try:
+            status = os.lstat(source)
+        except FileNotFoundError:
+            below = None if holder.hides else self._below(holder.inner(original))
+            if below is None:
+                raise InvalidLayer(entry.path, f"a hard link to {entry.linkname[:200]!r}, which is not there") from None
+            self._copy_up(below, holder, original, source)
+            status = below.stat
+        if stat.S_ISDIR(status.st_mode) or overlay.is_whiteout(status):
+            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not there"
+            raise InvalidLayer(entry.path, f"a hard link to {entry.linkname[:200]!r}, which is {what}")
+        try:
+            os.link(source, location, follow_symlinks=False)
+        except FileExistsError:
+            if os.path.samestat(status, os.lstat(location)):
+                return
+            self._remove(parent, name, location)
+            os.link(source, location, follow_symlinks=False)
+
+    def _make_whiteout(self, parent: _Directory, name: str, location: str) -> None:
+        """Hide what the layers below have of a name, and nothing that this layer has."""
+        try:
+            overlay.make_whiteout(location)
+        except FileExistsError:
+            directory = parent.children.get(name)
+            if directory is not None:
+                self._hide(directory)
+
+    def _hide(self, directory: _Directory) -> None:
+        overlay.make_opaque(directory.location, rootless=self._rootless)
+        directory.hides = True
+
+    # -- names
+
+    def _directory(self, name: str, because: Entry) -> _Directory:
+        """Return the directory that members call `name`, made where it is missing; all links stay in the root."""
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = self._resolve(name, because)
+        return found
+
+    def _resolve(self, name: str, because: Entry) -> _Directory:
+        # The way from the root to where we are, so that ".." in a link's target can go back.
+        way = [self._root]
+        rest = [part for part in reversed(name.split("/")) if part]
+        links = 0
+        while rest:
+            part = rest.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if len(way) > 1:
+                    way.pop()
+                continue
+            here = way[-1]
+            child = here.children.get(part)
+            if child is None:
+                link = self._link(here, part, because)
+                if link is not None:
+                    links += 1
+                    if links > MAX_LINKS:
+                        raise InvalidLayer(because.path, "too many symbolic links on the way to it")
+                    if link.startswith("/"):
+                        del way[1:]
+                    rest.extend(reversed(link.split("/")))
+                    continue
+                child = self._add_directory(here, part, self._implied(here, part, because))
+            way.append(child)
+        return way[-1]
+
+    def _link(self, here: _Directory, part: str, because: Entry) -> str | None:
+        """Return the target of a symbolic link on the way, or None where a directory is, or is to be made."""
+        location = f"{here.location}/{part}"
+        try:
+            status = os.lstat(location)
+        except FileNotFoundError:
+            below = None if here.hides else self._below(here.inner(part))
+            if below is None:
+                return None
+            status = below.stat
+            if stat.S_ISLNK(status.st_mode):
+                self._followed.add(here.inner(part))
+                return below.target
+        else:
+            if stat.S_ISLNK(status.st_mode):
+                return os.readlink(location)
+            if overlay.is_whiteout(status):
+                return None
+        if not stat.S_ISDIR(status.st_mode):
+            raise InvalidLayer(because.path, f"{here.inner(part)[:200]!r} on the way to it is not a directory")
+        return None
+
+    def _implied(self, here: _Directory, part: str, because: Entry) -> Entry:
+        """Return the attributes of a directory that the tar doesn't hold: those of the one below, or the usual."""
+        below = None if here.hides else self._below(here.inner(part))
+        if below is not None and stat.S_ISDIR(below.stat.st_mode):
+            return _of_node(here.inner(part), below)
+        return _ORDINARY._replace(mtime_ns=because.mtime_ns)
+
+    def _below(self, path: str) -> Node | None:
+        return None if self._lower is None else self._lower.find(path)
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._followed.clear()
+
+    def _remove(self, parent: _Directory, name: str, location: str) -> None:
+        """Remove what this layer has of a name, for a later member of the same name."""
+        self._forget()
+        if parent.children.pop(name, None) is not None:
+            from shutil import rmtree
+
+            rmtree(location)
+        else:
+            os.unlink(location)
+
+    # -- attributes
+
+    def _chown(self, target: str | int, entry: Entry) -> None:
+        # Everything is created as us, and a directory gets its set-group-ID bit last: a chown that changes nothing
+        # is left out.
+        if (entry.uid, entry.gid) == self._owner:
+            return
+        try:
+            os.chown(target, entry.uid, entry.gid, follow_symlinks=isinstance(target, int))
+        except OSError as error:
+            # EINVAL: the namespace has no such owner.
+            if not (self._rootless and error.errno in (errno.EPERM, errno.EINVAL)):
+                raise
+
+    def _set_xattrs(self, target: str | int, entry: Entry) -> None:
+        for name, value in entry.xattrs.items():
+            if not is_portable_xattr(name):
+                continue
+            try:
+                xattrs.set(target, name, value)
+            except OSError as error:
+                # A file system may keep none, and only files and directories may have the user's own.
+                refused = self._rootless or entry.kind not in (Kind.FILE, Kind.DIR)
+                if error.errno != errno.ENOTSUP and not (refused and error.errno == errno.EPERM):
+                    raise
+
+    def _copy_up(self, below: Node, holder: _Directory, name: str, location: str) -> None:
+        """Bring a file of the layers below into this one, attributes and all."""
+        entry = entry_of(holder.inner(name), below.location, below.stat)._replace(mtime_ns=below.stat.st_mtime_ns)
+        kind = entry.kind
+        if kind is Kind.FILE:
+            with open(below.location, "rb", buffering=0, opener=_open_nofollow) as source:
+                fd = os.open(location, _CREATE, 0o600)
+                try:
+                    while os.sendfile(fd, source.fileno(), None, 1 << 30):
+                        pass
+                    self._chown(fd, entry)
+                    os.fchmod(fd, entry.mode)
+                    self._set_xattrs(fd, entry)
+                    os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
+                finally:
+                    os.close(fd)
+        elif kind is Kind.SYMLINK:
+            self._make_symlink(holder, name, location, entry)
+        elif kind is not Kind.DIR:
+            self._make_node(holder, name, location, entry)
+
+
+def _of_node(path: str, node: Node) -> Entry:
+    """Return a directory's entry with its whole time: it is copied up, not archived."""
+    return entry_of(path, node.location, node.stat)._replace(mtime_ns=node.stat.st_mtime_ns)
+
+
+def _open_nofollow(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _write(fd: int, piece: memoryview) -> None:
+    written = os.write(fd, piece)
+    while written < len(piece):
+        written += os.write(fd, piece[written:])
+
+
+def _write_sparse(fd: int, content: Content) -> None:
+    layout = content.layout
+    assert layout is not None
+    os.ftruncate(fd, layout.size)
+    pieces = content.pieces()
+    rest = memoryview(b"")
+    for position, length in layout.segments:
+        while length:
+            rest = rest or next(pieces)
+            written = os.pwrite(fd, rest[:length], position)
+            rest = rest[written:]
+            position += written
+            length -= written

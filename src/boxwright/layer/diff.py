@@ -1,0 +1,233 @@
+"""A directory in overlay form → its layer: entries, tar bytes, digest. The inverse of `apply`.
+
+The bytes are a pure function of the tree (and of `epoch`): members in canonical order (`entry.sort_key`), owners as
+numbers, times in whole seconds as docker has them (so that a layer, applied and written again, keeps its DiffID),
+the first name of a file with several as the file and the others as hard links to it.
+
+What a layer can't hold is left out: sockets, and attributes that `entry.is_portable_xattr` does not name. The root
+directory has an entry only where it differs from the usual (0755, owner 0:0, no attributes): its time would change
+with every tool that makes the directory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from boxwright.host import xattrs
+from boxwright.layer import overlay
+from boxwright.layer.entry import Entry, Kind, is_portable_xattr
+from boxwright.layer.streams import CHUNK, PieceStream
+from boxwright.layer.writer import BLOCK, END, ContentMismatch, encode_header
+from boxwright.oci.digest import DiffID, Digest
+
+_BATCH = 512 << 10
+_PADDING = bytes(BLOCK)
+_NOTHING: frozenset[str] = frozenset()
+_KINDS = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIR,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+}
+
+
+class Measured(NamedTuple):
+    """What a layer will be: `size` in bytes of its tar, `entries` counted."""
+
+    diff_id: DiffID
+    size: int
+    entries: int
+
+
+def write_layer(
+    fs: os.PathLike[str],
+    sink: Callable[[bytes | memoryview], object],
+    *,
+    epoch: int | None = None,
+    exclude: Collection[str] = _NOTHING,
+) -> None:
+    """Write the layer of a directory in overlay form to a sink, a function that takes pieces of bytes.
+
+    `epoch`, in seconds, is the latest time that a member may have: later ones are set to it. `exclude` names paths
+    (relative, as in `Entry`) that are left out with everything below them.
+
+    Raises ReservedName, InexpressibleLayer, and ContentMismatch when a file shrinks meanwhile.
+    """
+    for piece in layer_pieces(fs, epoch=epoch, exclude=exclude):
+        sink(piece)
+
+
+def open_layer(fs: os.PathLike[str], *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> PieceStream:
+    """Return the layer of a directory in overlay form as a stream (see `write_layer`)."""
+    return PieceStream(layer_pieces(fs, epoch=epoch, exclude=exclude))
+
+
+def measure_layer(fs: os.PathLike[str], *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> Measured:
+    """Return the digest, size and number of members of what `write_layer` would write."""
+    from boxwright.layer.hashing import HashingWriter
+
+    hashing = HashingWriter()
+    counter = _Counter()
+    for piece in layer_pieces(fs, epoch=epoch, exclude=exclude, counter=counter):
+        hashing.write(piece)
+    return Measured(DiffID(Digest(hashing.digest)), hashing.size, counter.entries)
+
+
+class _Counter:
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        self.entries = 0
+
+
+def layer_pieces(
+    fs: os.PathLike[str],
+    *,
+    epoch: int | None = None,
+    exclude: Collection[str] = _NOTHING,
+    counter: _Counter | None = None,
+) -> Iterator[bytes]:
+    """Yield the layer of a directory in overlay form in pieces of up to 1 MiB or so (see `write_layer`)."""
+    counter = counter or _Counter()
+    batch: list[bytes] = []
+    batched = 0
+    for entry, location in members(fs, epoch=epoch, exclude=exclude):
+        counter.entries += 1
+        header = encode_header(entry)
+        batch.append(header)
+        batched += len(header)
+        size = entry.size
+        if size:
+            fd = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                left = size
+                while left:
+                    data = os.read(fd, left if left < CHUNK else CHUNK)
+                    if not data:
+                        raise ContentMismatch(entry.path, size, size - left)
+                    left -= len(data)
+                    batch.append(data)
+                    batched += len(data)
+                    if batched >= _BATCH:
+                        yield b"".join(batch)
+                        batch.clear()
+                        batched = 0
+            finally:
+                os.close(fd)
+            if size % BLOCK:
+                padding = _PADDING[size % BLOCK :]
+                batch.append(padding)
+                batched += len(padding)
+        elif batched >= _BATCH:
+            yield b"".join(batch)
+            batch.clear()
+            batched = 0
+    batch.append(END)
+    yield b"".join(batch)
+
+
+def members(
+    fs: os.PathLike[str], *, epoch: int | None = None, exclude: Collection[str] = _NOTHING
+) -> Iterator[tuple[Entry, str]]:
+    """Yield the entries of a directory in overlay form in canonical order, each with its location on disk."""
+    root = os.fspath(fs)
+    latest = None if epoch is None else epoch * 1_000_000_000
+    links: dict[tuple[int, int], str] = {}
+    status = os.lstat(root)
+    attributes = _attributes(root, "")
+    opaque = overlay.is_opaque(root)
+    top = entry_of("", root, status, latest, attributes)
+    if top.mode != 0o755 or top.uid or top.gid or top.xattrs:
+        yield top, root
+    if opaque:
+        yield Entry("", Kind.OPAQUE), root
+    stack = [_listing(root, "")]
+    while stack:
+        listing = stack[-1]
+        if not listing:
+            stack.pop()
+            continue
+        path, location, entry = listing.pop()
+        if path in exclude:
+            continue
+        status = entry.stat(follow_symlinks=False)
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFDIR:
+            names = _attributes(location, path)
+            yield entry_of(path, location, status, latest, names), location
+            if names and overlay.is_opaque_among(names) and overlay.is_opaque(location):
+                yield Entry(path, Kind.OPAQUE), location
+            stack.append(_listing(location, path + "/"))
+            continue
+        if overlay.is_whiteout(status):
+            yield Entry(path, Kind.WHITEOUT), location
+            continue
+        if kind == stat.S_IFSOCK:
+            continue
+        made = entry_of(path, location, status, latest, _attributes(location, path))
+        if status.st_nlink > 1:
+            first = links.setdefault((status.st_dev, status.st_ino), path)
+            if first != path:
+                made = made._replace(kind=Kind.HARDLINK, linkname=first, size=0, xattrs={})
+        yield made, location
+
+
+def entry_of(
+    path: str, location: str, status: os.stat_result, latest_ns: int | None = None, names: list[str] | None = None
+) -> Entry:
+    """Return the entry of one file on disk, which is no socket and no whiteout; the time is whole seconds.
+
+    `latest_ns` bounds the time; `names` are those of its extended attributes, where the caller has them.
+    """
+    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    mtime_ns = status.st_mtime_ns
+    if latest_ns is not None and mtime_ns > latest_ns:
+        mtime_ns = latest_ns
+    attributes = {}
+    if names is None:
+        names = _attributes(location, path)
+    if names:
+        attributes = {
+            name: value
+            for name in names
+            if is_portable_xattr(name) and (value := xattrs.get(location, name)) is not None
+        }
+    device = status.st_rdev if kind is Kind.CHAR or kind is Kind.BLOCK else 0
+    return Entry(
+        path,
+        kind,
+        status.st_mode & 0o7777,
+        status.st_uid,
+        status.st_gid,
+        status.st_size if kind is Kind.FILE else 0,
+        mtime_ns - mtime_ns % 1_000_000_000,
+        os.readlink(location) if kind is Kind.SYMLINK else "",
+        os.major(device),
+        os.minor(device),
+        attributes,
+    )
+
+
+def _attributes(location: str, path: str) -> list[str]:
+    """Return the names of a file's extended attributes, having refused those that no layer can express."""
+    names = xattrs.names(location)
+    if names:
+        overlay.refuse_inexpressible(path, names)
+    return names
+
+
+def _listing(location: str, prefix: str) -> list[tuple[str, str, os.DirEntry[str]]]:
+    """Return (path, location, entry) of what a directory holds, in reverse canonical order, to be popped."""
+    with os.scandir(location) as found:
+        entries = [(prefix + entry.name, f"{location}/{entry.name}", entry) for entry in found]
+    entries.sort(key=_name_bytes, reverse=True)
+    return entries
+
+
+def _name_bytes(item: tuple[str, str, os.DirEntry[str]]) -> bytes:
+    return os.fsencode(item[2].name)
