@@ -76,9 +76,9 @@ def _to_json(rule: Rule) -> dict[str, Any]:
 
 
 class Filter(NamedTuple):
-    """A filter in both forms. `section` is JSON text; `program` is base64, or None where it can't be compiled."""
+    """A filter in both forms. `program` is base64, or None where it can't be compiled."""
 
-    section: str
+    section: dict[str, Any]
     program: str | None
 
 
@@ -91,10 +91,10 @@ def load(capabilities: Iterable[str], architecture: str, cache: Path | None) -> 
     import hashlib
     import json
 
-    text = json.dumps(section(capabilities, architecture), separators=(",", ":"))
+    source = section(capabilities, architecture)
     if cache is None or architecture not in table.ARCHITECTURES:
-        return Filter(text, None)
-    path = cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.bpf"
+        return Filter(source, None)
+    path = cache / f"{hashlib.sha256(json.dumps(source).encode()).hexdigest()[:32]}.bpf"
     try:
         program = path.read_bytes()
     except FileNotFoundError:
@@ -103,12 +103,12 @@ def load(capabilities: Iterable[str], architecture: str, cache: Path | None) -> 
 
         compiled = compile_rules(rules(capabilities, architecture), _ENOSYS, table.ARCHITECTURES[architecture])
         if compiled is None:
-            return Filter(text, None)
+            return Filter(source, None)
         os.makedirs(cache, exist_ok=True)
         durable.write(path, program := compiled, mode=0o600)
     if not program or len(program) % 8:  # a cut file must not become a filter
         path.unlink(missing_ok=True)
-        return Filter(text, None)
+        return Filter(source, None)
     import binascii
 
-    return Filter(text, binascii.b2a_base64(program, newline=False).decode("ascii"))
+    return Filter(source, binascii.b2a_base64(program, newline=False).decode("ascii"))
