@@ -47,6 +47,7 @@ def run_foreground(
         # Ctrl-C is for us: we end the container, and tell so.
         new_session=True,
     )
+
     def kill() -> None:
         runtime.delete(mounts, bundle.id, force=True)
 

@@ -1,0 +1,147 @@
+"""conmon: the small process that outlives the command and stays with a container.
+
+It has the runtime create the container as its own child, and then holds what nobody else can once the command is gone:
+the standard streams, which it logs and passes to whoever attaches, and the exit code. Started inside a private mount
+namespace it also keeps the container's root file system mounted for as long as the container lives.
+
+Its words, in the bundle's directory:
+
+    conmon.pid   its process        attach   socket: packets, the first byte says which stream
+    pid          process 1          ctl      pipe: "1 ROWS COLUMNS" resizes the terminal
+    exit         the exit code      log      every line with its time and stream, see `logs`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from boxwright.errors import UnavailableError
+from boxwright.host import process, spawn
+from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.terminal import Size
+from boxwright.runtime.bundle import Bundle
+from boxwright.runtime.failures import failure
+from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
+
+LOG_SIZE = 20_000_000
+"""Bytes after which conmon starts the log anew. It keeps nothing of the old one, so up to that many are there."""
+
+
+class ConmonFailed(UnavailableError):
+    """conmon ended without a word."""
+
+    exit_code = 125
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"conmon ended with {code} before the container was created")
+
+
+class Monitoring(NamedTuple):
+    """How a container is to be watched."""
+
+    tty: bool = False
+    stdin: bool = False
+    keep_stdin: bool = False
+    """Whether standard input outlives the client that is attached to it."""
+    log_size: int = LOG_SIZE
+    exit_command: Sequence[str] = ()
+    """A program (a full path) and its arguments, for the moment after the container's end. It gets our environment's
+    PATH and no more, and may call the runtime, but must not wait for conmon, which waits for it."""
+
+
+def find() -> str:
+    """Return conmon's path. Raises CommandNotFound."""
+    return process.require("conmon")
+
+
+def create(
+    runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, program: str, how: Monitoring, *, path: str = ""
+) -> int:
+    """Create the container of a prepared bundle, and return the process ID of its process 1, which waits for `start`.
+
+    conmon then runs on its own. Raises ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing is
+    left then.
+    """
+    for name in ("exit", "pid", "oom"):
+        _remove(bundle.path(name))
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        try:
+            monitor = mounts.call(
+                spawn.spawn,
+                [path or find(), *_arguments(runtime, bundle, how)],
+                env={**ENVIRONMENT, "_OCI_SYNCPIPE": str(writer)},
+                pass_fds=(writer,),
+                new_session=True,
+            )
+        finally:
+            os.close(writer)
+        # This process forks the one that stays, and ends.
+        code = spawn.wait(monitor)
+        with open(reader, "rb", closefd=False) as stream:
+            answer = stream.readline()
+    finally:
+        os.close(reader)
+    pid, message = _parse(answer)
+    if pid is None:
+        raise ConmonFailed(code)
+    if pid <= 0:
+        runtime.delete(mounts, bundle.id, force=True)
+        raise failure(runtime.kind, "create", message, program)
+    return pid
+
+
+def resize(bundle: Bundle, size: Size) -> None:
+    """Set the size of the container's terminal; without a container that listens it is nothing."""
+    try:
+        fd = os.open(bundle.path("ctl"), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(fd, f"1 {size.rows} {size.columns}\n".encode())
+    except BlockingIOError:
+        return  # the pipe is full of sizes already
+    finally:
+        os.close(fd)
+
+
+def _arguments(runtime: OciRuntime, bundle: Bundle, how: Monitoring) -> list[str]:
+    words = [
+        *("--cid", bundle.id, "--cuuid", bundle.id, "--name", bundle.id),
+        *("--runtime", runtime.path, "--runtime-arg=--root", f"--runtime-arg={runtime.state}"),
+        *("--bundle", bundle.directory, "--persist-dir", bundle.directory, "--full-attach"),
+        *("--container-pidfile", bundle.path("pid"), "--conmon-pidfile", bundle.path("conmon.pid")),
+        *("--log-path", f"k8s-file:{bundle.path('log')}", "--no-sync-log"),
+    ]
+    if how.log_size > 0:
+        words += ["--log-size-max", str(how.log_size)]
+    if how.tty:
+        words.append("--terminal")
+    if how.stdin:
+        words.append("--stdin")
+        # conmon would close the terminal itself for the last client's sake.
+        if how.keep_stdin or how.tty:
+            words.append("--leave-stdin-open")
+    if how.exit_command:
+        words += ["--exit-command", how.exit_command[0]]
+        words += [f"--exit-command-arg={word}" for word in how.exit_command[1:]]
+    return words
+
+
+def _parse(answer: bytes) -> tuple[int | None, str]:
+    """Return the number and the text of conmon's report; the number is None when there was none."""
+    try:
+        value = json.loads(answer.decode(errors="replace"), strict=False)
+        return int(value["pid"]), str(value.get("message", ""))
+    except (ValueError, KeyError, TypeError):
+        return None, ""
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # a first start has none
