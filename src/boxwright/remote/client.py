@@ -1,0 +1,261 @@
+"""The client of one registry: manifests, tags and blobs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from boxwright.errors import CorruptError, InvalidError, UnsupportedError
+from boxwright.oci import media
+from boxwright.oci.digest import Digest
+from boxwright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, parse_manifest
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import Reference
+from boxwright.remote import upload
+from boxwright.remote.challenge import CATALOG, Scope
+from boxwright.remote.credentials import Credential, Keychain, NoCredentials
+from boxwright.remote.download import VerifiedBlob
+from boxwright.remote.exchange import Exchange, Waiting
+from boxwright.remote.failure import nonsense
+from boxwright.remote.headers import next_link
+from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
+from boxwright.remote.session import Session
+from boxwright.remote.transport import BodyTooLarge, PooledTransport, Response, Transport
+
+# Registries compare these literally: a type that isn't listed is as good as not there.
+_ACCEPT = ", ".join((media.OCI_MANIFEST, media.OCI_INDEX, media.DOCKER_MANIFEST, media.DOCKER_LIST))
+_MAX_DEPTH = 3
+_MAX_LIST_BYTES = 8 << 20
+_MAX_PAGES = 10_000
+
+
+class NoMatchingPlatform(UnsupportedError):
+    """An index without an image for the platform that is wanted."""
+
+    def __init__(self, reference: Reference, platform: Platform, there: tuple[Platform, ...]) -> None:
+        names = ", ".join(dict.fromkeys(map(str, there))) or "no platform at all"
+        super().__init__(
+            f"{reference.familiar()} has no image for {platform}",
+            hint=f"it has images for {names}: choose one with --platform",
+        )
+        self.platform = platform
+        self.there = there
+
+
+class WrongManifest(CorruptError):
+    """A registry sent another manifest than the one that was asked for."""
+
+    def __init__(self, reference: Reference, why: str) -> None:
+        super().__init__(f"the registry sent a wrong manifest for {reference.familiar()}: {why}")
+        self.reference = reference
+
+
+class Resolved(NamedTuple):
+    """What a reference stands for."""
+
+    manifest: Manifest
+    """The image's own manifest; its raw bytes are as they came and have its digest."""
+    digest: Digest
+    """What the reference's tag named: the digest of the index where there is one, else of the manifest."""
+    image_index: Index | None
+
+
+class RegistryClient:
+    """Speaks to one registry. Cheap to make; nothing is sent before the first call. Threads may share it.
+
+    `insecure` allows plain HTTP and unknown certificates (see endpoint.is_insecure). Every method that sends something
+    raises RegistryFailure when the registry refuses, ConnectionFailed or PlainHttpRegistry when it isn't reached, and
+    CancelledError after `cancel`.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        *,
+        credentials: Keychain | None = None,
+        insecure: bool = False,
+        transport: Transport | None = None,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        notice: Callable[[Waiting], object] | None = None,
+    ) -> None:
+        self.domain = domain
+        self._cancelled = threading.Event()
+        self._transport = transport or PooledTransport()
+        exchange = Exchange(domain, self._transport, policy=policy, cancelled=self._cancelled, notice=notice)
+        self.session = Session(domain, exchange, credentials or NoCredentials(), insecure=insecure)
+
+    def ping(self) -> None:
+        """Make sure that the registry answers."""
+        self.session.endpoint()
+
+    def cancel(self) -> None:
+        """Make every running and later call of this client raise CancelledError."""
+        self._cancelled.set()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def __enter__(self) -> RegistryClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def verify_login(self, credential: Credential) -> str:
+        """See Session.verify_login."""
+        return self.session.verify_login(credential)
+
+    # ---- manifests
+
+    def resolve(self, reference: Reference) -> Descriptor | None:
+        """Return what a tag or digest names without fetching it, None when the registry doesn't have it.
+
+        Falls back on fetching where the registry doesn't tell the digest in its headers.
+        """
+        response = self._manifest(reference, "HEAD", ok=(200, 404))
+        response.close()
+        if response.status == 404:
+            return None
+        digest, size, kind = (
+            response.header("Docker-Content-Digest"),
+            response.content_length,
+            response.header("Content-Type"),
+        )
+        try:
+            if digest and size is not None and kind:
+                return Descriptor(kind, Digest.parse(digest), size)
+        except InvalidError:
+            pass  # a digest of no algorithm that we know: the content tells
+        return self._fetch(reference).descriptor
+
+    def fetch_manifest(self, reference: Reference, platform: Platform) -> Resolved:
+        """Return the manifest of the image that `reference` names: of an index, the one for `platform`.
+
+        Raises WrongManifest, MalformedManifest, NoMatchingPlatform, BodyTooLarge above 4 MiB.
+        """
+        found = self._fetch(reference)
+        digest = found.digest if reference.digest is None else reference.digest
+        index = found if isinstance(found, Index) else None
+        for _ in range(_MAX_DEPTH):
+            if isinstance(found, Manifest):
+                return Resolved(found, digest, index)
+            entry = found.select(platform)
+            if entry is None:
+                there = tuple(
+                    entry.platform for entry in found.manifests if entry.platform and entry.platform.os != "unknown"
+                )
+                raise NoMatchingPlatform(reference, platform, there)
+            found = self._fetch(reference._replace(tag=None, digest=entry.digest), entry)
+        if isinstance(found, Manifest):
+            return Resolved(found, digest, index)
+        raise WrongManifest(reference, f"indexes are nested more than {_MAX_DEPTH} deep")
+
+    def put_manifest(self, path: str, tag: str, manifest: Manifest | Index) -> Digest:
+        """Store a manifest, its bytes as they are, under a tag (or its digest); return its digest. Idempotent."""
+        what = f"push {path}:{tag} to {self.domain}"
+        response = self.session.request(
+            "PUT",
+            f"/v2/{path}/manifests/{tag}",
+            what=what,
+            scopes=(Scope.repository(path, "pull", "push"),),
+            ok=(201,),
+            headers={"Content-Type": manifest.media_type},
+            body=manifest.raw,
+        )
+        said = response.header("Docker-Content-Digest")
+        response.close()
+        digest = manifest.digest
+        if said and said.startswith("sha256:") and said != digest:
+            raise nonsense(self.domain, what, response.status, f"it stored {said[:80]} instead of {digest}")
+        return digest
+
+    def _fetch(self, reference: Reference, entry: Descriptor | None = None) -> Manifest | Index:
+        response = self._manifest(reference, "GET")
+        try:
+            raw = response.body(MAX_MANIFEST_BYTES)
+        except BodyTooLarge:
+            raise WrongManifest(reference, f"it is larger than {MAX_MANIFEST_BYTES >> 20} MiB") from None
+        said = response.header("Docker-Content-Digest")
+        if reference.digest is not None:
+            _check_digest(reference, raw, reference.digest)
+        elif said:
+            try:
+                _check_digest(reference, raw, Digest.parse(said))
+            except InvalidError:
+                pass  # an algorithm that we don't know; nothing was promised to us
+        if entry is not None and entry.size != len(raw):
+            raise WrongManifest(reference, f"it has {len(raw)} bytes, not {entry.size}")
+        return parse_manifest(raw, entry.media_type if entry and entry.media_type else response.header("Content-Type"))
+
+    def _manifest(self, reference: Reference, method: str, ok: tuple[int, ...] = (200,)) -> Response:
+        name = reference.digest or reference.tag or "latest"
+        return self.session.request(
+            method,
+            f"/v2/{reference.path}/manifests/{name}",
+            what=f"pull {reference.familiar()}",
+            scopes=(Scope.repository(reference.path, "pull"),),
+            ok=ok,
+            headers={"Accept": _ACCEPT},
+        )
+
+    # ---- blobs
+
+    def open_blob(self, path: str, descriptor: Descriptor) -> VerifiedBlob:
+        """Return a blob as a stream that survives broken connections and verifies itself at its end."""
+        return VerifiedBlob(self.session, path, descriptor)
+
+    def stat_blob(self, path: str, digest: Digest) -> int | None:
+        """Return the size of a blob in a repository, None when it isn't there."""
+        return upload.stat_blob(self.session, path, digest)
+
+    def upload(self, path: str, progress: Callable[[int], object] | None = None) -> upload.Upload:
+        """Return an Upload into a repository: for one blob at a time, by one thread."""
+        return upload.Upload(self.session, path, progress)
+
+    # ---- lists
+
+    def tags(self, path: str) -> Iterator[str]:
+        """Every tag of a repository, page by page."""
+        scopes = (Scope.repository(path, "pull"),)
+        return self._list(f"/v2/{path}/tags/list", "tags", f"list the tags of {self.domain}/{path}", scopes)
+
+    def repositories(self) -> Iterator[str]:
+        """Every repository that the registry shows to us, page by page."""
+        return self._list("/v2/_catalog", "repositories", f"list the repositories of {self.domain}", (CATALOG,))
+
+    def _list(self, target: str, field: str, what: str, scopes: tuple[Scope, ...]) -> Iterator[str]:
+        url: str | None = target
+        for _ in range(_MAX_PAGES):
+            if url is None:
+                return
+            response = self.session.request("GET", url, what=what, scopes=scopes)
+            items = _items(response.body(_MAX_LIST_BYTES), field)
+            if items is None:
+                raise nonsense(self.domain, what, response.status, f"its answer is not a list of {field}")
+            yield from items
+            url = next_link(response.header_values("Link"), response.url)
+        raise nonsense(self.domain, what, 200, "the list has no end")
+
+
+def _check_digest(reference: Reference, raw: bytes, digest: Digest) -> None:
+    import hashlib
+
+    computed = hashlib.new(digest.algorithm, raw).hexdigest()
+    if computed != digest.hex:
+        raise WrongManifest(reference, f"its digest is {digest.algorithm}:{computed}, not {digest}")
+
+
+def _items(body: bytes, field: str) -> list[str] | None:
+    try:
+        document: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    items = document.get(field) or []
+    return items if isinstance(items, list) and all(isinstance(item, str) for item in items) else None

@@ -1,0 +1,49 @@
+"""TLS contexts, with docker's certificate directories: ``certs.d/<host:port>/{*.crt, *.cert, *.key}``."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from boxwright.errors import UnavailableError
+from boxwright.remote.headers import Origin
+
+
+class UnusableCertificate(UnavailableError):
+    """A file in a certificate directory cannot be used."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"cannot use the certificate {path}: {why}")
+        self.path = path
+
+
+def client_context(origin: Origin, *, verify: bool, directories: Sequence[Path]) -> ssl.SSLContext:
+    """Return the context for connections to `origin`.
+
+    The system's authorities count, together with every ``*.crt`` in the host's directory; a ``*.cert`` with its
+    ``*.key`` is the client's certificate. Without `verify` any certificate will do. Raises UnusableCertificate.
+    """
+    if verify:
+        context = ssl.create_default_context()
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    for directory in _host_directories(origin, directories):
+        for path in sorted(directory.iterdir()):
+            try:
+                if path.suffix == ".crt":
+                    context.load_verify_locations(cafile=path)
+                elif path.suffix == ".cert":
+                    context.load_cert_chain(path, path.with_suffix(".key"))
+            except (ssl.SSLError, OSError) as error:
+                raise UnusableCertificate(path, error.strerror or str(error)) from None
+    return context
+
+
+def _host_directories(origin: Origin, directories: Sequence[Path]) -> list[Path]:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    names = [f"{host}:{origin.port}"] + ([host] if origin.port == 443 else [])
+    return [path for directory in directories for name in names if (path := directory / name).is_dir()]
