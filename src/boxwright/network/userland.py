@@ -1,0 +1,122 @@
+"""Starting and stopping the process that holds a container's published ports (see `proxy`)."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections.abc import Sequence
+
+from boxwright.errors import UnavailableError
+from boxwright.network.listeners import Listener
+
+_PROGRAM = os.path.join(os.path.dirname(__file__), "proxy.py")
+_GRACE = 5000  # milliseconds that the kernel may take to end a killed process
+
+
+class Proxy:
+    """A proxy that was just started. It ends when this process does, unless it is told whom to follow."""
+
+    __slots__ = ("_control", "pid")
+
+    def __init__(self, pid: int, control: int) -> None:
+        self.pid = pid
+        self._control = control
+
+    def follow(self, pid: int) -> None:
+        """Have the proxy live exactly as long as the process `pid`, whatever becomes of this one."""
+        if self._control >= 0:
+            try:
+                os.write(self._control, str(pid).encode())
+            except BrokenPipeError:
+                pass  # it is gone; so are the ports, and the container goes on without
+            self.release()
+
+    def release(self) -> None:
+        """Let go of it: one that was not told whom to follow ends now. Idempotent."""
+        if self._control >= 0:
+            os.close(self._control)
+            self._control = -1
+
+
+def start(container: str, address: str, listeners: Sequence[Listener], farewell: bytes) -> Proxy:
+    """Start the proxy for the container's `address`, and give it copies of the listening sockets.
+
+    It sends `farewell` to netfilter when it ends. Its session is its own, so that no terminal's Ctrl-C reaches it.
+    """
+    inherited = [listener.socket.fileno() for listener in listeners]
+    control, ours = os.pipe()
+    try:
+        orders = [f"control {control}", f"farewell {farewell.hex()}"]
+        for listener in listeners:
+            binding = listener.binding
+            orders.append(f"{binding.protocol} {listener.socket.fileno()} {address} {binding.container_port}")
+        return Proxy(_spawn(container, "\n".join(orders), [*inherited, control]), ours)
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(control)
+
+
+def stop(pid: int, container: str) -> None:
+    """End the proxy of a container, and wait until its ports are free. Idempotent; never touches another process."""
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        _reap(pid)
+        return
+    try:
+        # Looked at only now: the descriptor keeps the number from meaning another process.
+        if is_proxy(pid, container):
+            import signal
+
+            try:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has just ended by itself
+            poll = select.poll()
+            poll.register(process, select.POLLIN)
+            if not poll.poll(_GRACE):
+                raise UnavailableError(f"the proxy {pid} of container {container[:12]} does not end")
+    finally:
+        os.close(process)
+    _reap(pid)
+
+
+def is_proxy(pid: int, container: str) -> bool:
+    """Tell whether the process `pid` is the proxy of that container."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            words = stream.read().split(b"\0")
+    except OSError:
+        return False
+    return words[-2:-1] == [os.fsencode(container)] and os.fsencode(_PROGRAM) in words
+
+
+def _spawn(container: str, orders: str, inherited: Sequence[int]) -> int:
+    memory = os.memfd_create("orders", os.MFD_CLOEXEC)
+    try:
+        view = memoryview(orders.encode())
+        while view:
+            view = view[os.write(memory, view) :]
+        os.lseek(memory, 0, os.SEEK_SET)
+        actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_DUP2, memory, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            # Onto itself: the child keeps it, while no other program that is being started inherits it.
+            *((os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherited),
+        ]
+        argv = (sys.executable, "-I", "-S", _PROGRAM, container)
+        return os.posix_spawn(sys.executable, argv, {"LC_ALL": "C.UTF-8"}, file_actions=actions, setsid=True)
+    finally:
+        os.close(memory)
+
+
+def _reap(pid: int) -> None:
+    """Take the proxy's exit status, if it is a child of this process: it stays a zombie otherwise."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass  # another command started it
