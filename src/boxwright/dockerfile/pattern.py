@@ -7,6 +7,7 @@ character: that character. None of them matches a ``/``, since a component has n
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _SPECIAL = frozenset("*?[\\")
@@ -20,6 +21,12 @@ class BadPattern(ValueError):
         self.pattern = pattern
 
 
+@lru_cache(maxsize=4096)
+def compiled(expression: str) -> re.Pattern[str]:
+    """Compile a component's expression; `re` itself remembers too few of them for a long .dockerignore."""
+    return re.compile(expression, re.DOTALL)
+
+
 class Component(NamedTuple):
     """A pattern for one name."""
 
@@ -27,12 +34,12 @@ class Component(NamedTuple):
     literal: str | None
     """The one name that matches, None when there are wildcards."""
     expression: str
-    """A regular expression for ``re.fullmatch`` with ``re.DOTALL``; it never backtracks more than linearly."""
+    """A regular expression to match whole names with; it never backtracks more than linearly."""
 
     def matches(self, name: str) -> bool:
         if self.literal is not None:
             return self.literal == name
-        return re.fullmatch(self.expression, name, re.DOTALL) is not None
+        return compiled(self.expression).fullmatch(name) is not None
 
 
 def has_wildcards(text: str) -> bool:
