@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from boxwright.cli import human, listing
+from boxwright.cli.parsing import Parser, filters
+from boxwright.cli.session import Session
+
+
+def configure(parser: Parser) -> None:
+    parser.flag("-a", "--all", help="show stopped containers, too")
+    parser.repeated("-f", "--filter", metavar="NAME=VALUE", help="id, name, label, status, ancestor, exited, …")
+    parser.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
+    parser.add_argument("-n", "--last", metavar="NUMBER", type=int, help="show the newest, whatever their state")
+    parser.flag("-l", "--latest", help="show the newest one")
+    parser.flag("--no-trunc", help="show everything in full")
+    parser.flag("-q", "--quiet", help="show IDs only")
+    parser.flag("-s", "--size", help="show what each container has written")
+
+
+def run(args: Any, session: Session) -> int:
+    last = 1 if args.latest else args.last
+    rows = session.engine.containers(all=args.all, filters=filters(args.filter), last=last, size=args.size)
+    if args.quiet:
+        sys.stdout.write("".join(f"{row.id if args.no_trunc else row.id[:12]}\n" for row in rows))
+        return 0
+    values = []
+    for row in rows:
+        command = " ".join(row.command)
+        values.append(
+            {
+                "ID": row.id if args.no_trunc else row.id[:12],
+                "Image": row.image,
+                "Command": f'"{command if args.no_trunc else human.shortened(command, 20)}"',
+                "CreatedAt": row.created,
+                "RunningFor": human.ago(row.created),
+                "Status": status(row),
+                "State": row.state,
+                "Ports": ", ".join(row.ports),
+                "Names": row.name,
+                "Labels": ",".join(f"{name}={value}" for name, value in row.labels.items()),
+                "Mounts": ",".join(row.mounts),
+                "Networks": row.network,
+                "LocalVolumes": str(len(row.mounts)),
+                "Size": f"{human.size(row.size_rw, 3)} (virtual {human.size(row.size_root, 3)})",
+            }
+        )
+    columns = {
+        "CONTAINER ID": "ID",
+        "IMAGE": "Image",
+        "COMMAND": "Command",
+        "CREATED": "RunningFor",
+        "STATUS": "Status",
+        "PORTS": "Ports",
+        "NAMES": "Names",
+    }
+    if args.size:
+        columns["SIZE"] = "Size"
+    listing.write(sys.stdout, values, columns, args.format)
+    return 0
+
+
+def status(row: Any) -> str:
+    """Return docker's words: ``Up 3 minutes``, ``Exited (0) 2 hours ago``, ``Created``."""
+    if row.state in ("running", "paused"):
+        since = human.ago(row.started or "").removesuffix(" ago")
+        return f"Up {since} (Paused)" if row.state == "paused" else f"Up {since}"
+    if row.state == "exited":
+        return f"Exited ({row.exit_code}) {human.ago(row.finished or '')}"
+    return str(row.state).capitalize()

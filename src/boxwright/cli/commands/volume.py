@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from boxwright.cli import human, listing, prune
+from boxwright.cli.each import each
+from boxwright.cli.parsing import Parser, filters, key_values
+from boxwright.cli.session import Session
+
+
+def configure(parser: Parser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="create, ls, inspect, rm, prune")
+    create = verbs.add_parser("create", help="make a volume")
+    create.repeated("-l", "--label", metavar="NAME=VALUE", help="set a label")
+    create.add_argument("name", nargs="?", metavar="VOLUME", help="its name; one is made up when it's left out")
+    for name in ("ls", "list"):
+        ls = verbs.add_parser(name, help="list volumes" if name == "ls" else "the same as ls")
+        ls.flag("-q", "--quiet", help="show names only")
+        ls.repeated("-f", "--filter", metavar="NAME=VALUE", help="name, label, dangling")
+        ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
+    inspect = verbs.add_parser("inspect", help="show everything about volumes")
+    inspect.add_argument("-f", "--format", metavar="TEMPLATE", help="print through a Go template")
+    inspect.add_argument("names", nargs="+", metavar="VOLUME", help="name of a volume")
+    for name in ("rm", "remove"):
+        rm = verbs.add_parser(name, help="remove volumes" if name == "rm" else "the same as rm")
+        rm.flag("-f", "--force", help="do not mind volumes that aren't there")
+        rm.add_argument("names", nargs="+", metavar="VOLUME", help="name of a volume")
+    command = prune.declare(verbs, "remove volumes that no container uses")
+    command.flag("-a", "--all", help="those with a name, too")
+
+
+def run(args: Any, session: Session) -> int:
+    engine = session.engine
+    if args.verb == "create":
+        print(engine.create_volume(args.name, labels=key_values(args.label)))
+        return 0
+    if args.verb in ("ls", "list"):
+        rows = engine.volumes(filters=filters(args.filter))
+        if args.quiet:
+            sys.stdout.write("".join(f"{row['Name']}\n" for row in rows))
+            return 0
+        listing.write(sys.stdout, rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, args.format)
+        return 0
+    if args.verb == "inspect":
+        values = [engine.inspect(name, kind="volume") for name in args.names]
+        if args.format:
+            from boxwright.cli.template import Template
+
+            template = Template(args.format)
+            print(*(template.render(value) for value in values), sep="\n")
+        else:
+            print(json.dumps(values, indent=4, ensure_ascii=False))
+        return 0
+    if args.verb in ("rm", "remove"):
+        return each(args.names, lambda name: engine.remove_volume(name, force=args.force), show=True)
+    what = "all volumes that no container uses" if args.all else "all volumes without a name that no container uses"
+    if not prune.confirmed(args, what):
+        return 0
+    pruned = engine.prune_volumes(all=args.all, filters=filters(args.filter))
+    prune.show("Deleted Volumes", pruned.removed)
+    print(f"Total reclaimed space: {human.size(pruned.reclaimed)}")
+    return 0

@@ -1,0 +1,62 @@
+"""What a container's record keeps: everything that was decided when it was created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from boxwright.runtime.options import ContainerOptions
+
+
+class MountPoint(NamedTuple):
+    """A mount as its owner knows it, for listings; the runtime's own form is in the options."""
+
+    kind: str
+    """``bind``, ``volume`` or ``tmpfs``."""
+    target: str
+    source: str = ""
+    volume: str = ""
+    """The volume's name, of a volume."""
+    read_only: bool = False
+
+
+class ContainerConfig(NamedTuple):
+    options: ContainerOptions
+    """How it runs, but for its network."""
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    hostname: str = ""
+    labels: Mapping[str, str] = {}
+    network: str = "bridge"
+    """``bridge``, ``host`` or ``none``."""
+    publish: tuple[str, ...] = ()
+    publish_all: bool = False
+    exposed: tuple[str, ...] = ()
+    mounts: tuple[MountPoint, ...] = ()
+    add_hosts: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    auto_remove: bool = False
+    stop_signal: str = "SIGTERM"
+    stop_timeout: int | None = None
+    security_opt: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what differs from the defaults, as plain JSON values."""
+        value: dict[str, Any] = {"options": self.options.to_json()}
+        for name, default in self._field_defaults.items():
+            field = getattr(self, name)
+            if field != default:
+                value[name] = field if not isinstance(field, tuple) else list(field)
+        if self.mounts:
+            value["mounts"] = [mount._asdict() for mount in self.mounts]
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ContainerConfig:
+        """The inverse of `to_json`."""
+        fields: dict[str, Any] = {
+            name: tuple(field) if isinstance(field, list) else field for name, field in value.items()
+        }
+        fields["options"] = ContainerOptions.from_json(value["options"])
+        fields["mounts"] = tuple(MountPoint(**mount) for mount in value.get("mounts", ()))
+        return cls(**fields)

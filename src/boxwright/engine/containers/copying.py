@@ -1,0 +1,244 @@
+"""``cp``: files out of a container and into it, by docker's rules of what a path with and without a slash means."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shutil
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from boxwright.engine.containers import lifecycle
+from boxwright.engine.containers.inside import inside
+from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import ConflictError, InvalidError, NotFoundError
+from boxwright.host import xattrs
+from boxwright.layer.diff import entry_of
+from boxwright.layer.entry import Entry, Kind
+from boxwright.layer.reader import read_entries
+from boxwright.layer.writer import TarWriter
+from boxwright.store.containers import ContainerRecord
+
+_CHUNK = 1 << 20
+
+
+class NoSuchPath(NotFoundError):
+    """What is to be copied, or the folder it should go to, isn't there."""
+
+    def __init__(self, place: str, path: str) -> None:
+        super().__init__(f"no such file or directory {place}: {path}")
+        self.path = path
+
+
+def copy_out(wiring: Wiring, text: str, path: str, target: str, *, follow: bool = False, archive: bool = False) -> None:
+    """Copy `path` of a container to the host.
+
+    A folder that exists takes the copy under the source's name, anything else is the copy's name; ``path/.`` means
+    the folder's content. Files become the caller's, or keep their owners with `archive`. Raises NoSuchPath.
+    """
+    import tempfile
+
+    with tempfile.TemporaryFile(prefix="boxwright-cp-") as spool:
+        name = copy_out_tar(wiring, text, path, spool, follow=follow)
+        spool.seek(0)
+        place = Path(target)
+        if not place.is_dir():
+            if target.endswith("/"):
+                raise NoSuchPath("on the host", target)
+            if not place.parent.is_dir():
+                raise NoSuchPath("on the host", str(place.parent))
+            _extract(spool, str(place.parent), name, place.name, archive=archive)
+        else:
+            _extract(spool, str(place), name, "" if _means_content(path) else name, archive=archive)
+
+
+def copy_out_tar(wiring: Wiring, text: str, path: str, out: BinaryIO, *, follow: bool = False) -> str:
+    """Write `path` of a container as a tar, and return the name that its first member has. Raises NoSuchPath."""
+    record = lifecycle.find(wiring, text)
+    name = posixpath.basename(posixpath.normpath("/" + path)) or "root"
+
+    def write() -> bool:
+        source = posixpath.normpath("/" + path.lstrip("/"))
+        try:
+            if follow or path.endswith("/") or _means_content(path):
+                source = os.path.realpath(source)
+            os.lstat(source)
+        except FileNotFoundError:
+            return False
+        _write(source, name, out)
+        return True
+
+    if not inside(wiring, record, write):
+        raise NoSuchPath(f"in container {record.name}", path)
+    return name
+
+
+def copy_in(wiring: Wiring, text: str, source: str, path: str, *, follow: bool = False, archive: bool = False) -> None:
+    """Copy a file or folder of the host to `path` in a container, by the same rules as `copy_out`.
+
+    Files become root's, or keep their owners with `archive`. Raises NoSuchPath, ConflictError for a folder on a file.
+    """
+    import tempfile
+
+    record = lifecycle.find(wiring, text)
+    content = _means_content(source)
+    real = os.path.realpath(source) if follow or content or source.endswith("/") else os.path.abspath(source)
+    if not os.path.lexists(real):
+        raise NoSuchPath("on the host", source)
+    name = os.path.basename(os.path.abspath(source)) or "root"
+    is_folder = os.path.isdir(real) and not os.path.islink(real)
+    with tempfile.TemporaryFile(prefix="boxwright-cp-") as spool:
+        _write(real, name, spool)
+        spool.seek(0)
+
+        def extract() -> None:
+            place = os.path.realpath(posixpath.normpath("/" + path.lstrip("/")))
+            if os.path.isdir(place):
+                _extract(spool, place, name, "" if content else name, archive=archive)
+                return
+            if path.endswith("/") and not is_folder:
+                raise NoSuchPath(f"in container {record.name}", path)
+            if is_folder and os.path.lexists(place):
+                raise ConflictError(f"cannot copy a folder onto the file {path} of container {record.name}")
+            parent = posixpath.dirname(place)
+            if not os.path.isdir(parent):
+                raise NoSuchPath(f"in container {record.name}", parent)
+            _extract(spool, parent, name, posixpath.basename(place), archive=archive)
+
+        _refuse_read_only(record)
+        inside(wiring, record, extract)
+
+
+def copy_in_tar(wiring: Wiring, text: str, path: str, stream: BinaryIO) -> None:
+    """Unpack a tar into the folder `path` of a container, with its owners. Raises NoSuchPath, MalformedTar."""
+    record = lifecycle.find(wiring, text)
+
+    def extract() -> None:
+        place = os.path.realpath(posixpath.normpath("/" + path.lstrip("/")))
+        if not os.path.isdir(place):
+            raise NoSuchPath(f"in container {record.name}", path)
+        _extract(stream, place, "", "", archive=True)
+
+    _refuse_read_only(record)
+    inside(wiring, record, extract)
+
+
+def _refuse_read_only(record: ContainerRecord) -> None:
+    from boxwright.engine.containers.config import ContainerConfig
+
+    if ContainerConfig.from_json(record.config).options.read_only and not record.is_running:
+        raise ConflictError(f"the root file system of container {record.name} is read-only")
+
+
+def _means_content(path: str) -> bool:
+    return path.endswith("/.") or path == "."
+
+
+def _write(source: str, name: str, out: BinaryIO) -> None:
+    """Write a tree as a tar, its members named from `name` on; links are not followed, sockets left out."""
+    writer = TarWriter(out.write)
+    links: dict[tuple[int, int], str] = {}
+
+    def add(path: str, member: str) -> None:
+        status = os.lstat(path)
+        if stat.S_ISSOCK(status.st_mode):
+            return
+        entry = entry_of(member, path, status)
+        if entry.kind is not Kind.DIR and status.st_nlink > 1:
+            first = links.setdefault((status.st_dev, status.st_ino), member)
+            if first != member:
+                writer.add(entry._replace(kind=Kind.HARDLINK, linkname=first, size=0, xattrs={}))
+                return
+        if entry.kind is Kind.FILE:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                writer.add(entry, fd)
+            finally:
+                os.close(fd)
+            return
+        writer.add(entry)
+        if entry.kind is Kind.DIR:
+            for child in sorted(os.listdir(path)):
+                add(f"{path.rstrip('/')}/{child}", f"{member}/{child}")
+
+    add(source, name)
+    writer.finish()
+
+
+def _extract(stream: BinaryIO, folder: str, old: str, new: str, *, archive: bool) -> None:
+    """Unpack a tar below `folder`, with the leading `old` of its names replaced by `new`."""
+    folders: list[tuple[str, Entry]] = []
+    for entry, content in read_entries(stream, whiteouts=False):
+        path = _renamed(entry.path, old, new)
+        place = f"{folder.rstrip('/')}/{path}" if path else folder
+        if path and not _parent_is_ours(folder, path):
+            raise InvalidError(f"{entry.path} leads out of {folder} through a link", hint="copy the link's target")
+        if entry.kind is Kind.DIR:
+            _make_directory(place)
+            folders.append((place, entry))
+            continue
+        if os.path.isdir(place) and not os.path.islink(place):
+            raise ConflictError(f"cannot copy the file {entry.path} onto the folder {place}")
+        if os.path.lexists(place):
+            os.unlink(place)
+        if entry.kind is Kind.FILE:
+            with open(place, "xb") as out:
+                if content is not None:
+                    shutil.copyfileobj(content, out, _CHUNK)
+        elif entry.kind is Kind.SYMLINK:
+            os.symlink(entry.linkname, place)
+        elif entry.kind is Kind.HARDLINK:
+            os.link(f"{folder.rstrip('/')}/{_renamed(entry.linkname, old, new)}", place, follow_symlinks=False)
+            continue
+        elif entry.kind is Kind.FIFO:
+            os.mkfifo(place)
+        elif entry.kind in (Kind.CHAR, Kind.BLOCK):
+            kind = stat.S_IFCHR if entry.kind is Kind.CHAR else stat.S_IFBLK
+            os.mknod(place, kind | entry.mode, os.makedev(entry.devmajor, entry.devminor))
+        _dress(place, entry, archive=archive)
+    # Folders last: what is put into one changes its time, and its mode might forbid it.
+    for place, entry in reversed(folders):
+        if place != folder or new:
+            _dress(place, entry, archive=archive)
+
+
+def _renamed(path: str, old: str, new: str) -> str:
+    if not old:
+        return path
+    if path == old:
+        return new
+    rest = path.removeprefix(old + "/")
+    return f"{new}/{rest}" if new else rest
+
+
+def _parent_is_ours(folder: str, path: str) -> bool:
+    """Tell whether the folders on the way from `folder` to `path` are folders, none of them a link."""
+    place = folder.rstrip("/")
+    for part in path.split("/")[:-1]:
+        place = f"{place}/{part}"
+        try:
+            if stat.S_ISLNK(os.lstat(place).st_mode):
+                return False
+        except FileNotFoundError:
+            os.mkdir(place, 0o755)
+    return True
+
+
+def _make_directory(place: str) -> None:
+    try:
+        os.mkdir(place, 0o755)
+    except FileExistsError:
+        if os.path.islink(place) or not os.path.isdir(place):
+            raise ConflictError(f"cannot copy a folder onto the file {place}") from None
+
+
+def _dress(place: str, entry: Entry, *, archive: bool) -> None:
+    """Give a new file its owner, mode, attributes and time, in the order in which one undoes no other."""
+    if archive:
+        os.chown(place, entry.uid, entry.gid, follow_symlinks=False)
+    if entry.kind is not Kind.SYMLINK:
+        os.chmod(place, entry.mode)
+    for name, value in entry.xattrs.items():
+        xattrs.set(place, name, value)
+    os.utime(place, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)

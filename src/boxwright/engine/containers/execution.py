@@ -1,0 +1,3 @@
+"""``exec`` and ``top``."""
+
+from __future__ import annotations

@@ -1,0 +1,446 @@
+"""Start, end and remove: each under the container's lock, each safe beside every other command and a kill -9.
+
+The record follows reality, never the reverse. A container's end is noted by whoever comes first: the command that
+waits for it, the one that its monitor starts, or any later command that looks (`settle`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import BoxwrightError, ConflictError
+from boxwright.host.clock import rfc3339
+from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.signals import signal_number
+from boxwright.runtime import container
+from boxwright.runtime.bundle import Bundle, Layers
+from boxwright.runtime.conmon import Monitoring
+from boxwright.runtime.files import Files, hosts, resolv_conf
+from boxwright.store.containers import ContainerNotFound, ContainerRecord
+from boxwright.store.store import Store
+
+if TYPE_CHECKING:
+    from boxwright.network.network import Attachment
+
+STOP_SECONDS = 10.0
+_LOST = 255  # docker's exit code for a container whose end nobody saw
+_KILL = 9
+
+
+class ContainerRunning(ConflictError):
+    """Something is asked that only goes with a stopped container."""
+
+    def __init__(self, record: ContainerRecord, action: str) -> None:
+        super().__init__(
+            f"cannot {action} container {record.name}: it is {record.state}",
+            hint=f"stop it first: boxwright stop {record.name}" + (", or use -f" if action == "remove" else ""),
+        )
+        self.record = record
+
+
+class ContainerNotRunning(ConflictError):
+    """Something is asked that only goes with a running container."""
+
+    def __init__(self, record: ContainerRecord, action: str = "") -> None:
+        what = f"cannot {action} container {record.name}: it" if action else f"container {record.name}"
+        super().__init__(f"{what} is not running", hint=f"start it: boxwright start {record.name}")
+        self.record = record
+
+
+def bundle_of(store: Store, id: str) -> Bundle:
+    return Bundle(str(store.containers.directory(id)), id)
+
+
+def find(wiring: Wiring, text: str) -> ContainerRecord:
+    """Return the container that `text` means, as it is by now. Raises ContainerNotFound, AmbiguousContainer."""
+    record = settle(wiring, wiring.store.containers.find(text))
+    if record is None:
+        raise ContainerNotFound(text)
+    return record
+
+
+def find_running(wiring: Wiring, text: str, action: str = "") -> ContainerRecord:
+    """Return a running (or paused) container. Raises ContainerNotRunning, ContainerNotFound."""
+    record = find(wiring, text)
+    if not record.is_running:
+        raise ContainerNotRunning(record, action)
+    return record
+
+
+def list_all(wiring: Wiring) -> list[ContainerRecord]:
+    """Return all containers as they are by now, newest first."""
+    settled = (settle(wiring, record) for record in wiring.store.containers.list())
+    return [record for record in settled if record is not None]
+
+
+def settle(wiring: Wiring, record: ContainerRecord) -> ContainerRecord | None:
+    """Bring a record up to what is so: note the end of a container that has ended meanwhile.
+
+    Returns None when it is gone, as one with ``--rm`` is then.
+    """
+    if not record.is_running or container.process_of(bundle_of(wiring.store, record.id)):
+        return record
+    with wiring.store.containers.lock(record.id):
+        return finish(wiring, record.id)
+
+
+def start(
+    wiring: Wiring,
+    id: str,
+    *,
+    attended: bool = False,
+    connect: Callable[[ContainerRecord, Bundle], None] | None = None,
+) -> ContainerRecord:
+    """Start a container; one that runs already stays as it is.
+
+    `connect` is called when its streams are there and its program has not begun, so nothing of the output is missed.
+    `attended` says that the caller stays and notes the end itself; otherwise the container's monitor has it noted.
+    Raises PortInUse before anything runs, ExecutableNotFound, NotExecutable, RuntimeFailed.
+    """
+    store = wiring.store
+    with store.containers.lock(id):
+        record = store.containers.get(id)
+        if record is None:
+            raise ContainerNotFound(id)
+        if record.is_running:
+            if container.process_of(bundle_of(store, id)):
+                return record
+            finish(wiring, id, keep=True)
+        return _start(wiring, record, attended, connect)
+
+
+def _start(
+    wiring: Wiring,
+    record: ContainerRecord,
+    attended: bool,
+    connect: Callable[[ContainerRecord, Bundle], None] | None,
+) -> ContainerRecord:
+    store = wiring.store
+    config = ContainerConfig.from_json(record.config)
+    bundle = bundle_of(store, record.id)
+    directory = Path(bundle.directory)
+    lowers = [str(store.snapshots.path(snapshot)) for snapshot in store.snapshots.stack(record.chain)]
+    layers = Layers(lowers, str(directory / "upper"), str(directory / "work"))
+    options = config.options
+    attachment: Attachment | None = None
+    netns = -1
+    mounts = PrivateMounts()
+    try:
+        if config.network == "bridge":
+            netns, attachment = _attach(wiring, record, config)
+            from boxwright.host.netns import namespace_path
+
+            options = options._replace(network=namespace_path(netns))
+        elif config.network == "host":
+            options = options._replace(network="host")
+        how = Monitoring(
+            tty=options.tty,
+            stdin=options.stdin,
+            keep_stdin=options.stdin and not attended,
+            exit_command=() if attended else _exit_command(wiring, record.id),
+        )
+        process = container.create(
+            wiring.runtime,
+            mounts,
+            bundle,
+            layers,
+            options,
+            _files(config, attachment),
+            how,
+            cache=wiring.seccomp_cache,
+        )
+        try:
+            if attachment is not None:
+                wiring.network.follow(record.id, process.pid)
+            record = store.containers.update(
+                record.id,
+                state="running",
+                pid=process.pid,
+                exit_code=None,
+                started=rfc3339(),
+                finished=None,
+                status=_status(attachment),
+            )
+            if connect is not None:
+                connect(record, bundle)
+            wiring.runtime.start(mounts, record.id, options.argv[0])
+        except BaseException:
+            container.remove(wiring.runtime, mounts, bundle)
+            raise
+    except BaseException as error:
+        _roll_back(wiring, record, attachment, error)
+        raise
+    finally:
+        mounts.close()
+        if netns >= 0:
+            os.close(netns)
+    return record
+
+
+def _attach(wiring: Wiring, record: ContainerRecord, config: ContainerConfig) -> tuple[int, Attachment]:
+    from boxwright.host.netns import create_netns
+    from boxwright.network.ports import parse_publishes, publish_exposed
+
+    network = wiring.network
+    specs = parse_publishes(config.publish)
+    if config.publish_all:
+        specs += publish_exposed(config.exposed, specs)
+    address = wiring.store.networks.lease_address("bridge", record.id)
+    netns = create_netns()
+    try:
+        return netns, network.attach(record.id, netns, address, specs)
+    except BaseException:
+        os.close(netns)
+        raise
+
+
+def _roll_back(wiring: Wiring, record: ContainerRecord, attachment: Attachment | None, error: BaseException) -> None:
+    """Leave a container that did not start as docker does: created, with the reason in its state."""
+    if attachment is not None:
+        wiring.network.detach(attachment)
+    wiring.store.networks.release_address("bridge", record.id)
+    if wiring.store.containers.get(record.id) is None:
+        return
+    code = getattr(error, "exit_code", None) or 128
+    message = error.message if isinstance(error, BoxwrightError) else str(error)
+    status = {"error": message, "network": None, "ports": None, "proxy": None, "bridge": None}
+    state = "exited" if record.started else "created"
+    wiring.store.containers.update(record.id, state=state, pid=None, exit_code=code, status=status)
+
+
+def _status(attachment: Attachment | None) -> dict[str, object]:
+    if attachment is None:
+        return {"error": None, "network": None, "ports": None, "oom": None}
+    return {
+        "error": None,
+        "oom": None,
+        "network": {
+            "bridge": attachment.bridge,
+            "interface": attachment.interface,
+            "address": attachment.address,
+            "prefix_length": attachment.prefix_length,
+            "gateway": attachment.gateway,
+            "mac": attachment.mac,
+            "proxy_pid": attachment.proxy_pid,
+        },
+        "ports": [list(binding) for binding in attachment.ports] or None,
+    }
+
+
+def attachment_of(record: ContainerRecord) -> Attachment | None:
+    """Return how a container is attached to the bridge, from its record."""
+    from boxwright.network.network import Attachment
+    from boxwright.network.ports import PortBinding
+
+    link = record.status.get("network")
+    if not link:
+        return None
+    return Attachment(
+        container=record.id,
+        bridge=link["bridge"],
+        interface=link["interface"],
+        address=link["address"],
+        prefix_length=link["prefix_length"],
+        gateway=link["gateway"],
+        mac=link["mac"],
+        ports=tuple(PortBinding(*binding) for binding in record.status.get("ports") or ()),
+        proxy_pid=link["proxy_pid"],
+    )
+
+
+def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
+    host = _host_text("/etc/resolv.conf")
+    if "nameserver 127.0.0.53" in host:
+        # systemd-resolved's own answerer is out of a container's reach; the servers that it asks are here.
+        host = _host_text("/run/systemd/resolve/resolv.conf") or host
+    own_network = config.network != "host"
+    extra = [(name, address) for name, _, address in (item.partition(":") for item in config.add_hosts)]
+    if not own_network:
+        lines = "".join(f"{address}\t{name}\n" for name, address in extra)
+        host_table = _host_text("/etc/hosts") + lines
+    else:
+        if attachment is not None:
+            extra = [(name, attachment.gateway if a == "host-gateway" else a) for name, a in extra]
+        own = [(attachment.address, [config.hostname])] if attachment else []
+        host_table = hosts(own, extra)
+    return Files(
+        hosts=host_table,
+        resolv_conf=resolv_conf(host, servers=config.dns, own_network=own_network),
+        hostname=config.hostname + "\n",
+    )
+
+
+def _host_text(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _exit_command(wiring: Wiring, id: str) -> tuple[str, ...]:
+    root = str(wiring.settings.root)
+    return (sys.executable, "-m", "boxwright", "--root", root, "container-exited", id)
+
+
+def ended(wiring: Wiring, id: str) -> int:
+    """Wait for a container's end, note it, and return its exit code."""
+    bundle = bundle_of(wiring.store, id)
+    try:
+        code = container.wait(bundle)
+    except container.ExitLost:
+        code = None
+    with wiring.store.containers.lock(id):
+        record = finish(wiring, id)
+    if code is None:
+        code = record.exit_code if record is not None else _LOST
+    return _LOST if code is None else code
+
+
+def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | None:
+    """Note the end of a container whose process is gone, and take down what it had. Its lock is held.
+
+    Idempotent. Removes a container with ``--rm`` unless `keep`, and returns None then.
+    """
+    store = wiring.store
+    record = store.containers.get(id)
+    if record is None:
+        return None
+    bundle = bundle_of(store, id)
+    if not record.is_running or container.process_of(bundle):
+        return record
+    try:
+        code = container.wait(bundle, 0.0)
+    except container.ExitLost:
+        code = None
+    with PrivateMounts() as mounts:
+        container.remove(wiring.runtime, mounts, bundle)
+    attachment = attachment_of(record)
+    if attachment is not None:
+        wiring.network.detach(attachment)
+    store.networks.release_address("bridge", id)
+    if ContainerConfig.from_json(record.config).auto_remove and not keep:
+        _forget(wiring, record, volumes=True)
+        return None
+    return store.containers.update(
+        id,
+        state="exited",
+        pid=None,
+        exit_code=_LOST if code is None else code,
+        finished=_when_ended(bundle),
+        status={"network": None, "ports": None, "oom": container.was_out_of_memory(bundle) or None},
+    )
+
+
+def _when_ended(bundle: Bundle) -> str:
+    try:
+        return rfc3339(nanoseconds=os.stat(bundle.path("exit")).st_mtime_ns)
+    except FileNotFoundError:
+        return rfc3339()
+
+
+def kill(wiring: Wiring, text: str, signal: str) -> None:
+    """Send a signal to a container's first process. Raises ContainerNotRunning, UnknownSignal."""
+    number = signal_number(signal)
+    record = find_running(wiring, text, "kill")
+    with PrivateMounts() as mounts:
+        wiring.runtime.kill(mounts, record.id, number)
+    if number == _KILL:
+        _await_end(wiring, record, STOP_SECONDS)
+
+
+def stop(wiring: Wiring, text: str, *, timeout: float | None = None, signal: str | None = None) -> None:
+    """Ask a container to end, and kill it after `timeout` seconds; one that does not run is fine.
+
+    `timeout` is the container's own, else 10 seconds; below zero it waits for ever.
+    """
+    record = find(wiring, text)
+    if not record.is_running:
+        return
+    config = ContainerConfig.from_json(record.config)
+    number = signal_number(signal or config.stop_signal)
+    if timeout is None:
+        timeout = STOP_SECONDS if config.stop_timeout is None else float(config.stop_timeout)
+    with PrivateMounts() as mounts:
+        try:
+            if record.state == "paused":
+                wiring.runtime.resume(mounts, record.id)
+            wiring.runtime.kill(mounts, record.id, number)
+            if not _await_end(wiring, record, None if timeout < 0 else timeout):
+                wiring.runtime.kill(mounts, record.id, _KILL, everyone=True)
+                _await_end(wiring, record, None)
+        except ConflictError:
+            settle(wiring, record)  # it ended by itself in between
+
+
+def _await_end(wiring: Wiring, record: ContainerRecord, seconds: float | None) -> bool:
+    bundle = bundle_of(wiring.store, record.id)
+    try:
+        if container.wait(bundle, seconds) is None:
+            return False
+    except container.ExitLost:
+        pass  # it has ended, which is what was waited for
+    settle(wiring, record)
+    return True
+
+
+def pause(wiring: Wiring, text: str) -> None:
+    """Freeze all processes of a container. Raises ContainerNotRunning, ConflictError when it is paused."""
+    record = find_running(wiring, text, "pause")
+    with wiring.store.containers.lock(record.id), PrivateMounts() as mounts:
+        if record.state == "paused":
+            raise ConflictError(f"container {record.name} is already paused")
+        wiring.runtime.pause(mounts, record.id)
+        wiring.store.containers.update(record.id, state="paused")
+
+
+def unpause(wiring: Wiring, text: str) -> None:
+    """Let a paused container go on. Raises ConflictError when it isn't paused."""
+    record = find_running(wiring, text, "unpause")
+    with wiring.store.containers.lock(record.id), PrivateMounts() as mounts:
+        if record.state != "paused":
+            raise ConflictError(f"container {record.name} is not paused")
+        wiring.runtime.resume(mounts, record.id)
+        wiring.store.containers.update(record.id, state="running")
+
+
+def wait(wiring: Wiring, text: str) -> int:
+    """Wait until a container doesn't run, and return its exit code."""
+    record = find(wiring, text)
+    if record.is_running:
+        return ended(wiring, record.id)
+    return record.exit_code or 0
+
+
+def remove(wiring: Wiring, text: str, *, force: bool = False, volumes: bool = False) -> None:
+    """Remove a container with its writable layer, log and record; `force` kills it first.
+
+    `volumes` removes its volumes without a name, too. Raises ContainerRunning, ContainerNotFound.
+    """
+    record = find(wiring, text)
+    if record.is_running:
+        if not force:
+            raise ContainerRunning(record, "remove")
+        with PrivateMounts() as mounts:
+            container.remove(wiring.runtime, mounts, bundle_of(wiring.store, record.id))
+        _await_end(wiring, record, STOP_SECONDS)
+    with wiring.store.containers.lock(record.id):
+        current = wiring.store.containers.get(record.id)
+        if current is not None:
+            _forget(wiring, current, volumes=volumes)
+
+
+def _forget(wiring: Wiring, record: ContainerRecord, *, volumes: bool) -> None:
+    store = wiring.store
+    anonymous = [volume.name for volume in store.volumes.used_by(record.id) if volume.anonymous] if volumes else []
+    store.containers.remove(record.id)
+    for name in anonymous:
+        try:
+            store.volumes.remove(name)
+        except ConflictError:
+            continue  # another container was given it

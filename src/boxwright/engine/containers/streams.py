@@ -1,0 +1,158 @@
+"""Connecting a terminal, or pipes, to a container: ``run`` in the foreground, ``attach``, ``logs``."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from boxwright.engine.containers import lifecycle
+from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import ConflictError, InvalidError
+from boxwright.host import terminal
+from boxwright.runtime import attach as attaching
+from boxwright.runtime import container, keys
+from boxwright.runtime.bundle import Bundle
+from boxwright.runtime.logs import format_time, read_log
+from boxwright.store.containers import ContainerRecord
+
+_ALL = frozenset({"stdin", "stdout", "stderr"})
+
+
+class LogLine(NamedTuple):
+    """A line that a container printed, with its line end where it has one."""
+
+    time: str
+    """RFC 3339, UTC, nine digits."""
+    stream: str
+    """``stdout`` or ``stderr``."""
+    content: bytes
+
+
+def start_attached(
+    wiring: Wiring,
+    text: str,
+    *,
+    streams: frozenset[str] = _ALL,
+    signals: bool = True,
+    detach_keys: str | None = None,
+) -> int:
+    """Start a container with our own standard streams connected to it, stay until it ends, return its exit code.
+
+    Returns 0 when the person leaves with `detach_keys`: then the container runs on. For the main thread, since it
+    passes signals on.
+    """
+    record = lifecycle.find(wiring, text)
+    sequence = keys.parse_keys(keys.DEFAULT if detach_keys is None else detach_keys)
+    connections: list[attaching.Attachment] = []
+    with ExitStack() as stack:
+
+        def connect(started: ContainerRecord, bundle: Bundle) -> None:
+            connections.append(stack.enter_context(attaching.Attachment(bundle)))
+
+        if record.is_running:
+            return attach(wiring, text, streams=streams, signals=signals, detach_keys=detach_keys)
+        record = lifecycle.start(wiring, record.id, attended=True, connect=connect)
+        outcome = _forward(wiring, record, connections[0], streams, signals, sequence)
+    return 0 if outcome == "detached" else lifecycle.ended(wiring, record.id)
+
+
+def attach(
+    wiring: Wiring,
+    text: str,
+    *,
+    streams: frozenset[str] = _ALL,
+    signals: bool = True,
+    detach_keys: str | None = None,
+) -> int:
+    """Connect our standard streams to a running container; as `start_attached` otherwise.
+
+    Raises ContainerNotRunning, and ConflictError for a paused one.
+    """
+    record = lifecycle.find_running(wiring, text, "attach to")
+    if record.state == "paused":
+        raise ConflictError(
+            f"cannot attach to container {record.name}: it is paused", hint=f"boxwright unpause {record.name}"
+        )
+    sequence = keys.parse_keys(keys.DEFAULT if detach_keys is None else detach_keys)
+    with attaching.Attachment(lifecycle.bundle_of(wiring.store, record.id)) as connection:
+        outcome = _forward(wiring, record, connection, streams, signals, sequence)
+    return 0 if outcome == "detached" else lifecycle.ended(wiring, record.id)
+
+
+def _forward(
+    wiring: Wiring,
+    record: ContainerRecord,
+    connection: attaching.Attachment,
+    streams: frozenset[str],
+    signals: bool,
+    sequence: bytes,
+) -> attaching.Outcome:
+    options = ContainerConfig.from_json(record.config).options
+    bundle = lifecycle.bundle_of(wiring.store, record.id)
+    with ExitStack() as stack:
+        if options.tty:
+            if "stdin" in streams and options.stdin:
+                stack.enter_context(terminal.raw(0))
+            stack.enter_context(attaching.resized(bundle, 1 if os.isatty(1) else 0))
+        process = container.process_of(bundle)
+        if signals and process is not None:
+            # A terminal in raw mode sends keys, no signals; without one, Ctrl-C reaches us and is passed on.
+            stack.enter_context(attaching.proxied(process))
+        try:
+            return connection.forward(
+                0 if "stdin" in streams and options.stdin else None,
+                1 if "stdout" in streams else None,
+                2 if "stderr" in streams else None,
+                detach_keys=sequence if options.tty else b"",
+            )
+        except KeyboardInterrupt:
+            lifecycle.kill(wiring, record.id, "KILL")
+            raise
+
+
+def logs(
+    wiring: Wiring,
+    text: str,
+    *,
+    follow: bool = False,
+    tail: int | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Iterator[LogLine]:
+    """Yield what a container printed, in order; with `follow`, go on until it ends.
+
+    `since` and `until` are RFC 3339 times, seconds since the epoch, or spans back from now (``10m``).
+    """
+    record = lifecycle.find(wiring, text)
+    bundle = lifecycle.bundle_of(wiring.store, record.id)
+    lines = read_log(
+        bundle.path("log"),
+        tail=tail,
+        since=_moment("--since", since),
+        until=_moment("--until", until),
+        follow=(lambda: _may_write(bundle)) if follow else None,
+    )
+    for line in lines:
+        yield LogLine(format_time(line.nanoseconds), line.stream, line.text)
+
+
+def _may_write(bundle: Bundle) -> bool:
+    return container.process_of(bundle) is not None
+
+
+def _moment(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    from boxwright.engine import filters
+
+    try:
+        limit = filters.until([text], time.time())
+    except filters.InvalidFilter:
+        limit = None
+    if limit is None:
+        raise InvalidError(f"invalid {name} {text!r}", hint="it takes 2026-01-31T10:00:00Z, seconds, or a span: 10m")
+    return int(limit * 1_000_000_000)

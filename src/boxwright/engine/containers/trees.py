@@ -1,0 +1,65 @@
+"""Trees of a view as tar entries, and back: how files leave a container, and how a volume is filled."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from boxwright.layer.diff import entry_of
+from boxwright.layer.entry import Entry, Kind
+from boxwright.layer.union import Node, UnionView
+from boxwright.layer.writer import TarWriter
+
+
+def entries(view: UnionView, top: Node, name: str = "") -> Iterator[tuple[Entry, str]]:
+    """Yield what is at `top` and below it as entries named from `name` on, with the location of their content.
+
+    A file with several names is a file once and a hard link afterwards. Sockets are left out.
+    """
+    links: dict[tuple[int, int], str] = {}
+    prefix = top.path.rstrip("/")
+    for node in view.walk(top.path):
+        status = node.stat
+        if stat.S_ISSOCK(status.st_mode):
+            continue
+        path = (name + node.path[len(prefix) :]).strip("/") if node.path != top.path else name
+        entry = entry_of(path, node.location, status) if node.location else Entry(path, Kind.DIR, 0o755)
+        if entry.kind is not Kind.DIR and status.st_nlink > 1:
+            first = links.setdefault((status.st_dev, status.st_ino), path)
+            if first != path:
+                entry = entry._replace(kind=Kind.HARDLINK, linkname=first, size=0, xattrs={})
+        yield entry, node.location
+
+
+def write_tar(view: UnionView, top: Node, sink: BinaryIO, name: str = "") -> None:
+    """Write what is at `top` as a tar, its members named from `name` on."""
+    writer = TarWriter(sink.write)
+    for entry, location in entries(view, top, name):
+        if not entry.path:
+            continue  # the root itself
+        if entry.kind is not Kind.FILE:
+            writer.add(entry)
+            continue
+        with open(location, "rb") as stream:
+            writer.add(entry, stream)
+    writer.finish()
+
+
+def copy_node(view: UnionView, top: Node, target: Path) -> None:
+    """Fill the empty directory `target` with what the directory `top` has: owners, modes, times and all.
+
+    The target itself gets the directory's own owner and mode.
+    """
+    import tempfile
+
+    from boxwright.layer.apply import apply_layer
+
+    with tempfile.TemporaryFile() as spool:
+        write_tar(view, top, spool)
+        spool.seek(0)
+        apply_layer(spool, target)
+    os.chown(target, top.stat.st_uid, top.stat.st_gid)
+    os.chmod(target, stat.S_IMODE(top.stat.st_mode))

@@ -1,0 +1,266 @@
+"""What ``inspect`` shows, in the shape of docker's API, since scripts know it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boxwright.engine.containers.config import ContainerConfig, MountPoint
+from boxwright.oci.config import RunConfig
+from boxwright.runtime.options import ContainerOptions
+from boxwright.store.containers import ContainerRecord
+from boxwright.store.images import ImageRecord
+from boxwright.store.store import Store
+from boxwright.store.volumes import Volume
+
+_NEVER = "0001-01-01T00:00:00Z"
+
+
+def image_json(store: Store, record: ImageRecord) -> dict[str, Any]:
+    """Return an image as docker's API does."""
+    config = store.images.config(record)
+    stack = store.snapshots.stack(record.chain)
+    paths = [str(store.snapshots.path(snapshot)) for snapshot in stack]
+    data = {"UpperDir": paths[-1]} if paths else {}
+    if len(paths) > 1:
+        data["LowerDir"] = ":".join(reversed(paths[:-1]))
+    value: dict[str, Any] = {
+        "Id": str(record.id),
+        "RepoTags": [ref.familiar() for ref in store.images.refs(record.id)],
+        "RepoDigests": [ref.familiar() for ref in store.images.repo_digests(record.id)],
+        "Parent": str(record.parent or ""),
+        "Comment": config.history[-1].comment if config.history else "",
+        "Created": config.created or _NEVER,
+        "DockerVersion": "",
+        "Author": config.author,
+        "Config": run_config_json(config.config),
+        "Architecture": config.platform.architecture,
+        "Os": config.platform.os,
+        "Size": record.size,
+        "VirtualSize": record.size,
+        "GraphDriver": {"Name": "overlay2", "Data": data},
+        "RootFS": {"Type": "layers", "Layers": [str(diff_id) for diff_id in config.diff_ids]},
+        "Metadata": {"LastTagTime": _NEVER},
+    }
+    if config.platform.variant:
+        value["Variant"] = config.platform.variant
+    return value
+
+
+def run_config_json(config: RunConfig) -> dict[str, Any]:
+    """Return an image's run configuration with every field that docker shows, set or not."""
+    value: dict[str, Any] = {
+        "Hostname": "",
+        "Domainname": "",
+        "User": config.user,
+        "AttachStdin": False,
+        "AttachStdout": False,
+        "AttachStderr": False,
+        "Tty": False,
+        "OpenStdin": False,
+        "StdinOnce": False,
+        "Env": list(config.env) or None,
+        "Cmd": None if config.cmd is None else list(config.cmd),
+        "Image": "",
+        "Volumes": {path: {} for path in config.volumes} or None,
+        "WorkingDir": config.working_dir,
+        "Entrypoint": None if config.entrypoint is None else list(config.entrypoint),
+        "OnBuild": list(config.on_build) or None,
+        "Labels": dict(config.labels) or None,
+    }
+    if config.exposed_ports:
+        value["ExposedPorts"] = {port: {} for port in config.exposed_ports}
+    if config.healthcheck:
+        value["Healthcheck"] = config.healthcheck.to_json()
+    if config.stop_signal:
+        value["StopSignal"] = config.stop_signal
+    if config.stop_timeout is not None:
+        value["StopTimeout"] = config.stop_timeout
+    if config.shell is not None:
+        value["Shell"] = list(config.shell)
+    return value
+
+
+def container_json(store: Store, record: ContainerRecord, *, size: bool = False) -> dict[str, Any]:
+    """Return a container as docker's API does; `size` adds what it has written, which is measured then."""
+    config = ContainerConfig.from_json(record.config)
+    options = config.options
+    directory = store.containers.directory(record.id)
+    lowers = [str(store.snapshots.path(snapshot)) for snapshot in store.snapshots.stack(record.chain)]
+    value: dict[str, Any] = {
+        "Id": record.id,
+        "Created": record.created,
+        "Path": options.argv[0],
+        "Args": list(options.argv[1:]),
+        "State": _state(record),
+        "Image": str(record.image or ""),
+        "ResolvConfPath": str(directory / "resolv.conf"),
+        "HostnamePath": str(directory / "hostname"),
+        "HostsPath": str(directory / "hosts"),
+        "LogPath": str(directory / "log"),
+        "Name": f"/{record.name}",
+        "RestartCount": 0,
+        "Driver": "overlay2",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": None,
+        "HostConfig": _host_config(config),
+        "GraphDriver": {
+            "Name": "overlay2",
+            "Data": {
+                "LowerDir": ":".join(reversed(lowers)),
+                "MergedDir": str(directory / "rootfs"),
+                "UpperDir": str(directory / "upper"),
+                "WorkDir": str(directory / "work"),
+            },
+        },
+        "Mounts": [_mount(mount) for mount in config.mounts if mount.kind != "tmpfs"],
+        "Config": _config(record, config),
+        "NetworkSettings": _network(record, config),
+    }
+    if size:
+        from boxwright.host.trees import disk_usage
+
+        image = store.images.get(record.image) if record.image else None
+        value["SizeRw"] = disk_usage(directory / "upper")
+        value["SizeRootFs"] = value["SizeRw"] + (image.size if image else 0)
+    return value
+
+
+def volume_json(store: Store, volume: Volume) -> dict[str, Any]:
+    """Return a volume as docker's API does."""
+    return {
+        "CreatedAt": volume.created,
+        "Driver": volume.driver,
+        "Labels": dict(volume.labels) or None,
+        "Mountpoint": str(store.volumes.path(volume.name)),
+        "Name": volume.name,
+        "Options": dict(volume.options) or None,
+        "Scope": "local",
+    }
+
+
+def bindings_json(record: ContainerRecord) -> dict[str, list[dict[str, str]]]:
+    """Return the published ports of a running container: ``80/tcp`` → where on the host."""
+    ports: dict[str, list[dict[str, str]]] = {}
+    for host, host_port, port, protocol in record.status.get("ports") or ():
+        ports.setdefault(f"{port}/{protocol}", []).append({"HostIp": host, "HostPort": str(host_port)})
+    return ports
+
+
+def _state(record: ContainerRecord) -> dict[str, Any]:
+    return {
+        "Status": record.state,
+        "Running": record.is_running,
+        "Paused": record.state == "paused",
+        "Restarting": False,
+        "OOMKilled": bool(record.status.get("oom")),
+        "Dead": record.state == "dead",
+        "Pid": record.pid or 0,
+        "ExitCode": record.exit_code or 0,
+        "Error": record.status.get("error", ""),
+        "StartedAt": record.started or _NEVER,
+        "FinishedAt": record.finished or _NEVER,
+    }
+
+
+def _config(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
+    options = config.options
+    run = RunConfig(
+        user=options.user,
+        exposed_ports=config.exposed,
+        env=options.env,
+        entrypoint=config.entrypoint,
+        cmd=config.cmd,
+        volumes=tuple(mount.target for mount in config.mounts if mount.kind == "volume"),
+        working_dir=options.cwd,
+        labels=config.labels,
+        stop_signal=config.stop_signal,
+        stop_timeout=config.stop_timeout,
+    )
+    value = run_config_json(run)
+    value.update(
+        Hostname=config.hostname,
+        AttachStdin=options.stdin,
+        AttachStdout=True,
+        AttachStderr=True,
+        Tty=options.tty,
+        OpenStdin=options.stdin,
+        Image=record.image_name,
+        Labels=dict(config.labels),
+    )
+    return value
+
+
+def _host_config(config: ContainerConfig) -> dict[str, Any]:
+    from boxwright.network.ports import parse_publishes
+
+    options: ContainerOptions = config.options
+    ports: dict[str, list[dict[str, str]]] = {}
+    for spec in parse_publishes(config.publish):
+        binding = {"HostIp": spec.host_address, "HostPort": str(spec.first_port or "")}
+        ports.setdefault(f"{spec.container_port}/{spec.protocol}", []).append(binding)
+    limits = options.limits
+    return {
+        "Binds": [
+            f"{mount.volume or mount.source}:{mount.target}" + (":ro" if mount.read_only else "")
+            for mount in config.mounts
+            if mount.kind != "tmpfs"
+        ]
+        or None,
+        "LogConfig": {"Type": "k8s-file", "Config": {}},
+        "NetworkMode": {"bridge": "default"}.get(config.network, config.network),
+        "PortBindings": ports,
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "AutoRemove": config.auto_remove,
+        "CapAdd": list(options.cap_add) or None,
+        "CapDrop": list(options.cap_drop) or None,
+        "Dns": list(config.dns),
+        "ExtraHosts": list(config.add_hosts) or None,
+        "IpcMode": "private",
+        "Privileged": options.privileged,
+        "PublishAllPorts": config.publish_all,
+        "ReadonlyRootfs": options.read_only,
+        "SecurityOpt": list(config.security_opt) or None,
+        "ShmSize": options.shm_size,
+        "Sysctls": dict(options.sysctls) or None,
+        "Tmpfs": {mount.target: "" for mount in config.mounts if mount.kind == "tmpfs"} or None,
+        "Runtime": "crun",
+        "CpuShares": limits.cpu_shares,
+        "Memory": limits.memory,
+        "MemorySwap": limits.memory_swap,
+        "NanoCpus": int(limits.cpus * 1_000_000_000),
+        "PidsLimit": limits.pids or None,
+        "Ulimits": [{"Name": limit.name, "Soft": limit.soft, "Hard": limit.hard} for limit in options.ulimits] or None,
+        "Devices": [{"PathInContainer": device.target} for device in options.devices],
+    }
+
+
+def _mount(mount: MountPoint) -> dict[str, Any]:
+    value: dict[str, Any] = {"Type": mount.kind}
+    if mount.volume:
+        value.update(Name=mount.volume, Driver="local")
+    value.update(
+        Source=mount.source,
+        Destination=mount.target,
+        Mode="ro" if mount.read_only else "",
+        RW=not mount.read_only,
+        Propagation="" if mount.kind == "volume" else "rprivate",
+    )
+    return value
+
+
+def _network(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
+    link = record.status.get("network") or {}
+    running = record.is_running
+    bindings = bindings_json(record) if running else {}
+    ports: dict[str, Any] = {port: bindings.get(port) for port in config.exposed} if running else {}
+    ports.update(bindings)
+    endpoint = {
+        "Gateway": link.get("gateway", ""),
+        "IPAddress": link.get("address", ""),
+        "IPPrefixLen": link.get("prefix_length", 0),
+        "MacAddress": link.get("mac", ""),
+    }
+    return {"Bridge": "", "Ports": ports, **endpoint, "Networks": {config.network: endpoint}}
