@@ -31,8 +31,6 @@ class StepStarted(NamedTuple):
     """The stage's name, or its number where it has none."""
     instruction: str
     """The instruction on one line, as it was written."""
-    classic: str = ""
-    """The instruction as docker's classic builder prints it, variables expanded, where that differs."""
 
 
 class StepOutput(NamedTuple):

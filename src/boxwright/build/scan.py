@@ -14,9 +14,11 @@ import stat
 import time
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-_RACY_NS = 50_000_000
+from boxwright.dockerfile.ignore_scope import IgnoreScope
+
+RACY_NS = 50_000_000
 """How coarse a file system's clock may be: a file that changed this shortly before the pass may change again without
 its times showing it, so its fingerprint isn't to be remembered."""
 
@@ -38,16 +40,6 @@ class Item(NamedTuple):
     stat: os.stat_result
 
 
-class Filter(Protocol):
-    """What leaves files out of a pass; its paths are relative to the root of the filter, not to that of the pass."""
-
-    def excluded(self, path: str) -> bool:
-        """Tell whether the file or directory itself is left out."""
-
-    def may_include_below(self, path: str) -> bool:
-        """Tell whether something below an excluded directory could still be wanted."""
-
-
 class Scan:
     """What one pass saw; iterating gives its items, a directory before what is in it, names in order."""
 
@@ -56,7 +48,7 @@ class Scan:
     def __init__(self, folders: list[tuple[str, str, Members]], excluded: int, started: int) -> None:
         self._folders = folders
         self.excluded = excluded
-        """How many files and directories the filter left out; a directory counts once."""
+        """How many files and directories the ignore rules left out; a directory counts once."""
         digest = hashlib.sha256()
         newest = files = size = 0
         for path, _, members in folders:
@@ -76,7 +68,7 @@ class Scan:
         self.files = files
         self.bytes = size
         self.fingerprint = digest.hexdigest()
-        self.settled = newest < started - _RACY_NS
+        self.settled = newest < started - RACY_NS
         """Whether an equal fingerprint will mean equal content from now on: nothing changed just before the pass."""
 
     def __iter__(self) -> Iterator[Item]:
@@ -93,21 +85,21 @@ class Scan:
         return below("")
 
 
-def scan(root: str, *, exclude: Filter | None = None, prefix: str = "") -> Scan:
+def scan(root: str, scope: IgnoreScope | None = None) -> Scan:
     """Look at everything below the directory `root` (not at `root` itself); symbolic links are not followed.
 
-    `prefix` is the path of `root` as `exclude` knows it. A file that vanishes during the pass is as one that was
-    never there. Raises OSError when a directory cannot be read.
+    `scope` are the ignore rules as they look from `root`; without it nothing is left out. A file that vanishes during
+    the pass is as one that was never there. Raises OSError when a directory cannot be read.
     """
     started = time.time_ns()
     # Twenty thousand new objects make the collector run a dozen times over all of them, to find nothing.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        walk = _Pass(exclude, prefix + "/" if prefix else "")
+        walk = _Pass()
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            walk.visit(descriptor, "", root.rstrip("/"))
+            walk.visit(descriptor, "", root.rstrip("/"), scope)
         finally:
             os.close(descriptor)
         return Scan(walk.folders, walk.excluded, started)
@@ -117,64 +109,56 @@ def scan(root: str, *, exclude: Filter | None = None, prefix: str = "") -> Scan:
 
 
 class _Pass:
-    __slots__ = ("exclude", "excluded", "folders", "prefix")
+    __slots__ = ("excluded", "folders")
 
-    def __init__(self, exclude: Filter | None, prefix: str) -> None:
+    def __init__(self) -> None:
         self.folders: list[tuple[str, str, Members]] = []
         self.excluded = 0
-        self.exclude = exclude
-        self.prefix = prefix
 
-    def visit(self, descriptor: int, path: str, real: str) -> None:
+    def visit(self, descriptor: int, path: str, real: str, scope: IgnoreScope | None) -> None:
         # Relative to an open directory, the kernel resolves one name for each file instead of a whole path.
         with os.scandir(descriptor) as listing:
             entries = sorted(listing, key=_by_name)
-        inside = path + "/" if path else ""
-        doubtful: set[str] = set()
-        if self.exclude is not None:
-            entries, doubtful = self._select(self.exclude, self.prefix + inside, entries)
+        if scope is not None and not scope.keeps_all:
+            entries = self._select(entries, scope)
         try:
             members = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
         except FileNotFoundError:
             members = _survivors(entries)
         self.folders.append((path, real, members))
+        inside = path + "/" if path else ""
         for name, status in tuple(members):
-            if not stat.S_ISDIR(status.st_mode):
+            if status.st_mode & _S_IFMT != _S_IFDIR:
                 continue
+            below = scope.enter(name) if scope is not None else None
             before = len(self.folders)
-            self._enter(descriptor, name, inside + name, f"{real}/{name}")
-            if name in doubtful and not any(found for _, _, found in self.folders[before:]):
+            self._enter(descriptor, name, inside + name, f"{real}/{name}", below)
+            if below is not None and below.excluded and not any(found for _, _, found in self.folders[before:]):
                 # An excluded directory is there only for what an exception kept below it.
                 del self.folders[before:]
                 members.remove((name, status))
                 self.excluded += 1
 
-    def _enter(self, parent: int, name: str, path: str, real: str) -> None:
+    def _enter(self, parent: int, name: str, path: str, real: str, scope: IgnoreScope | None) -> None:
         try:
             child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         except FileNotFoundError:
             return
         try:
-            self.visit(child, path, real)
+            self.visit(child, path, real, scope)
         finally:
             os.close(child)
 
-    def _select(
-        self, exclude: Filter, prefix: str, entries: list[os.DirEntry[str]]
-    ) -> tuple[list[os.DirEntry[str]], set[str]]:
-        """Return what is kept, and the names of excluded directories below which something may be kept."""
+    def _select(self, entries: list[os.DirEntry[str]], scope: IgnoreScope) -> list[os.DirEntry[str]]:
+        """Return what is kept, with excluded directories below which something may be kept."""
         kept = []
-        doubtful = set()
         for entry in entries:
-            path = prefix + entry.name
-            if not exclude.excluded(path):
+            name = entry.name
+            if not scope.excludes(name) or (entry.is_dir(follow_symlinks=False) and not scope.enter(name).prunable):
                 kept.append(entry)
-            elif entry.is_dir(follow_symlinks=False) and exclude.may_include_below(path):
-                kept.append(entry)
-                doubtful.add(entry.name)
             else:
                 self.excluded += 1
-        return kept, doubtful
+        return kept
 
 
 def _survivors(entries: list[os.DirEntry[str]]) -> Members:

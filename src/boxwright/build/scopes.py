@@ -8,10 +8,14 @@ same name. What is declared last wins for everything that comes after; the image
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
+from boxwright.dockerfile.expand import expand, resolve_arg
+from boxwright.dockerfile.instructions import Arg
 from boxwright.oci.platform import Platform
+
+T = TypeVar("T")
 
 PROXY_NAMES = frozenset(
     spelling
@@ -23,35 +27,28 @@ PROXY_NAMES = frozenset(
 _SETTINGS = frozenset({"SOURCE_DATE_EPOCH"})
 """Build arguments that speak to the builder itself, so that nobody has to declare them."""
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 
 class BuildArgs:
     """The values from the command line, and which of them were asked for."""
 
-    __slots__ = ("_consumed", "_values")
+    __slots__ = ("_consumed", "values")
 
     def __init__(self, values: Mapping[str, str | None]) -> None:
-        """`values` without one (``--build-arg NAME`` of a variable that isn't set) are as if not given."""
-        self._values = {name: value for name, value in values.items() if value is not None}
+        """A name without a value (``--build-arg NAME`` of a variable that isn't set) is as one that isn't given."""
+        self.values = {name: value for name, value in values.items() if value is not None}
         self._consumed: set[str] = set()
 
-    def take(self, name: str) -> str | None:
-        """Return the value given for an ARG of this name, and note that there is such an ARG."""
-        self._consumed.add(name)
-        return self._values.get(name)
+    def consume(self, arg: Arg) -> None:
+        """Note that the file has an ARG of these names."""
+        self._consumed.update(value.name for value in arg.values)
 
     def proxies(self) -> dict[str, str]:
-        return {name: value for name, value in self._values.items() if name in PROXY_NAMES}
+        return {name: value for name, value in self.values.items() if name in PROXY_NAMES}
 
     def unused(self) -> list[str]:
         """Return the names given that no ARG asked for, sorted."""
-        own = PROXY_NAMES | _SETTINGS
-        return sorted(
-            name
-            for name in self._values
-            if name not in self._consumed and name not in own and not name.startswith("BUILDKIT_")
-        )
+        own = PROXY_NAMES | _SETTINGS | self._consumed
+        return sorted(name for name in self.values if name not in own and not name.startswith("BUILDKIT_"))
 
 
 def platform_arguments(build: Platform, target: Platform, stage: str = "") -> dict[str, str]:
@@ -70,87 +67,73 @@ def platform_arguments(build: Platform, target: Platform, stage: str = "") -> di
 class GlobalScope:
     """ARGs before the first FROM."""
 
-    __slots__ = ("_arguments", "_declared", "_predefined")
+    __slots__ = ("_arguments", "_declared", "_escape", "_predefined")
 
-    def __init__(self, arguments: BuildArgs, predefined: Mapping[str, str]) -> None:
+    def __init__(self, arguments: BuildArgs, predefined: Mapping[str, str], escape: str = "\\") -> None:
         self._arguments = arguments
         self._predefined = predefined
-        self._declared: dict[str, str | None] = {}
+        self._escape = escape
+        self._declared: dict[str, str] = {}
 
-    def declare(self, name: str, default: Callable[[Mapping[str, str]], str] | None) -> None:
-        """Take up one ARG; `default` expands its default with the variables so far, and is called only if needed."""
-        given = self._arguments.take(name)
-        if given is None and default is not None:
-            given = default(self.variables())
-        self._declared[name] = given
+    def declare(self, arg: Arg) -> None:
+        """Take up one ARG instruction. Raises DockerfileError."""
+        resolved = resolve_arg(arg, self.variables(), self._arguments.values, {}, self._escape).instruction
+        self._arguments.consume(resolved)
+        self._declared.update({name: value for name, value in resolved.values if value is not None})
 
     def variables(self) -> dict[str, str]:
-        """Return what a FROM line sees."""
-        return {**self._predefined, **{name: value for name, value in self._declared.items() if value is not None}}
-
-    def value(self, name: str) -> str | None:
-        """Return what a bare ARG of this name in a stage gets from here."""
-        value = self._declared.get(name)
-        return self._predefined.get(name) if value is None else value
-
-
-class Argument(NamedTuple):
-    """A declared ARG with the value it has."""
-
-    name: str
-    value: str
+        """Return what a FROM line sees, and what a bare ARG in a stage takes its value from."""
+        return {**self._predefined, **self._declared}
 
 
 class StageScope:
     """The variables of one stage, changed by its ARG and ENV instructions in order."""
 
-    __slots__ = ("_arguments", "_declared", "_globals", "_stage", "_variables")
+    __slots__ = ("_arguments", "_declared", "_escape", "_globals", "_variables")
 
     def __init__(
-        self, arguments: BuildArgs, globals_: GlobalScope, env: Iterable[str] = (), *, stage: str = ""
+        self, arguments: BuildArgs, globals_: Mapping[str, str], env: Iterable[str] = (), *, escape: str = "\\"
     ) -> None:
-        """`env` is that of the base image, ``NAME=value``; `stage` the name that TARGETSTAGE has."""
+        """`globals_` is what the global ARGs and the predefined ones are; `env` is the base's, ``NAME=value``."""
         self._arguments = arguments
         self._globals = globals_
-        self._stage = stage
+        self._escape = escape
         self._variables: dict[str, str] = dict(entry.partition("=")[::2] for entry in env)
         self._declared: dict[str, str] = {}
 
-    def continued(self, *, stage: str = "") -> StageScope:
+    def continued(self, globals_: Mapping[str, str]) -> StageScope:
         """Return the scope of a stage that is built on this one, as it is now."""
-        child = StageScope(self._arguments, self._globals, stage=stage)
+        child = StageScope(self._arguments, globals_, escape=self._escape)
         child._variables = dict(self._variables)
         child._declared = dict(self._declared)
         return child
 
-    def declare(self, name: str, default: Callable[[Mapping[str, str]], str] | None) -> None:
-        """Take up one ARG; `default` expands its default with the variables so far, and is called only if needed."""
-        value = self._arguments.take(name)
-        if value is None and default is not None:
-            value = default(self._variables)
-        elif value is None:
-            value = self._stage if name == "TARGETSTAGE" and self._stage else self._globals.value(name)
-        if value is not None:
-            self._declared[name] = value
-            self._variables[name] = value
+    def declare(self, arg: Arg) -> Arg:
+        """Take up one ARG instruction; return it with the values that its names have. Raises DockerfileError."""
+        given, globals_ = self._arguments.values, self._globals
+        resolved = resolve_arg(arg, self._variables, given, globals_, self._escape).instruction
+        self._arguments.consume(resolved)
+        for name, value in resolved.values:
+            if value is not None:
+                self._declared[name] = value
+                self._variables[name] = value
+        return resolved
 
-    def set_env(self, values: Mapping[str, str]) -> None:
-        """Take up one ENV instruction, its values already expanded."""
-        self._variables.update(values)
+    def set_env(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Take up one ENV instruction, already expanded."""
+        self._variables.update(pairs)
 
-    def variables(self) -> Mapping[str, str]:
-        """Return what ``$NAME`` means at this point."""
-        return self._variables
+    def expand(self, instruction: T) -> T:
+        """Return an instruction with the variables of this point. Raises DockerfileError."""
+        return expand(instruction, self._variables, self._escape).instruction
 
-    def arguments(self) -> tuple[Argument, ...]:
-        """Return the declared ARGs that have a value, by name: what history shows of a RUN, and what is in its key."""
-        return tuple(Argument(name, self._declared[name]) for name in sorted(self._declared))
+    def arguments(self) -> tuple[tuple[str, str], ...]:
+        """Return the declared ARGs that have a value, by name: what history shows of a RUN."""
+        return tuple(sorted(self._declared.items()))
 
     def run_env(self) -> dict[str, str]:
         """Return the environment of a RUN at this point, without undeclared proxies."""
-        env = dict(self._variables)
-        env.setdefault("PATH", DEFAULT_PATH)
-        return env
+        return dict(self._variables)
 
     def proxies(self) -> dict[str, str]:
         """Return the proxy settings that a RUN gets although no ARG or ENV names them."""

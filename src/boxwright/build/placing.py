@@ -1,0 +1,267 @@
+"""Where COPY and ADD put things: sources and a destination → placements of a new layer. Nothing is written here.
+
+The destination is resolved in the layers below, links inside them followed. Parents that are there already come along
+with the attributes they have, since a directory in a layer hides those of the one below it; parents that are missing
+are made up. Of several sources that give the same path, the last one wins.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import stat
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from boxwright.build.scan import Item
+from boxwright.build.trees import Selection
+from boxwright.build.writing import Placement
+from boxwright.errors import ConflictError
+from boxwright.layer.entry import sort_key
+from boxwright.layer.union import Node, UnionView
+
+_NO_NAMES: frozenset[str] = frozenset()
+
+
+class NotADirectory(ConflictError):
+    """Something that must be a directory is none."""
+
+    def __init__(self, path: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot copy to non-directory: {path}", hint=hint)
+        self.path = path
+
+
+class DirectoryInTheWay(ConflictError):
+    """A file would replace a directory."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"cannot replace the directory {path} with a file", hint=f"to put the file into it, write {path}/"
+        )
+        self.path = path
+
+
+class SeveralSources(ConflictError):
+    """Several files would all become the same one."""
+
+    def __init__(self, keyword: str, destination: str) -> None:
+        super().__init__(
+            f"when using {keyword} with more than one source file,"
+            " the destination must be a directory and end with a /",
+            hint=f"write {destination}/",
+        )
+
+
+class Attributes(NamedTuple):
+    """What the instruction says about owner and mode of everything that it copies; None keeps what a file has."""
+
+    owner: tuple[int, int] | None = None
+    mode: int | None = None
+    """Permission bits."""
+
+
+KEEP = Attributes()
+
+
+class Destination(NamedTuple):
+    path: str
+    """Absolute, not resolved yet."""
+    directory: bool
+    """It was written as one: with a slash at its end, or as ``.``."""
+
+    @classmethod
+    def parse(cls, text: str, working_dir: str) -> Destination:
+        """Read an instruction's last argument; a relative one is below `working_dir`."""
+        directory = text in ("", ".") or text.endswith(("/", "/."))
+        return cls(posixpath.normpath(posixpath.join("/", working_dir, text).replace("//", "/")), directory)
+
+
+class Staging:
+    """Collects the placements of one layer on top of those in `lower`."""
+
+    __slots__ = ("_attributes", "_foreign", "_inodes", "_lower", "_made_ns", "_staged")
+
+    def __init__(
+        self, lower: UnionView, attributes: Attributes = KEEP, *, owned: bool = True, made_ns: int = 0
+    ) -> None:
+        """`owned` keeps the owners of files, else they become root's; `made_ns` is the time of made-up directories."""
+        self._lower = lower
+        self._attributes = attributes
+        self._foreign = not owned
+        self._made_ns = made_ns
+        self._staged: dict[str, Placement] = {}
+        self._inodes: dict[str, tuple[int, int]] = {}
+        """Of files with several names, by path in the layer."""
+
+    def copy(self, keyword: str, selections: Sequence[Selection], destination: Destination) -> None:
+        """Place what COPY or ADD selected. Raises NotADirectory, DirectoryInTheWay, SeveralSources."""
+        resolved = self.resolve(destination.path)
+        if len(selections) > 1 and not destination.directory and not self._is_dir(resolved):
+            raise SeveralSources(keyword, destination.path)
+        if destination.directory and not self._is_dir(resolved) and self._exists(resolved):
+            raise NotADirectory("/" + resolved)
+        for selection in selections:
+            if selection.is_dir:
+                self._copy_directory(selection, resolved)
+            else:
+                inside = destination.directory or self._is_dir(resolved)
+                target = _join(resolved, selection.name) if inside else resolved
+                self._ensure(posixpath.dirname(target))
+                self._refuse_directory(target)
+                self._place(target, selection.top)
+
+    def add_file(self, placement: Placement, destination: Destination, name: str) -> None:
+        """Place content that lies in no tree; in a directory it is called `name`. Raises as `copy` does."""
+        resolved = self.resolve(destination.path)
+        if destination.directory or self._is_dir(resolved):
+            resolved = _join(resolved, name)
+        self._ensure(posixpath.dirname(resolved))
+        self._refuse_directory(resolved)
+        uid, gid = self._attributes.owner or (placement.uid, placement.gid)
+        mode = placement.mode if self._attributes.mode is None else stat.S_IFREG | self._attributes.mode
+        self._staged[resolved] = placement._replace(path=resolved, uid=uid, gid=gid, mode=mode)
+
+    def unpack(self, items: Iterable[Item], destination: Destination) -> None:
+        """Place an unpacked archive's files into the destination, which is a directory in any case."""
+        resolved = self.resolve(destination.path)
+        self._ensure(resolved)
+        self._copy_below(resolved, items)
+
+    def directory(self, path: str, owner: tuple[int, int]) -> None:
+        """Make sure that a directory is there, its missing parents too, all of them of this owner."""
+        self._ensure(self.resolve(path), owner)
+
+    def resolve(self, path: str) -> str:
+        """Return a path with all links followed, relative to the root: ``a/b``."""
+        return self._lower.resolve(path).lstrip("/")
+
+    def placements(self) -> list[Placement]:
+        """Return what was placed, in canonical order, further names of one file as hard links to the first."""
+        firsts: dict[tuple[int, int], str] = {}
+        ordered = []
+        for path in sorted(self._staged, key=sort_key):
+            placement = self._staged[path]
+            inode = self._inodes.get(path)
+            if inode is not None:
+                first = firsts.setdefault(inode, path)
+                if first is not path:
+                    placement = placement._replace(first=first)
+            ordered.append(placement)
+        return ordered
+
+    # -- directories
+
+    def _copy_directory(self, selection: Selection, target: str) -> None:
+        if self._exists(target):
+            if not self._is_dir(target):
+                raise NotADirectory("/" + target)
+            self._ensure(target)
+        else:
+            self._ensure(posixpath.dirname(target))
+            self._place(target, selection.top)
+        self._copy_below(target, selection.below)
+
+    def _copy_below(self, target: str, items: Iterable[Item]) -> None:
+        prefix = target + "/" if target else ""
+        # Most directories exist on one side only: the layers below are asked once for each, not for every file.
+        parent, names = target, self._names_below(target)
+        for item in items:
+            path = prefix + item.path
+            directory, _, name = path.rpartition("/")
+            if directory != parent:
+                parent, names = directory, self._names_below(directory)
+            if name in names or path in self._staged:
+                if not stat.S_ISDIR(item.stat.st_mode) and not stat.S_ISLNK(item.stat.st_mode):
+                    self._refuse_directory(path)
+                self._drop_below(path, item)
+            self._place(path, item)
+
+    def _ensure(self, path: str, owner: tuple[int, int] | None = None) -> None:
+        """Stage a directory with its parents: each as it is below, or else made up, then with `owner`."""
+        staged = self._staged.get(path)
+        if staged is not None:
+            if not stat.S_ISDIR(staged.mode):
+                raise NotADirectory("/" + path)
+            return
+        if path:
+            self._ensure(posixpath.dirname(path), owner)
+        node = self._below(path)
+        if node is None:
+            uid, gid = owner or self._attributes.owner or (0, 0)
+            mode = 0o755 if self._attributes.mode is None else self._attributes.mode
+            self._staged[path] = Placement(path, stat.S_IFDIR | mode, uid, gid, self._made_ns)
+        elif node.is_dir:
+            state = node.stat
+            self._staged[path] = Placement(
+                path, state.st_mode, state.st_uid, state.st_gid, state.st_mtime_ns, source=node.location
+            )
+        else:
+            raise NotADirectory("/" + path)
+
+    # -- what is there
+
+    def _below(self, path: str) -> Node | None:
+        """Return what the layers below have at a resolved path, unless this layer hides it."""
+        parent = posixpath.dirname(path)
+        while parent:
+            staged = self._staged.get(parent)
+            if staged is not None and not stat.S_ISDIR(staged.mode):
+                return None
+            parent = posixpath.dirname(parent)
+        return self._lower.find(path)
+
+    def _names_below(self, path: str) -> frozenset[str]:
+        node = self._lower.find(path)
+        return frozenset(self._lower.listdir(path)) if node is not None and node.is_dir else _NO_NAMES
+
+    def _is_dir(self, path: str) -> bool:
+        staged = self._staged.get(path)
+        if staged is not None:
+            return stat.S_ISDIR(staged.mode)
+        node = self._below(path)
+        return node is not None and node.is_dir
+
+    def _exists(self, path: str) -> bool:
+        return path in self._staged or self._below(path) is not None
+
+    def _refuse_directory(self, path: str) -> None:
+        if self._is_dir(path):
+            raise DirectoryInTheWay("/" + path)
+
+    def _drop_below(self, path: str, item: Item) -> None:
+        """Forget what was staged below a directory that something else now takes the place of."""
+        staged = self._staged.get(path)
+        if staged is not None and stat.S_ISDIR(staged.mode) and not stat.S_ISDIR(item.stat.st_mode):
+            for inside in [other for other in self._staged if other.startswith(path + "/")]:
+                del self._staged[inside]
+                self._inodes.pop(inside, None)
+
+    def _place(self, path: str, item: Item) -> None:
+        state = item.stat
+        mode = state.st_mode
+        kind = stat.S_IFMT(mode)
+        data = None
+        if kind == stat.S_IFSOCK:  # no layer can hold one; docker makes it an empty file
+            kind, data = stat.S_IFREG, b""
+            mode = stat.S_IFREG | stat.S_IMODE(mode)
+        if self._attributes.mode is not None and kind != stat.S_IFLNK:
+            mode = kind | self._attributes.mode
+        uid, gid = self._attributes.owner or ((0, 0) if self._foreign else (state.st_uid, state.st_gid))
+        self._staged[path] = Placement(
+            path,
+            mode,
+            uid,
+            gid,
+            state.st_mtime_ns,
+            state.st_size if kind == stat.S_IFREG else 0,
+            item.real if data is None else "",
+            rdev=state.st_rdev,
+            data=data,
+        )
+        if state.st_nlink > 1 and kind == stat.S_IFREG and data is None:
+            self._inodes[path] = (state.st_dev, state.st_ino)
+        else:
+            self._inodes.pop(path, None)
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name

@@ -1,0 +1,302 @@
+"""A Dockerfile and the bases that it names → what is to be done, in order. Pure: nothing is copied, run or stored.
+
+Every variable is expanded, every ONBUILD trigger inserted, every step carries the configuration that the image has
+after it. Only stages that the target needs are planned; a stage's `needs` are the edges of the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, TypeAlias
+
+from boxwright.build import metadata
+from boxwright.build.placing import Destination
+from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
+from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
+from boxwright.dockerfile.parse import parse_trigger
+from boxwright.dockerfile.source import DockerfileError, Span
+from boxwright.dockerfile.stages import Base, Dockerfile, Stage, copy_source, find_target, resolve_bases
+from boxwright.oci.config import ImageConfig, RunConfig
+from boxwright.oci.digest import ChainID, Digest
+from boxwright.oci.platform import Platform
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_DEFAULT_SHELL = ("/bin/sh", "-c")
+_SCRATCH = "scratch"
+
+
+class BaseImage(NamedTuple):
+    """An image that a stage starts from or copies from; its layers are in the store."""
+
+    name: str
+    """As it is written in the file."""
+    id: Digest
+    chain: ChainID | None
+    config: ImageConfig
+
+
+class Bases(Protocol):
+    """Where images come from: the port that the engine fills with the store and a registry."""
+
+    def resolve(self, name: str, platform: Platform) -> BaseImage:
+        """Return the image of this name for this platform, fetched if it must be, and kept until the build is over.
+
+        Raises NotFoundError, UnavailableError and whatever else keeps it from being had.
+        """
+
+
+class RunAction(NamedTuple):
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    proxies: Mapping[str, str]
+    """Variables that the command sees, but that are no part of what it is."""
+    cwd: str
+    user: str
+
+
+class CopyAction(NamedTuple):
+    keyword: str
+    """``COPY`` or ``ADD``."""
+    sources: tuple[str, ...]
+    destination: Destination
+    stage: int | None
+    """The stage that is copied from."""
+    image: BaseImage | None
+    """The image that is copied from; without one and without a stage, it is the context."""
+    chown: str | None
+    mode: int | None
+
+
+class WorkdirAction(NamedTuple):
+    path: str
+    """Absolute."""
+    user: str
+    """Whose the directory will be, if it must be made."""
+
+
+Action: TypeAlias = RunAction | CopyAction | WorkdirAction
+
+
+class Step(NamedTuple):
+    number: int
+    text: str
+    """The instruction on one line, as it was written."""
+    span: Span
+    action: Action | None
+    """What is done to files; None for an instruction that sets metadata only."""
+    history: str
+    config: RunConfig
+    """As it is after the step."""
+    author: str
+
+
+class PlannedStage(NamedTuple):
+    number: int
+    title: str
+    first: int
+    """The number of its FROM among all steps."""
+    from_text: str
+    from_span: Span
+    platform: Platform
+    image: BaseImage | None
+    """What it starts from, if that is an image."""
+    stage: int | None
+    """What it starts from, if that is a stage. With neither, it starts from nothing."""
+    start: RunConfig
+    """The configuration that it starts with."""
+    steps: tuple[Step, ...]
+    needs: frozenset[int]
+    """The stages that it starts from or copies from."""
+
+    @property
+    def config(self) -> RunConfig:
+        return self.steps[-1].config if self.steps else self.start
+
+
+class Plan(NamedTuple):
+    stages: tuple[PlannedStage, ...]
+    """By number: each comes after those that it needs. The last one is the target."""
+    total: int
+    """How many steps there are."""
+    unused_args: tuple[str, ...]
+
+
+class PlanOptions(NamedTuple):
+    platform: Platform
+    """What is built for, where the file doesn't say."""
+    build_platform: Platform
+    """What is built on."""
+    build_args: Mapping[str, str | None] = {}
+    target: str | None = None
+
+
+def plan(dockerfile: Dockerfile, options: PlanOptions, bases: Bases) -> Plan:
+    """Plan a build.
+
+    Raises DockerfileError, UnsupportedSyntax, TargetNotFound, and what `bases` raises.
+    """
+    return _Planner(dockerfile, options, bases).plan()
+
+
+class _Draft(NamedTuple):
+    """A stage whose steps have no numbers yet."""
+
+    stage: Stage
+    planned: PlannedStage
+    scope: StageScope
+    author: str
+
+
+class _Planner:
+    def __init__(self, dockerfile: Dockerfile, options: PlanOptions, bases: Bases) -> None:
+        self.dockerfile = dockerfile
+        self.options = options
+        self._bases = bases
+        self.arguments = BuildArgs(options.build_args)
+        escape = dockerfile.directives.escape
+        self.globals = GlobalScope(
+            self.arguments, platform_arguments(options.build_platform, options.platform), escape
+        )
+        self._drafts: dict[int, _Draft] = {}
+        self._images: dict[tuple[str, Platform], BaseImage] = {}
+
+    def plan(self) -> Plan:
+        dockerfile = self.dockerfile
+        for arg in dockerfile.global_args:
+            self.globals.declare(arg)
+        target = find_target(dockerfile, self.options.target)
+        self._from = resolve_bases(dockerfile, self.globals.variables())
+        self.stage(target.number)
+        number = 1
+        stages = []
+        for draft in sorted(self._drafts.values(), key=lambda draft: draft.stage.number):
+            planned = draft.planned
+            steps = tuple(step._replace(number=number + index) for index, step in enumerate(planned.steps, 1))
+            stages.append(planned._replace(first=number, steps=steps))
+            number += 1 + len(steps)
+        return Plan(tuple(stages), number - 1, tuple(self.arguments.unused()))
+
+    def stage(self, number: int) -> _Draft:
+        """Plan a stage, and before it the stages that it needs."""
+        draft = self._drafts.get(number)
+        if draft is None:
+            stage = self.dockerfile.stages[number]
+            draft = self._drafts[number] = _StagePlanner(self, stage, self._from[number]).plan()
+        return draft
+
+    def image(self, name: str, platform: Platform) -> BaseImage:
+        found = self._images.get((name, platform))
+        if found is None:
+            found = self._images[name, platform] = self._bases.resolve(name, platform)
+        return found
+
+
+class _StagePlanner:
+    """Goes through one stage, line by line."""
+
+    def __init__(self, planner: _Planner, stage: Stage, base: Base) -> None:
+        self._planner = planner
+        self._stage = stage
+        self._base = base
+        options = planner.options
+        self._platform = Platform.parse(base.platform) if base.platform else options.platform
+        self._needs: set[int] = set()
+        self._steps: list[Step] = []
+        self._cmd_set = False
+        self._author = ""
+
+    def plan(self) -> _Draft:
+        stage, base = self._stage, self._base
+        globals_ = {**self._planner.globals.variables(), "TARGETSTAGE": stage.title}
+        image: BaseImage | None = None
+        if base.stage is not None:
+            below = self._planner.stage(base.stage)
+            self._needs.add(base.stage)
+            self._platform = below.planned.platform
+            config, scope, self._author = below.planned.config, below.scope.continued(globals_), below.author
+        else:
+            assert base.image is not None
+            config = RunConfig()
+            if base.image != _SCRATCH:
+                image = self._planner.image(base.image, self._platform)
+                config, self._author = image.config.config, image.config.author
+            if "PATH" not in config.env_map():
+                config = config.with_env({"PATH": DEFAULT_PATH})
+            escape = self._planner.dockerfile.directives.escape
+            scope = StageScope(self._planner.arguments, globals_, config.env, escape=escape)
+        triggers, config = config.on_build, config._replace(on_build=())
+        self._config, self._scope = config, scope
+        for trigger in triggers:
+            self._step(parse_trigger(trigger, f"ONBUILD of {stage.from_.image}"))
+        for instruction in stage.instructions:
+            self._step(instruction)
+        planned = PlannedStage(
+            stage.number,
+            stage.title,
+            0,
+            stage.from_.original,
+            stage.from_.span,
+            self._platform,
+            image,
+            base.stage,
+            config,
+            tuple(self._steps),
+            frozenset(self._needs),
+        )
+        return _Draft(stage, planned, scope, self._author)
+
+    def _step(self, instruction: Instruction) -> None:
+        scope = self._scope
+        action: Action | None = None
+        if isinstance(instruction, Arg):
+            instruction = scope.declare(instruction)
+        else:
+            instruction = scope.expand(instruction)
+        config = self._config
+        if isinstance(instruction, Run):
+            argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL)
+            action = RunAction(argv, scope.run_env(), scope.proxies(), config.working_dir or "/", config.user)
+            history = metadata.run_history(argv, scope.arguments())
+        elif isinstance(instruction, (Copy, Add)):
+            action = self._copy(instruction)
+            history = metadata.copy_history(instruction)
+        else:
+            if isinstance(instruction, Env):
+                scope.set_env(instruction.pairs)
+            change = metadata.apply(instruction, config, cmd_set=self._cmd_set)
+            self._config, self._cmd_set = change.config, change.cmd_set
+            self._author = change.author or self._author
+            history = change.history
+            if isinstance(instruction, Workdir) and self._config.working_dir != "/":
+                action = WorkdirAction(self._config.working_dir, self._config.user)
+        self._steps.append(Step(0, instruction.original, instruction.span, action, history, self._config, self._author))
+
+    def _copy(self, instruction: Copy | Add) -> CopyAction:
+        stage: int | None = None
+        image: BaseImage | None = None
+        if isinstance(instruction, Copy):
+            _refuse_urls(instruction)
+            source = copy_source(self._planner.dockerfile, self._stage, instruction)
+            if source is not None:
+                stage = source.number
+                self._planner.stage(stage)
+                self._needs.add(stage)
+            elif instruction.from_ is not None:
+                image = self._planner.image(instruction.from_, self._platform)
+        return CopyAction(
+            "ADD" if isinstance(instruction, Add) else "COPY",
+            instruction.sources,
+            Destination.parse(instruction.destination, self._config.working_dir or "/"),
+            stage,
+            image,
+            instruction.chown,
+            None if instruction.chmod is None else int(instruction.chmod, 8),
+        )
+
+
+def _refuse_urls(instruction: Copy) -> None:
+    for source in instruction.sources:
+        if source.startswith(("http://", "https://", "git@", "git://", "ssh://")):
+            raise DockerfileError(
+                f"source can't be a URL for COPY: {source}", instruction.span, mark=source, hint="use ADD"
+            )
