@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
-from boxwright.errors import UnavailableError
+from boxwright.errors import ConflictError, UnavailableError
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.pids import Process
 from boxwright.runtime import conmon, scaffolding
@@ -26,6 +27,12 @@ from boxwright.runtime.scaffolding import Scaffolding
 
 _PATIENCE = 10.0  # seconds from the end of process 1 to conmon's report
 _LOOK = 0.0005
+
+
+class AlreadyRunning(ConflictError):
+    def __init__(self, container: str) -> None:
+        super().__init__(f"container {container} is already running")
+        self.container = container
 
 
 class ExitLost(UnavailableError):
@@ -51,8 +58,12 @@ def create(
 
     `mounts` is this container's own, and may be closed once this returns. Its network namespace, unless the options
     name one, is /proc/PID/ns/net of that process. Raises OverlayFailed, InvalidError and its like for options that
-    don't go, ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing runs then.
+    don't go, AlreadyRunning, ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing runs then.
     """
+    if (earlier := _recorded(bundle)) is not None:
+        if earlier.is_alive():
+            raise AlreadyRunning(bundle.id)
+        runtime.delete(mounts, bundle.id, force=True)
     mounts.call(mount_rootfs, bundle, layers)
     built = mounts.call(write_config, bundle, options, files, annotate=runtime.kind == "crun", cache=cache)
     _remember(bundle, scaffolding_of(bundle).merged(built))
@@ -76,6 +87,19 @@ def require_process(bundle: Bundle) -> Process:
     if process is None:
         raise NotRunning(bundle.id)
     return process
+
+
+def send_signal(bundle: Bundle, number: int) -> None:
+    """Send a signal to process 1. Raises NotRunning."""
+    fd = require_process(bundle).open()
+    if fd is None:
+        raise NotRunning(bundle.id)
+    try:
+        signal.pidfd_send_signal(fd, number)
+    except ProcessLookupError:
+        raise NotRunning(bundle.id) from None
+    finally:
+        os.close(fd)
 
 
 def exit_code(bundle: Bundle) -> int | None:

@@ -1,0 +1,257 @@
+"""A further program in a container that runs: exec."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from boxwright.host import spawn, syscalls, terminal
+from boxwright.host.namespaces import PrivateMounts
+from boxwright.runtime import capabilities
+from boxwright.runtime.attach import write_all
+from boxwright.runtime.bundle import Bundle, account_of
+from boxwright.runtime.container import require_process
+from boxwright.runtime.failures import RuntimeFailed, failure
+from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
+from boxwright.runtime.options import ContainerOptions
+from boxwright.runtime.spec import process
+
+_CHUNK = 65536
+_ANSWER = 10_000  # milliseconds for a runtime to hand over a terminal
+
+
+def exec_options(
+    container: ContainerOptions,
+    argv: Sequence[str],
+    *,
+    env: Sequence[str] = (),
+    cwd: str = "",
+    user: str = "",
+    tty: bool = False,
+    privileged: bool = False,
+) -> ContainerOptions:
+    """Return the options of a program in a container that was made with `container`: its own where nothing is said."""
+    return container._replace(
+        argv=tuple(argv),
+        env=(*container.env, *env),
+        cwd=cwd or container.cwd,
+        user=user or container.user,
+        groups=() if user else container.groups,
+        tty=tty,
+        privileged=privileged or container.privileged,
+        init="",  # process 1 is there already
+    )
+
+
+def exec_foreground(
+    runtime: OciRuntime,
+    mounts: PrivateMounts,
+    bundle: Bundle,
+    options: ContainerOptions,
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+) -> int:
+    """Run a program with these descriptors as its streams (None: /dev/null), and return its exit code.
+
+    Signals of the terminal's keys reach it as they reach us. Raises NotRunning, UnknownUser, ExecutableNotFound,
+    NotExecutable and RuntimeFailed.
+    """
+    with _process_file(bundle, options) as file:
+        argv = runtime.command("exec", "--process", file.path, bundle.id, log=file.log)
+        pid = mounts.call(spawn.spawn, argv, env=ENVIRONMENT, stdin=stdin, stdout=stdout, stderr=stderr)
+        while True:
+            try:
+                code = spawn.wait(pid)
+                break
+            except KeyboardInterrupt:
+                continue  # the runtime got it too, and passes it on
+        if code and (words := file.words()):
+            raise failure(runtime.kind, "exec in", words, options.argv[0])
+        return code
+
+
+def exec_detached(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, options: ContainerOptions) -> None:
+    """Start a program without streams, and leave it. Raises as `exec_foreground` does."""
+    with _process_file(bundle, options._replace(tty=False)) as file:
+        _start(runtime, mounts, bundle, options, file, ["--detach"])
+
+
+def exec_terminal(
+    runtime: OciRuntime,
+    mounts: PrivateMounts,
+    bundle: Bundle,
+    options: ContainerOptions,
+    *,
+    stdin: int | None,
+    stdout: int,
+) -> int:
+    """Run a program on a terminal of its own, connected to two descriptors, and return its exit code.
+
+    Where they are a terminal too, its size is followed; putting it into raw mode is up to the caller. For the main
+    thread. Raises as `exec_foreground` does.
+    """
+    # The runtime ends once the program runs: it becomes our child, and its exit code ours.
+    syscalls.become_subreaper()
+    with _process_file(bundle, options._replace(tty=True)) as file, _ConsoleSocket(runtime) as console:
+        words = ["--detach", "--tty", "--console-socket", console.path, "--pid-file", file.pid]
+        _start(runtime, mounts, bundle, options, file, words)
+        master = console.receive(runtime)
+        with open(file.pid, encoding="ascii") as stream:
+            pid = int(stream.read())
+        try:
+            with _sized(master, stdout):
+                _pump(master, pid, stdin, stdout)
+        finally:
+            os.close(master)
+        return spawn.wait(pid)
+
+
+def _start(
+    runtime: OciRuntime,
+    mounts: PrivateMounts,
+    bundle: Bundle,
+    options: ContainerOptions,
+    file: _ProcessFile,
+    words: Sequence[str],
+) -> None:
+    argv = runtime.command("exec", *words, "--process", file.path, bundle.id, log=file.log)
+    # Not captured: a program that stays would hold the pipe open.
+    if spawn.wait(mounts.call(spawn.spawn, argv, env=ENVIRONMENT)):
+        raise failure(runtime.kind, "exec in", file.words(), options.argv[0])
+
+
+class _ProcessFile(NamedTuple):
+    """What the runtime reads and writes for one exec."""
+
+    path: str
+
+    @property
+    def log(self) -> str:
+        return f"{self.path}.log"
+
+    @property
+    def pid(self) -> str:
+        return f"{self.path}.pid"
+
+    def words(self) -> str:
+        """Return what the runtime had to say."""
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+
+@contextmanager
+def _process_file(bundle: Bundle, options: ContainerOptions) -> Iterator[_ProcessFile]:
+    """Write the ``process`` object of the spec, for the block."""
+    init = require_process(bundle)
+    account = account_of(f"/proc/{init.pid}/root", options.user, options.groups)
+    added = ("ALL",) if options.privileged else options.cap_add
+    granted = capabilities.select(added, options.cap_drop, capabilities.available())
+    file = _ProcessFile(bundle.path(f"exec-{secrets.token_hex(6)}"))
+    try:
+        with open(file.path, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            json.dump(process(options, account, granted), stream)
+        yield file
+    finally:
+        for path in (file.path, file.log, file.pid):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                continue
+
+
+class _ConsoleSocket:
+    """Where a runtime delivers the master side of a terminal it has made."""
+
+    __slots__ = ("_server", "path")
+
+    def __init__(self, runtime: OciRuntime) -> None:
+        # Not in the bundle: its path may be too long for a socket's name.
+        directory = f"{runtime.state}.consoles"
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        self.path = f"{directory}/{secrets.token_hex(6)}"
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+    def __enter__(self) -> _ConsoleSocket:
+        self._server.bind(self.path)
+        self._server.listen(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+        os.unlink(self.path)
+
+    def receive(self, runtime: OciRuntime) -> int:
+        """Return the terminal's descriptor. Raises RuntimeFailed when none comes."""
+        self._server.settimeout(_ANSWER / 1000)
+        try:
+            connection, _ = self._server.accept()
+            with connection:
+                _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
+        except TimeoutError:
+            descriptors = []
+        if not descriptors:
+            raise RuntimeFailed(runtime.kind, "exec in", "it gave no terminal")
+        os.set_inheritable(descriptors[0], False)
+        return descriptors[0]
+
+
+@contextmanager
+def _sized(master: int, ours: int) -> Iterator[None]:
+    def follow(*_: object) -> None:
+        size = terminal.size(ours)
+        if size is not None:
+            terminal.resize(master, size)
+
+    before = signal.signal(signal.SIGWINCH, follow)
+    try:
+        follow()
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+def _pump(master: int, pid: int, stdin: int | None, stdout: int) -> None:
+    """Pass bytes on until the program ends and its last words are out."""
+    ended = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(master, select.POLLIN)
+    poll.register(ended, select.POLLIN)
+    if stdin is not None:
+        poll.register(stdin, select.POLLIN)
+    try:
+        while True:
+            ready = dict(poll.poll())
+            if master in ready:
+                if not _pass_on(master, stdout):
+                    return
+            elif ended in ready:
+                return
+            if stdin is not None and stdin in ready:
+                typed = os.read(stdin, _CHUNK)
+                if typed:
+                    write_all(master, typed)
+                else:
+                    poll.unregister(stdin)
+                    write_all(master, b"\x04")  # what a terminal has for an end of input
+    finally:
+        os.close(ended)
+
+
+def _pass_on(master: int, stdout: int) -> bool:
+    try:
+        data = os.read(master, _CHUNK)
+    except OSError:  # EIO: nobody has the other side open any more
+        return False
+    return bool(data) and write_all(stdout, data)
