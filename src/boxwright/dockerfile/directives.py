@@ -3,16 +3,12 @@
 A directive must stand before any other comment, blank line or instruction; the first line that is none ends the scan.
 """
 
-from __future__ import annotations
-
-import re
 from typing import NamedTuple
 
 from boxwright.dockerfile.blanks import BLANKS
 from boxwright.dockerfile.source import DockerfileError, Source, Span
 
 _KNOWN = ("escape", "syntax", "check")
-_DIRECTIVE = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*", re.ASCII)
 _ESCAPES = ("\\", "`")
 _BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
 
@@ -56,14 +52,14 @@ def _scan(source: Source, lines: list[str], start: int, comment: str) -> dict[st
     found: dict[str, tuple[str, Span]] = {}
     for number in range(start, len(lines)):
         line = lines[number].strip(BLANKS)
-        match = _DIRECTIVE.fullmatch(line[len(comment) :].lstrip(BLANKS)) if line.startswith(comment) else None
-        name = match[1].lower() if match else ""
-        if not match or name not in _KNOWN:
+        name, _, value = line.removeprefix(comment).partition("=")
+        name, value = name.strip(BLANKS).lower(), value.strip(BLANKS)
+        if not line.startswith(comment) or name not in _KNOWN or not value:
             break
         span = Span(source, number + 1, number + 1)
         if name in found:
             raise DockerfileError(f"only one {name} parser directive can be used", span)
-        found[name] = (match[2], span)
+        found[name] = (value, span)
     return found
 
 

@@ -5,8 +5,6 @@ fired. In all others a field is unquoted and its variables are replaced by the e
 ``ENV a=1 b=$a`` does not see its own ``a``. Only EXPOSE falls apart into words afterwards.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 
@@ -26,7 +24,6 @@ from boxwright.dockerfile.instructions import (
     Workdir,
 )
 from boxwright.dockerfile.parse import check_mode, check_signal
-from boxwright.dockerfile.ports import PortRange, parse_port
 from boxwright.dockerfile.source import DockerfileError, Span
 from boxwright.dockerfile.words import WordError, process_word, process_words
 
@@ -152,7 +149,9 @@ class _Expander:
         return instruction._replace(paths=paths)
 
     def _ports(self, instruction: Expose) -> tuple[str, ...]:
-        ranges: set[PortRange] = set()
+        from boxwright.dockerfile.ports import parse_port
+
+        ranges = set()
         for text in instruction.ports:
             try:
                 words = process_words(text, self._env, self._escape)

@@ -1,7 +1,5 @@
 """The ``--name[=value]`` flags of an instruction."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from boxwright.dockerfile.parser import Node

@@ -1,14 +1,9 @@
-"""Here-documents: which words of a line start one."""
-
-from __future__ import annotations
+"""Here-documents: which words of a line start one. Only the shell forms of ADD, COPY and RUN can have them."""
 
 import re
 from typing import NamedTuple
 
 from boxwright.dockerfile.arguments import split_words
-
-INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
-"""The instructions whose shell form may hold here-documents."""
 
 _MARKER = re.compile(r"(\d*)<<(-?)\s*([^<]+)", re.ASCII)
 _QUOTES = str.maketrans("", "", "'\"\\")
@@ -29,8 +24,6 @@ class Marker(NamedTuple):
 
 def find_markers(rest: str, escape: str) -> tuple[Marker, ...]:
     """Return the here-document markers in an instruction's arguments, in order."""
-    if "<<" not in rest:
-        return ()
     markers = []
     for word in split_words(rest, escape):
         match = _MARKER.fullmatch(word)

@@ -5,7 +5,8 @@ of a name, too. Each such ``**`` means one of two things, nothing or the rest of
 it, so that ``a**b`` is ``ab`` or ``a*/**/b``, and every pattern is a few sequences of components and ``**``.
 """
 
-from __future__ import annotations
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from boxwright.dockerfile.pattern import BadPattern, Component, parse_component
 
@@ -16,6 +17,44 @@ _Parts = tuple[str | None, ...]
 
 _DEEP = "**"
 _MAX_SEQUENCES = 64
+
+
+class Rule(NamedTuple):
+    excludes: bool
+    """False for a rule that starts with ``!``."""
+    rests: frozenset[Sequence]
+    """What may still match below the directory."""
+
+
+def opened(sequences: Iterable[Sequence]) -> frozenset[Sequence]:
+    """Return the sequences with each ``**`` at the front also skipped, as it stands for no directory, too."""
+    rests = set()
+    for sequence in sequences:
+        rest = sequence
+        rests.add(rest)
+        while rest[0] is None and len(rest) > 1:
+            rest = rest[1:]
+            rests.add(rest)
+    return frozenset(rests)
+
+
+def step(rests: frozenset[Sequence], name: str) -> tuple[bool, frozenset[Sequence]]:
+    """Go down to `name`: (whether the pattern matches it, what is left to match below it)."""
+    below: list[Sequence] = []
+    matched = False
+    for rest in rests:
+        head = rest[0]
+        if head is None:
+            if len(rest) == 1:
+                matched = True
+            else:
+                below.append(rest)
+        elif head.matches(name):
+            if len(rest) == 1:
+                matched = True
+            else:
+                below.append(rest[1:])
+    return matched, opened(below)
 
 
 def parse_sequences(pattern: str) -> frozenset[Sequence]:

@@ -4,8 +4,6 @@ Fields hold what is written: words still have their quotes, escapes and variable
 instruction ends with `original`, its text on one line without comments, and `span`, where it stands.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from boxwright.dockerfile.source import Span

@@ -1,14 +1,11 @@
 """Nodes → instructions: keywords, numbers of arguments, flags."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from boxwright.dockerfile.blanks import BLANKS
 from boxwright.dockerfile.directives import Directives
-from boxwright.dockerfile.durations import parse_duration
 from boxwright.dockerfile.flags import NO_FLAGS, FlagSet, parse_flags
 from boxwright.dockerfile.instructions import (
     Add,
@@ -34,14 +31,13 @@ from boxwright.dockerfile.instructions import (
     Workdir,
 )
 from boxwright.dockerfile.parser import Node, parse_lines, parse_node
-from boxwright.dockerfile.signals import InvalidSignal, signal_number
 from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.dockerfile.suggest import did_you_mean
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*", re.ASCII)
+_STAGE_NAME = r"[a-z][a-z0-9-_.]*"
 _RESERVED_STAGE = "scratch"
-_OCTAL = re.compile(r"[0-7]{1,7}", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_OCTAL = r"[0-7]{1,7}"
+_INTEGER = r"[+-]?[0-9]{1,20}"
 _MAX_MODE = 0o7777
 _MIN_INTERVAL = 1_000_000  # a millisecond, in ns
 _MAX_RETRIES = 2**31 - 1
@@ -95,7 +91,7 @@ def parse_instruction(node: Node) -> Instruction:
 
 def check_mode(text: str, span: Span) -> int:
     """Return the permission bits of a --chmod value. Raises DockerfileError unless it is octal and at most 07777."""
-    if not _OCTAL.fullmatch(text) or int(text, 8) > _MAX_MODE:
+    if not re.fullmatch(_OCTAL, text) or int(text, 8) > _MAX_MODE:
         raise DockerfileError(
             f"invalid chmod parameter: '{text[:100]}'. it should be octal string and between 0 and 07777",
             span,
@@ -106,6 +102,8 @@ def check_mode(text: str, span: Span) -> int:
 
 def check_signal(text: str, span: Span) -> None:
     """Raises DockerfileError unless `text` is a signal's name or number."""
+    from boxwright.dockerfile.signals import InvalidSignal, signal_number
+
     try:
         signal_number(text)
     except InvalidSignal as error:
@@ -138,7 +136,7 @@ def _from(node: Node) -> From:
     name = None
     if len(arguments) == 3 and arguments[1].lower() == "as":
         name = arguments[2].lower()
-        if not _STAGE_NAME.fullmatch(name):
+        if not re.fullmatch(_STAGE_NAME, name):
             raise DockerfileError(
                 f'invalid name for build stage: "{arguments[2]}", name can\'t start with a number or contain symbols',
                 node.span,
@@ -269,8 +267,7 @@ def _onbuild(node: Node) -> Onbuild:
     text = _at_least_one(node)[0]
     parse_flags(node, NO_FLAGS)
     _check_trigger(text.split(None, 1)[0].upper(), node.span)
-    if node.trigger is not None:
-        parse_instruction(node.trigger)  # a mistake is told where it stands, not where an heir meets it
+    parse_instruction(parse_node(text, node.escape, node.span))  # a mistake is told here, not where an heir meets it
     return Onbuild(text, node.original, node.span)
 
 
@@ -319,6 +316,8 @@ def _interval(node: Node, flags: dict[str, str], name: str) -> int:
     text = flags.get(name, "")
     if not text:
         return 0
+    from boxwright.dockerfile.durations import parse_duration
+
     try:
         duration = parse_duration(text)
     except ValueError as error:
@@ -333,7 +332,7 @@ def _interval(node: Node, flags: dict[str, str], name: str) -> int:
 def _retries(node: Node, text: str) -> int:
     if not text:
         return 0
-    if not _INTEGER.fullmatch(text) or abs(int(text)) > _MAX_RETRIES:
+    if not re.fullmatch(_INTEGER, text) or abs(int(text)) > _MAX_RETRIES:
         raise DockerfileError(f"--retries is not a number: {text[:100]}", node.span, mark=text)
     if int(text) < 0:
         raise DockerfileError(f"--retries cannot be negative ({text})", node.span, mark=text)

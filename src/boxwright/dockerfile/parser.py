@@ -3,11 +3,8 @@
 A node is syntax only: whether its keyword exists, and what its arguments mean, is decided in `parse`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
-from boxwright.dockerfile import heredoc
 from boxwright.dockerfile.arguments import ArgumentsError, json_strings, name_values, split_flags, split_words
 from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives, read_directives
@@ -15,6 +12,7 @@ from boxwright.dockerfile.source import DockerfileError, Source, Span, Unsupport
 
 _MAX_LINE = 65535  # bytes
 _LINE_END = "\r\n"
+_HEREDOC_INSTRUCTIONS = frozenset({"ADD", "COPY", "RUN"})
 
 
 class Node(NamedTuple):
@@ -29,8 +27,8 @@ class Node(NamedTuple):
     """The arguments are a JSON array."""
     legacy: bool
     """ENV or LABEL in the form ``NAME all the rest``."""
-    trigger: Node | None
-    """The instruction that ONBUILD keeps for later."""
+    escape: str
+    """The escape token in force."""
     original: str
     """The whole instruction on one line."""
     span: Span
@@ -107,7 +105,6 @@ def parse_node(line: str, escape: str, span: Span) -> Node:
     flags, text = split_flags(rest[0]) if rest else ((), "")
     arguments: tuple[str, ...] = ()
     json = legacy = False
-    trigger = None
     try:
         match keyword:
             case "ADD" | "COPY" | "VOLUME" | "RUN" | "CMD" | "ENTRYPOINT" | "SHELL":
@@ -123,17 +120,13 @@ def parse_node(line: str, escape: str, span: Span) -> Node:
                 arguments = tuple(split_words(text, escape))
             case "FROM" | "EXPOSE":
                 arguments = tuple(split_plain(text)) if text else ()
-            case "ONBUILD" if text:
-                arguments = (text,)
-                if _cut_word(text)[0].upper() != "ONBUILD":  # a chain may be as deep as the line is long
-                    trigger = parse_node(text, escape, span)
             case _:
                 arguments = (text,) if text else ()
     except ArgumentsError as error:
         raise DockerfileError(error.message, span, mark=error.mark) from None
-    if keyword in heredoc.INSTRUCTIONS and not json:
+    if "<<" in text and not json and keyword in _HEREDOC_INSTRUCTIONS:
         _refuse_heredocs(keyword, text, escape, span)
-    return Node(keyword, flags, arguments, json, legacy, trigger, line, span)
+    return Node(keyword, flags, arguments, json, legacy, escape, line, span)
 
 
 def _json_or(text: str, *, words: bool) -> tuple[tuple[str, ...], bool]:
@@ -153,7 +146,9 @@ def _cut_word(text: str) -> tuple[str, str, str]:
 
 
 def _refuse_heredocs(keyword: str, text: str, escape: str, span: Span) -> None:
-    markers = heredoc.find_markers(text, escape)
+    from boxwright.dockerfile.heredoc import find_markers
+
+    markers = find_markers(text, escape)
     if markers:
         raise UnsupportedSyntax(
             f"here-documents are not supported yet: {keyword} {markers[0].text}",

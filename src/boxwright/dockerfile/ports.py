@@ -1,7 +1,5 @@
 """What EXPOSE takes: ``80``, ``8000-8010/udp``, and, since people write it, ``8080:80`` and ``127.0.0.1:8080:80``."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 _PROTOCOLS = ("tcp", "udp", "sctp")

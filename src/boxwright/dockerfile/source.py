@@ -4,8 +4,6 @@ InvalidError ── DockerfileError        the text breaks a rule of the languag
 UnsupportedError ── UnsupportedSyntax  the text is right, but asks for what is not supported
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from boxwright.errors import InvalidError, UnsupportedError

@@ -4,8 +4,6 @@ Names of stages are compared without regard to case. A stage can use those befor
 a COPY. What names no stage is an image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ An unset variable is empty. Inside single quotes nothing is special, inside doub
 token before ``"``, ``$`` and itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
