@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from collections.abc import Callable
 
 from boxwright.host import spawn
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime.bundle import Bundle
-from boxwright.runtime.failures import failure
+from boxwright.runtime.failures import RuntimeFailed, failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 
 _POLL = 100  # milliseconds between looks at whether the caller still wants it
+_ATTEMPTS = 50
 
 
 def run_foreground(
@@ -56,7 +58,9 @@ def run_foreground(
     except BaseException:
         _end(pid, kill)
         raise
-    if code and (words := _take(log)):
+    finally:
+        words = _take(log)
+    if code and words:
         raise failure(runtime.kind, "run", words, program)
     return code
 
@@ -71,11 +75,23 @@ def _wait(pid: int, is_cancelled: Callable[[], bool] | None, kill: Callable[[], 
 
 
 def _end(pid: int, kill: Callable[[], None]) -> int:
-    """Kill the container until its runtime has gone: at first it may not have come to creating it yet."""
-    while True:
-        kill()
+    """Kill the container until its runtime has gone, and return what that says.
+
+    At first it may not have come to creating the container, at last both of us take it down: neither is an error.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            kill()
+        except RuntimeFailed:
+            if attempt == _ATTEMPTS - 1:
+                os.kill(pid, signal.SIGKILL)
+                spawn.wait(pid)
+                raise
         if _ends_within(pid, _POLL):
-            return spawn.wait(pid)
+            break
+    else:
+        os.kill(pid, signal.SIGKILL)
+    return spawn.wait(pid)
 
 
 def _ends_within(pid: int, milliseconds: int) -> bool:
