@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError
-from boxwright.host import durable, faults
+from boxwright.host import faults
+from boxwright.host.durable import sync_directory, write
 from boxwright.oci.digest import Digest
 from boxwright.store.layout import Layout
 
@@ -92,7 +93,7 @@ class BlobStore:
         """Store small content durably; return its digest. Idempotent."""
         digest = Digest.of(data)
         if not self.has(digest):
-            durable.write(self.path(digest), data)
+            write(self.path(digest), data)
         return digest
 
     def verify(self, digest: Digest) -> int:
@@ -181,9 +182,11 @@ class BlobWriter:
         """The digest of what is written so far."""
         return Digest(f"{self.algorithm}:{self._hasher.hexdigest()}")
 
-    def commit(self, expected: Digest | None = None, size: int | None = None) -> Digest:
+    def commit(self, expected: Digest | None = None, size: int | None = None, *, durable: bool = True) -> Digest:
         """Make what was written a blob: verified, durable, under its digest. Idempotent for content that is there.
 
+        Without `durable`, it is left to `SnapshotStore.make_durable` to bring it to disk: for a blob that only a
+        snapshot names. After a power failure before that, both are dropped.
         Raises BlobMismatch, with the content dropped, when it is not `expected` or has not `size` bytes.
         """
         digest = self.digest()
@@ -196,14 +199,16 @@ class BlobWriter:
         if self._blobs.has(digest):
             self.abort()
             return digest
-        os.fsync(self._fd)
+        if durable:
+            os.fsync(self._fd)
         faults.point("a blob is written, not named")
         target = self._blobs.path(digest)
         if digest.algorithm != "sha256":
             target.parent.mkdir(exist_ok=True)
         os.rename(self._path, target)
         faults.point("a blob is named")
-        durable.sync_directory(target.parent)
+        if durable:
+            sync_directory(target.parent)
         self._close()
         return digest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.oci.config import ImageConfig
@@ -14,7 +14,10 @@ from boxwright.oci.manifest import Descriptor
 from boxwright.oci.reference import Reference
 from boxwright.store.blobs import BlobStore
 from boxwright.store.database import Database, Row
-from boxwright.store.snapshots import SnapshotNotFound
+from boxwright.store.snapshots import SnapshotNotFound, SnapshotStore
+
+if TYPE_CHECKING:
+    from boxwright.image.image import Image
 
 MAX_CONFIG_BYTES = 8 << 20
 """More than any real configuration has; what registries and archives hand us is read no further."""
@@ -67,11 +70,12 @@ class ImageRecord(NamedTuple):
 class ImageStore:
     """Rows of images, tags and digests. Every method is atomic; layers are removed by `removal`, not here."""
 
-    __slots__ = ("_blobs", "_database")
+    __slots__ = ("_blobs", "_database", "_snapshots")
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, snapshots: SnapshotStore) -> None:
         self._database = database
         self._blobs = blobs
+        self._snapshots = snapshots
 
     def add(
         self,
@@ -234,6 +238,15 @@ class ImageStore:
                 " ON CONFLICT (repository, digest) DO UPDATE SET image = excluded.image",
                 *(ref.repository, ref.digest, id),
             )
+
+    def image(self, record: ImageRecord) -> Image:
+        """Return the view of an image: configuration, layers, and the manifest it came with.
+
+        Raises SnapshotNotFound, BlobNotFound, CorruptError when the store is damaged.
+        """
+        from boxwright.store.stored import image
+
+        return image(self._blobs, self._snapshots, self, record)
 
     def refs(self, id: Digest) -> list[Reference]:
         """Return the image's tags, sorted."""

@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from boxwright.oci.digest import ChainID, Digest
+from boxwright.store import reach
 from boxwright.store.owner import boot_id
 from boxwright.store.snapshots import remove_snapshots
 
@@ -33,6 +34,8 @@ def recover(store: Store) -> None:
             }
             drop_snapshots(store, lost)
             drop_lost_blobs(store)
+            # A blob that only a dropped snapshot named may be damaged, and must not be taken for what its name says.
+            reach.remove_unnamed_blobs(store, list(store.blobs))
         store.database.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('boot_id', ?)", boot_id())
 
 

@@ -19,6 +19,7 @@ CREATE TABLE snapshots (
     diff_id TEXT NOT NULL,
     size INTEGER NOT NULL,           -- bytes of the uncompressed tar
     usage INTEGER NOT NULL,          -- bytes that the directory takes
+    epoch INTEGER,                   -- the latest time that the tar may hold, where it was made so
     blob_type TEXT,                  -- the blob in content/ that holds this layer, if one does
     blob_digest TEXT,
     blob_size INTEGER,

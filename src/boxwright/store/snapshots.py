@@ -24,7 +24,7 @@ from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row
 from boxwright.store.layout import DRAFT, Layout, trash_name
 
-_COLUMNS = "id, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size"
+_COLUMNS = "id, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size, epoch"
 
 
 class SnapshotNotFound(NotFoundError):
@@ -49,6 +49,8 @@ class Snapshot(NamedTuple):
     """Bytes that the directory takes."""
     blob: Descriptor | None
     """The blob in ``content/`` that holds this layer, compressed or not; None for a layer made here."""
+    epoch: int | None = None
+    """The latest time, in seconds, that members of the tar may have: it is written again with the same one."""
 
 
 class SnapshotStore:
@@ -180,13 +182,16 @@ class Draft:
         blob: Descriptor | None = None,
         *,
         usage: int | None = None,
+        epoch: int | None = None,
     ) -> Snapshot:
         """Make this the snapshot of `diff_id` on `parent`, at once and whole.
 
-        `size` is that of the uncompressed tar; `usage`, what the directory takes, is taken to be the same when it
-        isn't given. Nothing may be mounted on the draft any more. When the chain exists meanwhile, this draft is
-        dropped and the existing snapshot returned, with `blob` noted if it had none. Raises SnapshotNotFound when the
-        parent is gone.
+        `size` is that of the uncompressed tar, which was measured with `epoch`; `usage`, what the directory takes, is
+        taken to be the same when it isn't given. Without a blob, ``write_layer(fs, epoch=epoch)`` has to give
+        `diff_id` whenever the layer leaves: what shall not be in the layer is not in the directory.
+
+        Nothing may be mounted on the draft any more. When the chain exists meanwhile, this draft is dropped and the
+        existing snapshot returned, with `blob` noted if it had none. Raises SnapshotNotFound when the parent is gone.
         """
         chain = chain_id(parent, diff_id)
         remove_tree(self.work)
@@ -196,7 +201,8 @@ class Draft:
             if existing is None:
                 if parent is not None and parent not in snapshots:
                     raise SnapshotNotFound(parent)
-                snapshot = self._place(chain, parent, diff_id, size, size if usage is None else usage, blob)
+                usage = size if usage is None else usage
+                snapshot = self._place(Snapshot("", chain, parent, diff_id, size, usage, blob, epoch))
             elif blob is not None and existing.blob is None:
                 snapshots.set_blob(chain, blob)
                 existing = existing._replace(blob=blob)
@@ -206,23 +212,22 @@ class Draft:
         self._close()
         return snapshot
 
-    def _place(
-        self, chain: ChainID, parent: ChainID | None, diff_id: DiffID, size: int, usage: int, blob: Descriptor | None
-    ) -> Snapshot:
+    def _place(self, snapshot: Snapshot) -> Snapshot:
         # Inside the caller's transaction: a collector, which sweeps in a transaction of its own, never sees the
         # directory without its row.
         while True:
-            name = os.urandom(4).hex()
-            target = self._directory / name
+            snapshot = snapshot._replace(id=os.urandom(4).hex())
+            target = self._directory / snapshot.id
             if not target.exists():
                 break
         os.rename(self.path, target)
         faults.point("a snapshot is in place, without its row")
+        id, chain, parent, diff_id, size, usage, blob, epoch = snapshot
         self._database.run(
-            f"INSERT INTO snapshots ({_COLUMNS}, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(name, chain, parent, diff_id, size, usage, *_blob_values(blob), int(time.time())),
+            f"INSERT INTO snapshots ({_COLUMNS}, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(id, chain, parent, diff_id, size, usage, *_blob_values(blob), epoch, int(time.time())),
         )
-        return Snapshot(name, chain, parent, diff_id, size, usage, blob)
+        return snapshot
 
     def discard(self) -> None:
         """Remove the draft; nothing after `commit` or `discard`. Raises StillMounted."""
@@ -294,13 +299,14 @@ def _blob_values(blob: Descriptor | None) -> tuple[str | None, str | None, int |
 
 
 def _snapshot(row: Row) -> Snapshot:
-    name, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size = row
+    id, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size, epoch = row
     return Snapshot(
-        name,
+        id,
         ChainID(Digest(chain)),
         ChainID(Digest(parent)) if parent else None,
         DiffID(Digest(diff_id)),
         size,
         usage,
         Descriptor(blob_type, Digest(blob_digest), blob_size) if blob_digest else None,
+        epoch,
     )

@@ -46,7 +46,7 @@ class Store:
         self.blobs = BlobStore(layout)
         self.leases = LeaseStore(database)
         self.snapshots = SnapshotStore(layout, database)
-        self.images = ImageStore(database, self.blobs)
+        self.images = ImageStore(database, self.blobs, self.snapshots)
         self.containers = ContainerStore(layout, database)
         self.volumes = VolumeStore(layout, database)
         self.networks = NetworkStore(database)
