@@ -197,13 +197,17 @@ class _Applier:
         if existing is not None:
             existing.attributes = entry
             return
-        self._add_directory(parent, name, entry)
+        self._add_directory(parent, name, entry, entry)
 
-    def _add_directory(self, parent: _Directory, name: str, attributes: Entry) -> _Directory:
-        """Create a directory that this layer doesn't have yet; whatever else it has there gives way."""
+    def _add_directory(self, parent: _Directory, name: str, entry: Entry | None, because: Entry) -> _Directory:
+        """Create a directory that this layer doesn't have yet; whatever else it has there gives way.
+
+        Without an `entry`, the tar implies the directory: it has the attributes of the one below, or the usual and
+        the time of the member that needs it.
+        """
         location = f"{parent.location}/{name}"
         path = parent.inner(name)
-        hides = parent.hides
+        hidden = parent.hides
         try:
             os.mkdir(location, _PENDING_MODE)
         except FileExistsError:
@@ -213,13 +217,15 @@ class _Applier:
             os.mkdir(location, _PENDING_MODE)
             if was_whiteout:
                 overlay.make_opaque(location, rootless=self._rootless)
-                hides = True
+                hidden = True
         if path in self._followed:
             self._forget()
-        if not hides:
-            below = self._below(path)
-            hides = below is None or not stat.S_ISDIR(below.stat.st_mode)
-        directory = parent.children[name] = _Directory(path, location, attributes, hides)
+        below = None if hidden else self._below(path)
+        if below is not None and not stat.S_ISDIR(below.stat.st_mode):
+            below = None
+        if entry is None:
+            entry = _of_node(path, below) if below is not None else _ORDINARY._replace(mtime_ns=because.mtime_ns)
+        directory = parent.children[name] = _Directory(path, location, entry, below is None)
         return directory
 
     def _make_file(self, parent: _Directory, name: str, location: str, entry: Entry, content: Content) -> None:
@@ -343,7 +349,7 @@ class _Applier:
                         del way[1:]
                     rest.extend(reversed(link.split("/")))
                     continue
-                child = self._add_directory(here, part, self._implied(here, part, because))
+                child = self._add_directory(here, part, None, because)
             way.append(child)
         return way[-1]
 
@@ -368,13 +374,6 @@ class _Applier:
         if not stat.S_ISDIR(status.st_mode):
             raise InvalidLayer(because.path, f"{here.inner(part)[:200]!r} on the way to it is not a directory")
         return None
-
-    def _implied(self, here: _Directory, part: str, because: Entry) -> Entry:
-        """Return the attributes of a directory that the tar doesn't hold: those of the one below, or the usual."""
-        below = None if here.hides else self._below(here.inner(part))
-        if below is not None and stat.S_ISDIR(below.stat.st_mode):
-            return _of_node(here.inner(part), below)
-        return _ORDINARY._replace(mtime_ns=because.mtime_ns)
 
     def _below(self, path: str) -> Node | None:
         return None if self._lower is None else self._lower.find(path)

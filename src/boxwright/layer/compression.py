@@ -202,14 +202,16 @@ class CompressingReader(PieceStream):
         self, source: BinaryIO, kind: Compression, level: int | None = None, threads: int | None = None
     ) -> None:
         self._source = HashingReader(source)
-        self._out = HashingWriter()
+        # What isn't compressed need not be hashed twice.
+        self._out: HashingReader | HashingWriter = self._source if kind == "none" else HashingWriter()
         self._made = _compressed(self._source, kind, _checked_level(kind, level), threads or _processors())
         super().__init__()
 
     def _next(self) -> bytes:
         for piece in self._made:
             if piece:
-                self._out.write(piece)
+                if isinstance(self._out, HashingWriter):
+                    self._out.write(piece)
                 return piece
         return b""
 

@@ -78,7 +78,7 @@ def parse_xattr(key: str, value: bytes) -> tuple[str, bytes] | None:
 
         try:
             # bsdtar leaves the padding away.
-            decoded = base64.b64decode(value + b"=" * (-len(value) % 4))
+            decoded = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
         except binascii.Error:
             raise ValueError("an extended attribute is not base64") from None
         name = unquote(key[len(LIBARCHIVE_XATTR) :], errors="surrogateescape")
