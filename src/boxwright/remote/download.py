@@ -55,15 +55,15 @@ class Download:
     def read(self, limit: int) -> bytes:
         """Return up to `limit` bytes, nothing at the end.
 
-        Raises WrongBlob as soon as there are more bytes than there should be; RegistryFailure, and ConnectionFailed
-        after the retry policy's attempts without progress.
+        Raises WrongBlob when there are more bytes than there should be; RegistryFailure, and ConnectionFailed after
+        the retry policy's attempts without progress.
         """
         while self.position < self.size:
             self._session.exchange.check()
             try:
                 if self._response is None:
                     self._response = self._connect()
-                chunk = self._response.read(min(limit, self.size - self.position + 1))
+                chunk = self._response.read(min(limit, self.size - self.position))
                 if not chunk:
                     raise ConnectionFailed(self._response.url, "broken", "the answer ended early", sent=True)
             except ConnectionFailed as error:
@@ -71,21 +71,14 @@ class Download:
                 continue
             self.position += len(chunk)
             self._progress += len(chunk)
-            if self.position > self.size:
-                self._abandon()
-                raise WrongBlob(self._session.domain, self._descriptor.digest, f"it is longer than {self.size} bytes")
+            if self.position == self.size:
+                self._end(self._response)
             return chunk
-        self.close()
         return b""
 
     def close(self) -> None:
-        """Give the connection back, or close it when there is much to come."""
-        if self._response is not None:
-            if self.position >= self.size:
-                self._response.close()
-                self._response = None
-            else:
-                self._abandon()
+        """Stop; the connection is closed unless everything was read."""
+        self._abandon()
 
     def __enter__(self) -> Download:
         return self
@@ -94,6 +87,18 @@ class Download:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _end(self, response: Response) -> None:
+        """Make sure that nothing follows, and give the connection back."""
+        self._response = None
+        try:
+            surplus = response.read(1)
+        except ConnectionFailed:
+            surplus = b""  # all that was wanted is here
+        if surplus:
+            response.abandon()
+            raise WrongBlob(self._session.domain, self._descriptor.digest, f"it is longer than {self.size} bytes")
+        response.close()
 
     def _connect(self) -> Response:
         session, digest = self._session, self._descriptor.digest
