@@ -37,11 +37,12 @@ _KINDS = {
 
 
 class Measured(NamedTuple):
-    """What a layer will be: `size` in bytes of its tar, `entries` counted."""
+    """What a layer will be: `size` in bytes of its tar, `entries` counted, `content` in bytes of the files in it."""
 
     diff_id: DiffID
     size: int
     entries: int
+    content: int = 0
 
 
 def write_layer(
@@ -75,13 +76,14 @@ def measure_layer(fs: os.PathLike[str], *, epoch: int | None = None, exclude: Co
     counter = _Counter()
     for piece in layer_pieces(fs, epoch=epoch, exclude=exclude, counter=counter):
         hashing.write(piece)
-    return Measured(DiffID(Digest(hashing.digest)), hashing.size, counter.entries)
+    return Measured(DiffID(Digest(hashing.digest)), hashing.size, counter.entries, counter.content)
 
 
 class _Counter:
-    __slots__ = ("entries",)
+    __slots__ = ("content", "entries")
 
     def __init__(self) -> None:
+        self.content = 0
         self.entries = 0
 
 
@@ -103,6 +105,7 @@ def layer_pieces(
         batched += len(header)
         size = entry.size
         if size:
+            counter.content += size
             fd = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 left = size
