@@ -131,6 +131,8 @@ def json_strings(rest: str) -> tuple[str, ...] | None:
         return None
     if not all(isinstance(value, str) for value in values):
         raise ArgumentsError("when using JSON array syntax, arrays must be comprised of strings only")
+    if any("\0" in value for value in values):
+        raise ArgumentsError("an argument can't hold a NUL character")
     # A lone surrogate ("\ud800") is no character and could be written nowhere.
     return tuple(value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for value in values)
 

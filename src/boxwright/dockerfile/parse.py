@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from boxwright.dockerfile.blanks import BLANKS
+from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives
 from boxwright.dockerfile.flags import NO_FLAGS, FlagSet, parse_flags
 from boxwright.dockerfile.instructions import (
@@ -82,7 +82,7 @@ def parse_instruction(node: Node) -> Instruction:
     """Return the instruction that a node means. Raises DockerfileError and UnsupportedSyntax."""
     parser = _PARSERS.get(node.keyword)
     if parser is None:
-        written = node.original.split(None, 1)[0][:100]
+        written = split_plain(node.original, 1)[0][:100]
         raise DockerfileError(
             f"unknown instruction: {written}{did_you_mean(node.keyword, _PARSERS)}", node.span, mark=written
         )
@@ -266,7 +266,7 @@ def _arg(node: Node) -> Arg:
 def _onbuild(node: Node) -> Onbuild:
     text = _at_least_one(node)[0]
     parse_flags(node, NO_FLAGS)
-    _check_trigger(text.split(None, 1)[0].upper(), node.span)
+    _check_trigger(split_plain(text, 1)[0].upper(), node.span)
     parse_instruction(parse_node(text, node.escape, node.span))  # a mistake is told here, not where an heir meets it
     return Onbuild(text, node.original, node.span)
 

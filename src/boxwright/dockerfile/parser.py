@@ -46,6 +46,7 @@ def parse_lines(source: Source) -> ParsedLines:
     directives = read_directives(source)
     escape = directives.escape
     lines = source.lines()
+    _refuse_nul(source, lines)
     nodes: list[Node] = []
     empty_continuations: list[Span] = []
     index = 0
@@ -79,6 +80,14 @@ def parse_lines(source: Source) -> ParsedLines:
     if not nodes:
         raise DockerfileError("file with no instructions", Span(source, 1, max(len(lines), 1)))
     return ParsedLines(directives, tuple(nodes), tuple(empty_continuations))
+
+
+def _refuse_nul(source: Source, lines: list[str]) -> None:
+    if "\0" in source.text:
+        number = next(number for number, line in enumerate(lines, start=1) if "\0" in line)
+        raise DockerfileError(
+            "the file holds a NUL character", Span(source, number, number), mark="\0", hint="is it a text file?"
+        )
 
 
 def _physical_line(source: Source, lines: list[str], index: int, escape: str) -> tuple[str, bool]:

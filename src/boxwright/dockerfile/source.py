@@ -18,6 +18,22 @@ class Source(NamedTuple):
     name: str
     text: str
 
+    @classmethod
+    def decode(cls, name: str, data: bytes) -> "Source":
+        """Return the bytes of a file as a source. Raises DockerfileError at the first line that is not UTF-8."""
+        try:
+            return cls(name, data.decode())
+        except UnicodeDecodeError as error:
+            source = cls(name, data.decode(errors="replace"))
+            number = data.count(b"\n", 0, error.start) + 1
+            utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+            raise DockerfileError(
+                "the file is not UTF-8",
+                Span(source, number, number),
+                mark="\ufffd",
+                hint="it was saved as UTF-16: save it as UTF-8" if utf16 else None,
+            ) from None
+
     def lines(self) -> list[str]:
         """Return the lines without their ends; the line break at the end of the text starts no further line."""
         lines = self.text.removeprefix("\ufeff").split("\n")
