@@ -168,5 +168,23 @@ CREATE TABLE leases (
 CREATE INDEX leases_object ON leases (kind, object);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_SECOND = """
+-- What a layer that was made here was compressed to, the last time it left.
+CREATE TABLE packed_layers (
+    diff_id TEXT PRIMARY KEY,
+    media_type TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Which repositories had a blob when they were asked last.
+CREATE TABLE blob_origins (
+    digest TEXT NOT NULL,
+    repository TEXT NOT NULL,        -- in full: docker.io/library/debian
+    added INTEGER NOT NULL,          -- milliseconds
+    PRIMARY KEY (digest, repository)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
 """The script at index N brings a database of version N to version N + 1 (SQLite's user_version)."""
