@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -94,6 +95,17 @@ class RegistryClient:
     def cancel(self) -> None:
         """Make every running and later call of this client raise CancelledError."""
         self._cancelled.set()
+
+    @contextmanager
+    def cancellable(self) -> Iterator[threading.Event]:
+        """Yield the event that cancels the calls inside the block; at its end the client may be used again.
+
+        The threads that made calls have ended by then. One block at a time.
+        """
+        try:
+            yield self._cancelled
+        finally:
+            self._cancelled.clear()
 
     def close(self) -> None:
         self._transport.close()

@@ -1,0 +1,51 @@
+"""What happens to layers on their way, as events; and what becomes of them. Nothing here prints.
+
+Events come from several threads. A layer is named as people see it: on a pull by its blob's digest, on a push by its
+DiffID, since its blob may not exist before it has been sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from boxwright.oci.digest import Digest
+from boxwright.remote.exchange import Waiting
+
+__all__ = ["Event", "LayerBytes", "LayerDone", "LayerExists", "LayerMounted", "Sink", "Waiting", "ignore"]
+
+
+class LayerExists(NamedTuple):
+    """The other side has it already."""
+
+    layer: Digest
+
+
+class LayerMounted(NamedTuple):
+    """The registry took it from another of its repositories."""
+
+    layer: Digest
+    source: str
+
+
+class LayerBytes(NamedTuple):
+    """`done` bytes have passed, compressed; `total` is None as long as nobody knows. `done` may fall: a new start."""
+
+    layer: Digest
+    done: int
+    total: int | None
+
+
+class LayerDone(NamedTuple):
+    """It is there whole, after `size` compressed bytes."""
+
+    layer: Digest
+    size: int
+
+
+Event: TypeAlias = LayerExists | LayerMounted | LayerBytes | LayerDone | Waiting
+Sink: TypeAlias = Callable[[Event], object]
+
+
+def ignore(event: Event) -> None:
+    """The sink of whoever doesn't want to know."""

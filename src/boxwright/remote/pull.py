@@ -1,0 +1,159 @@
+"""An image from a registry into the store."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Literal, NamedTuple
+
+from boxwright.errors import UnsupportedError
+from boxwright.image.image import Image, validated
+from boxwright.image.unpacked import Unpacked
+from boxwright.layer.streams import CHUNK, PieceStream
+from boxwright.oci import media
+from boxwright.oci.config import ImageConfig
+from boxwright.oci.digest import DiffID, Digest
+from boxwright.oci.manifest import Descriptor, Manifest
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import Reference
+from boxwright.remote.client import RegistryClient
+from boxwright.remote.download import Download, WrongBlob
+from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, Sink, ignore
+from boxwright.store.images import MAX_CONFIG_BYTES, ImageRecord
+from boxwright.store.ingest import LayerProgress, ingest_image
+from boxwright.store.packed import PackedLayers
+from boxwright.store.store import Store
+
+PARALLEL_LAYERS = 4
+
+
+class NotAnImage(UnsupportedError):
+    """A reference to something that cannot be run: a chart, a signature, a plug-in."""
+
+    def __init__(self, reference: Reference, why: str) -> None:
+        super().__init__(f"{reference.familiar()} is no container image: {why}")
+        self.reference = reference
+
+
+class PullResult(NamedTuple):
+    record: ImageRecord
+    digest: Digest
+    """What the registry calls it: of the index where there is one, else of the manifest."""
+    status: Literal["downloaded", "up to date"]
+
+
+def pull(
+    client: RegistryClient,
+    reference: Reference,
+    store: Store,
+    platform: Platform,
+    *,
+    progress: Sink = ignore,
+    rootless: bool = False,
+    parallel: int = PARALLEL_LAYERS,
+) -> PullResult:
+    """Bring an image into the store and let `reference` name it there; ``latest`` is added. Idempotent.
+
+    Layers that the store has are not fetched. Everything is verified and durable before the name changes, and until
+    then the store holds nothing new but whole layers; a pull that died is taken up by the next one. With a digest, the
+    tag beside it is not touched, since the digest decides alone.
+
+    Raises RegistryFailure, ConnectionFailed, CorruptError (WrongManifest, WrongBlob, BlobMismatch …), NotAnImage,
+    NoMatchingPlatform, CancelledError.
+    """
+    reference = reference.with_default_tag()
+    with client.cancellable() as cancelled:
+        resolved = client.fetch_manifest(reference, platform)
+        manifest = resolved.manifest
+        before = store.images.resolve(reference)
+        record = store.images.get(manifest.config.digest)
+        if record is None:
+            image = _remote_image(client, reference, manifest)
+            record = ingest_image(
+                store,
+                image,
+                rootless=rootless,
+                parallel=parallel,
+                progress=lambda event: _tell(event, progress),
+                cancelled=cancelled,
+            )
+        else:
+            for layer in manifest.layers:
+                progress(LayerExists(layer.digest))
+    PackedLayers(store.database).add_origin(
+        reference.repository, manifest.config.digest, *(layer.digest for layer in manifest.layers)
+    )
+    store.images.add_repo_digest(reference._replace(tag=None, digest=resolved.digest), record.id)
+    if reference.digest is None:
+        store.images.tag(reference, record.id)
+    unchanged = before is not None and before.id == record.id
+    return PullResult(record, resolved.digest, "up to date" if unchanged else "downloaded")
+
+
+class RemoteLayer:
+    """A layer in a registry (see `boxwright.image.image.Layer`)."""
+
+    __slots__ = ("_client", "_path", "descriptor", "diff_id")
+
+    def __init__(self, client: RegistryClient, path: str, diff_id: DiffID, descriptor: Descriptor) -> None:
+        self._client = client
+        self._path = path
+        self.diff_id = diff_id
+        self.descriptor = descriptor
+
+    @property
+    def size(self) -> int:
+        with self.open() as stream:
+            return sum(map(len, iter(lambda: stream.read(CHUNK), b"")))
+
+    def open(self) -> BinaryIO:
+        return Unpacked(self.open_packed())
+
+    def open_packed(self) -> BinaryIO:
+        return _BlobStream(Download(self._client.session, self._path, self.descriptor))
+
+
+class _BlobStream(PieceStream):
+    """A download as a binary stream."""
+
+    def __init__(self, download: Download) -> None:
+        super().__init__()
+        self._download = download
+
+    def _next(self) -> bytes:
+        return self._download.read(CHUNK)
+
+    def close(self) -> None:
+        self._download.close()
+        super().close()
+
+
+def _remote_image(client: RegistryClient, reference: Reference, manifest: Manifest) -> Image:
+    """Return the view of an image in the registry; its configuration is fetched. Raises NotAnImage."""
+    if manifest.config.media_type not in (media.OCI_CONFIG, media.DOCKER_CONFIG):
+        what = manifest.artifact_type or manifest.config.media_type or "something without a type"
+        raise NotAnImage(reference, f"it is {what[:200]}")
+    for layer in manifest.layers:
+        if media.compression_of(layer.media_type) is None:
+            raise NotAnImage(reference, f"it has a layer of type {layer.media_type[:200] or 'nothing'}")
+    if manifest.config.size > MAX_CONFIG_BYTES:
+        raise WrongBlob(client.domain, manifest.config.digest, f"{manifest.config.size} bytes are no configuration")
+    with client.open_blob(reference.path, manifest.config) as blob:
+        raw = blob.read_all()
+    config = ImageConfig.parse(raw)
+    # A layer whose manifest names other places to fetch it from (`urls`) is asked for here all the same: where an
+    # image's bytes come from is for whoever runs us to say, not for whoever wrote the manifest.
+    layers = tuple(
+        RemoteLayer(client, reference.path, diff_id, descriptor)
+        for diff_id, descriptor in zip(config.diff_ids, manifest.layers, strict=False)
+    )
+    return validated(Image(raw, config, layers, manifest))
+
+
+def _tell(event: LayerProgress, progress: Sink) -> None:
+    packed = event.layer.descriptor
+    assert packed is not None, "a remote layer has a descriptor"
+    if event.event == "exists":
+        progress(LayerExists(packed.digest))
+    elif event.event == "complete":
+        progress(LayerDone(packed.digest, packed.size))
+    else:
+        progress(LayerBytes(packed.digest, event.done, event.total))

@@ -1,0 +1,204 @@
+"""An image from the store into a registry.
+
+An image that came with a manifest leaves with the same bytes, so its digest stays. Any other gets an OCI manifest:
+every registry and client of today takes it, and an OCI manifest may hold zstd. A layer made here is compressed with
+gzip while it is sent; what that gave is remembered, so the next push asks before it compresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from boxwright.image.image import Image, Layer
+from boxwright.layer.compression import CompressingReader
+from boxwright.layer.hashing import DigestMismatch
+from boxwright.layer.streams import CHUNK, ReadAhead
+from boxwright.oci import media
+from boxwright.oci.digest import DiffID, Digest
+from boxwright.oci.manifest import Descriptor, Manifest
+from boxwright.oci.reference import Reference
+from boxwright.remote.client import RegistryClient
+from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
+from boxwright.remote.upload import BytesSource
+from boxwright.store import stored
+from boxwright.store.images import ImageRecord
+from boxwright.store.packed import PackedLayers
+from boxwright.store.store import Store
+
+PARALLEL_LAYERS = 5
+_MOUNT_TRIES = 2
+
+
+class PushResult(NamedTuple):
+    digest: Digest
+    """Of the manifest, as the registry has it now."""
+    size: int
+    """Bytes of the manifest."""
+    sent: int
+    """Compressed bytes of layers that were sent."""
+    there: int
+    """Compressed bytes of layers that the registry had."""
+
+
+def push(
+    client: RegistryClient,
+    reference: Reference,
+    record: ImageRecord,
+    store: Store,
+    *,
+    progress: Sink = ignore,
+    parallel: int = PARALLEL_LAYERS,
+) -> PushResult:
+    """Bring an image into a registry under a tag; ``latest`` is added. Idempotent.
+
+    The tag moves last, when everything that it names is there. Raises RegistryFailure, ConnectionFailed,
+    CorruptError when the store is damaged, CancelledError.
+    """
+    reference = reference.with_default_tag()
+    image = stored.image(store.blobs, store.snapshots, store.images, record)
+    with client.cancellable():
+        result = _Push(client, reference, image, store, progress).run(parallel)
+    store.images.add_repo_digest(reference._replace(tag=None, digest=result.digest), record.id)
+    return result
+
+
+class _Placed(NamedTuple):
+    """A layer that is in the registry now."""
+
+    descriptor: Descriptor
+    sent: int
+
+
+class _Push:
+    """One image's way into one repository."""
+
+    def __init__(
+        self, client: RegistryClient, reference: Reference, image: Image, store: Store, progress: Sink
+    ) -> None:
+        self._client = client
+        self._reference = reference
+        self._image = image
+        self._store = store
+        self._progress = progress
+        self._packed = PackedLayers(store.database)
+
+    def run(self, parallel: int) -> PushResult:
+        # One image may hold a layer twice; it is sent once.
+        layers = {layer.diff_id: layer for layer in self._image.layers}
+        self._client.ping()
+        with ThreadPoolExecutor(parallel, thread_name_prefix="push") as pool:
+            try:
+                config = pool.submit(self._place_config)
+                jobs = {diff_id: pool.submit(self._place, layer) for diff_id, layer in layers.items()}
+                placed = {diff_id: job.result() for diff_id, job in jobs.items()}
+                config.result()
+            except BaseException:
+                self._client.cancel()
+                pool.shutdown(cancel_futures=True)
+                raise
+        manifest = self._image.manifest or self._new_manifest(placed)
+        tag = self._reference.tag or str(self._reference.digest)
+        digest = self._client.put_manifest(self._reference.path, tag, manifest)
+        sent = sum(layer.sent for layer in placed.values())
+        total = sum(layer.descriptor.size for layer in placed.values())
+        return PushResult(digest, len(manifest.raw), sent, total - sent)
+
+    def _new_manifest(self, placed: dict[DiffID, _Placed]) -> Manifest:
+        config = Descriptor(media.OCI_CONFIG, self._image.id, len(self._image.config_bytes))
+        return Manifest.build(config, [placed[layer.diff_id].descriptor for layer in self._image.layers])
+
+    def _place_config(self) -> None:
+        path, image = self._reference.path, self._image
+        if self._client.stat_blob(path, image.id) is None:
+            self._client.upload(path).send(BytesSource(image.config_bytes, image.id))
+
+    def _place(self, layer: Layer) -> _Placed:
+        """Have a layer in the registry, by the cheapest way."""
+        path = self._reference.path
+        as_it_is = self._as_it_is(layer)
+        known = as_it_is or self._packed.get(layer.diff_id)
+        url = None
+        if known is not None:
+            if self._client.stat_blob(path, known.digest) is not None:
+                self._progress(LayerExists(layer.diff_id))
+                return self._remember(layer, _Placed(known, 0))
+            source, url = self._mount(known.digest)
+            if source is not None:
+                self._progress(LayerMounted(layer.diff_id, source))
+                return self._remember(layer, _Placed(known, 0))
+        total = known.size if known else None
+        upload = self._client.upload(path, lambda done: self._progress(LayerBytes(layer.diff_id, done, total)))
+        content = _Stored(layer, as_it_is) if as_it_is else _Compressed(layer)
+        sent = upload.send(content, url)
+        kind = as_it_is.media_type if as_it_is else media.OCI_LAYER_GZIP
+        self._progress(LayerDone(layer.diff_id, sent.size))
+        return self._remember(layer, _Placed(Descriptor(kind, sent.digest, sent.size), sent.size))
+
+    def _as_it_is(self, layer: Layer) -> Descriptor | None:
+        """Return how the layer leaves when it leaves as it lies in the store, None when it is to be compressed."""
+        blob = layer.descriptor
+        if blob is None or self._image.manifest is not None:
+            return blob
+        compression = media.compression_of(blob.media_type)
+        if compression not in ("gzip", "zstd"):
+            return None
+        return Descriptor(media.oci_layer(compression), blob.digest, blob.size)
+
+    def _mount(self, digest: Digest) -> tuple[str | None, str | None]:
+        """Return the repository that a blob was mounted from, else an upload that was opened on the way."""
+        domain, url = self._reference.domain, None
+        own = self._reference.repository
+        for repository in [name for name in self._packed.origins(digest, domain) if name != own][:_MOUNT_TRIES]:
+            source = repository.removeprefix(f"{domain}/")
+            url = self._client.upload(self._reference.path).mount(digest, source)
+            if url is None:
+                return source, None
+        return None, url
+
+    def _remember(self, layer: Layer, placed: _Placed) -> _Placed:
+        if layer.descriptor is None or layer.descriptor.digest != placed.descriptor.digest:
+            self._packed.put(layer.diff_id, placed.descriptor)
+        self._packed.add_origin(self._reference.repository, placed.descriptor.digest)
+        return placed
+
+
+class _Stored:
+    """A layer's blob, sent as it lies in the store (see BlobSource)."""
+
+    def __init__(self, layer: Layer, descriptor: Descriptor) -> None:
+        self._layer = layer
+        self.digest: Digest | None = descriptor.digest
+        self.size: int | None = descriptor.size
+
+    def open(self, offset: int) -> Iterator[bytes]:
+        with self._layer.open_packed() as stream:
+            stream.seek(offset)
+            while data := stream.read(CHUNK):
+                yield data
+
+
+class _Compressed:
+    """A layer that is compressed while it is sent; its digest and size are known at the end (see BlobSource).
+
+    The compressor gives the same bytes each time, so a second stream can go on where the first one broke.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self.digest: Digest | None = None
+        self.size: int | None = None
+
+    def open(self, offset: int) -> Iterator[bytes]:
+        with self._layer.open() as plain, CompressingReader(plain, "gzip") as packed:
+            with ReadAhead(packed) as ahead:
+                while data := ahead.read1():
+                    if offset:
+                        data, offset = data[offset:], max(0, offset - len(data))
+                    if data:
+                        yield data
+            result = packed.result
+        if result.diff_id != self._layer.diff_id:
+            raise DigestMismatch(f"layer {self._layer.diff_id.short}", self._layer.diff_id, result.diff_id)
+        self.digest, self.size = result.digest, result.size
