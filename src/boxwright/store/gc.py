@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.host import faults
 from boxwright.host.trees import StillMounted, disk_usage, remove_tree
+from boxwright.oci.digest import Digest
 from boxwright.store import reach
 from boxwright.store.images import ImageRecord
 from boxwright.store.layout import DRAFT, TRASH, trash_name
@@ -188,3 +189,11 @@ def _lock_at_once(path: Path) -> int | None:
         pass  # its maker is at work, or another collector was quicker
     os.close(fd)
     return None
+
+
+def unnamed_blobs(store: Store) -> list[Digest]:
+    """Return the blobs that no row names and nobody leases."""
+    present = list(store.blobs)
+    with store.database.transaction():
+        kept = reach.named_blobs(store) | store.leases.held("blob")
+    return [digest for digest in present if digest not in kept]

@@ -92,12 +92,17 @@ class Layout(NamedTuple):
                 private.mkdir(mode=0o700, exist_ok=True)
             for shared in (self.content / "blobs" / "sha256", self.cache_mounts):
                 shared.mkdir(parents=True, exist_ok=True)
-            for name, content in (("oci-layout", OCI_LAYOUT), ("index.json", EMPTY_INDEX)):
-                if not (self.content / name).exists():
-                    durable.write(self.content / name, content)
+            if not (self.content / "index.json").exists():
+                self.write_content_files()
             durable.sync_directory(self.root)
         except (PermissionError, NotADirectoryError) as error:
             raise StoreDenied(self.root, (error.strerror or "permission denied").lower()) from None
+
+    def write_content_files(self) -> None:
+        """Write what makes ``content`` an image layout, the index only where it is missing."""
+        durable.write(self.content / "oci-layout", OCI_LAYOUT)
+        if not (self.content / "index.json").exists():
+            durable.write(self.content / "index.json", EMPTY_INDEX)
 
 
 def trash_name() -> str:

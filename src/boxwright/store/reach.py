@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.host import faults
 from boxwright.oci.digest import ChainID, Digest
+from boxwright.store.database import Row
 from boxwright.store.snapshots import remove_directories, remove_snapshots
 
 if TYPE_CHECKING:
@@ -58,14 +59,22 @@ class Unreachable(NamedTuple):
     usage: int
 
 
+def unreachable_snapshots(store: Store) -> list[ChainID]:
+    """Return the chains that nothing refers to. To act on the answer, ask inside the transaction that acts."""
+    return [ChainID(Digest(row[0])) for row in _unreachable(store)]
+
+
+def _unreachable(store: Store) -> list[Row]:
+    return store.database.rows(_LIVE_CHAINS, json.dumps(sorted(store.leases.held("snapshot"))))
+
+
 def forget_unreachable_snapshots(store: Store, among: Iterable[ChainID] | None = None) -> Unreachable:
     """Delete the rows of snapshots that nothing refers to, in the caller's transaction; `finish` does the rest.
 
     Only those `among` the given ones, where given.
     """
-    leased = json.dumps(sorted(store.leases.held("snapshot")))
     wanted = None if among is None else set(among)
-    rows = [row for row in store.database.rows(_LIVE_CHAINS, leased) if wanted is None or row[0] in wanted]
+    rows = [row for row in _unreachable(store) if wanted is None or row[0] in wanted]
     chains = [ChainID(Digest(row[0])) for row in rows]
     directories = remove_snapshots(store.database, store.layout.snapshots, chains)
     blobs = tuple(Digest(row[3]) for row in rows if row[3])
