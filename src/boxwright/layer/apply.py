@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from boxwright.errors import ConflictError, CorruptError, UnavailableError
@@ -90,10 +91,23 @@ def apply_layer(
     Not atomic: after an exception the target is in no particular state. Nothing is synced to disk.
     Raises MalformedTar, InvalidLayer, ApplyFailed, TargetNotEmpty.
     """
-    applier = _Applier(os.fspath(target), rootless, lower)
     reader = TarReader(stream)
+    entries, skipped = apply_entries(reader, target, rootless=rootless, lower=lower)
+    return Applied(reader.offset, entries, skipped)
+
+
+def apply_entries(
+    members: Iterable[tuple[Entry, Content | None]],
+    target: os.PathLike[str],
+    *,
+    rootless: bool = False,
+    lower: UnionView | None = None,
+) -> tuple[int, int]:
+    """Apply entries, each with its content, as `apply_layer` does; return how many there were, and how many of them
+    were skipped."""
+    applier = _Applier(os.fspath(target), rootless, lower)
     entries = 0
-    for entry, content in reader:
+    for entry, content in members:
         entries += 1
         try:
             applier.apply(entry, content)
@@ -103,7 +117,7 @@ def apply_layer(
         applier.finish()
     except OSError as error:
         raise _translated(str(error.filename), error) from error
-    return Applied(reader.offset, entries, applier.skipped)
+    return entries, applier.skipped
 
 
 def _translated(path: str, error: OSError) -> Exception:
