@@ -115,10 +115,17 @@ class SQLiteMetadata:
         self._lock = threading.Lock()
         self._all: list[sqlite3.Connection] = []
         self._closed = False
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
         with self._transaction() as db:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version > _VERSION:
-                raise SchemaTooNew(path, version)
+                raise SchemaTooNew(self._path, version)
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)

@@ -24,9 +24,6 @@ _BATCH_BYTES = 1 << 20
 _SEND_BYTES = 4 << 20
 """What may be sent between two looks at the clock."""
 
-IDLE_SECONDS = 300.0
-"""How long a client may neither send nor take a byte. A transfer as a whole may take as long as it likes."""
-
 
 class RequestBody:
     """A `Body` over an aiohttp request."""
@@ -53,10 +50,10 @@ class RequestBody:
     async def batches(self) -> AsyncIterator[list[bytes]]:
         await self._begin()
         content, loop = self._request.content, asyncio.get_running_loop()
+        batch: list[bytes] = []
+        size = 0
         try:
             async with asyncio.timeout(self._idle) as idle:
-                batch: list[bytes] = []
-                size = 0
                 while not content.at_eof():
                     chunk = await content.readany()
                     if chunk:
@@ -67,13 +64,15 @@ class RequestBody:
                         yield batch
                         idle.reschedule(loop.time() + self._idle)
                         batch, size = [], 0
-                if batch:
-                    idle.reschedule(None)
-                    yield batch
+            broken = None
         except TimeoutError:
-            raise BodyBroken(f"nothing came for {self._idle:.0f} seconds") from None
+            broken = f"nothing came for {self._idle:.0f} seconds"
         except (ConnectionError, web.RequestPayloadError) as error:
-            raise BodyBroken(str(error) or type(error).__name__) from None
+            broken = str(error) or type(error).__name__
+        if batch:
+            yield batch
+        if broken is not None:
+            raise BodyBroken(broken)
 
     async def read(self, limit: int) -> bytes | None:
         if self.length is not None and self.length > limit:
@@ -93,7 +92,7 @@ class HttpHandler:
 
     __slots__ = ("_application", "_idle", "_workers")
 
-    def __init__(self, application: Application, workers: Workers, *, idle: float = IDLE_SECONDS) -> None:
+    def __init__(self, application: Application, workers: Workers, *, idle: float) -> None:
         self._application = application
         self._workers = workers
         self._idle = idle
@@ -117,6 +116,7 @@ class HttpHandler:
         else:
             response = web.Response(status=reply.status, body=reply.body or None)
             response.headers.pop(hdrs.CONTENT_TYPE, None)
+        response.headers[hdrs.SERVER] = "boxwright"
         for name, value in reply.headers:
             response.headers.add(name, value)
         if not body.begun and request.headers.get(hdrs.EXPECT):

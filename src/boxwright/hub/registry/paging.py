@@ -36,4 +36,4 @@ def next_link(path: str, page: Page, last: str, **more: str | None) -> tuple[str
     The reference is relative: whatever proxy is in front keeps its name.
     """
     pairs = [("n", str(page.limit)), ("last", last), *((key, value) for key, value in more.items() if value)]
-    return "Link", f'<{quote(path)}?{urlencode(pairs)}>; rel="next"'
+    return "Link", f'<{quote(path, safe="/:")}?{urlencode(pairs)}>; rel="next"'

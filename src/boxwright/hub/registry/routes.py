@@ -77,8 +77,10 @@ def route(path: str) -> Route | None:
         return Route(PING)
     if path == "/v2/_catalog":
         return Route(CATALOG)
-    root, version, *parts = path.split("/")
-    if root or version != "v2" or len(parts) < 3:
+    if not path.startswith("/v2/"):
+        return None
+    parts = path.removeprefix("/v2/").split("/")
+    if len(parts) < 3:
         return None
     before, last = parts[-2:]
     if before == "manifests":

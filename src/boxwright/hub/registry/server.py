@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.workers import Workers
 
 DEFAULT_ADDRESS = "127.0.0.1:5000"
@@ -25,6 +26,9 @@ _UPLOAD_DAYS = 7
 _SWEEP_SECONDS = 3600.0
 _SHUTDOWN_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 75.0
+IDLE_SECONDS = 300.0
+"""How long a client may neither send nor take a byte. A transfer as a whole may take as long as it likes."""
+
 _MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
 _MAX_LINE = 16 << 10
 _READ_BUFFER = 512 << 10
@@ -102,7 +106,6 @@ async def _serve(options: ServeOptions) -> None:
 
     from boxwright.hub.db.sqlite import SQLiteMetadata
     from boxwright.hub.registry.application import Application
-    from boxwright.hub.registry.http import HttpHandler
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.storage.filesystem import FilesystemBlobStorage
 
@@ -120,17 +123,7 @@ async def _serve(options: ServeOptions) -> None:
         stack.callback(workers.close)
         application = Application(storage, metadata, workers, sparse=options.sparse)
         stack.callback(application.sessions.close)
-        server = web.Server(
-            HttpHandler(application, workers),
-            access_log=None,
-            keepalive_timeout=_KEEPALIVE_SECONDS,
-            max_line_size=_MAX_LINE,
-            max_field_size=_MAX_FIELD,
-            read_bufsize=_READ_BUFFER,
-            # A body has a digest: it is stored as it came, whatever Content-Encoding claims.
-            auto_decompress=False,
-        )
-        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        runner = web.ServerRunner(make_server(application, workers), shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         sweeping = asyncio.create_task(_sweep(application.sessions, workers))
         try:
@@ -143,6 +136,24 @@ async def _serve(options: ServeOptions) -> None:
         finally:
             sweeping.cancel()
             await runner.cleanup()
+
+
+def make_server(application: Application, workers: Workers, *, idle: float = IDLE_SECONDS) -> web.Server:
+    """Return the aiohttp server of an application, with its limits; `idle` is how long a client may be silent."""
+    from aiohttp import web
+
+    from boxwright.hub.registry.http import HttpHandler
+
+    return web.Server(
+        HttpHandler(application, workers, idle=idle),
+        access_log=None,
+        keepalive_timeout=_KEEPALIVE_SECONDS,
+        max_line_size=_MAX_LINE,
+        max_field_size=_MAX_FIELD,
+        read_bufsize=_READ_BUFFER,
+        # A body has a digest: it is stored as it came, whatever Content-Encoding claims.
+        auto_decompress=False,
+    )
 
 
 async def _sweep(sessions: UploadSessions, workers: Workers) -> None:

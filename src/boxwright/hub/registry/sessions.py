@@ -173,13 +173,16 @@ class UploadSessions:
             session.lock.release()
             self._evict()
 
+    def is_busy(self, upload_id: str) -> bool:
+        """Whether a request of this process works on an upload."""
+        session = self._sessions.get(upload_id)
+        return session is not None and session.is_open and session.lock.locked()
+
     async def size(self, upload_id: str, repository: str, owner: str) -> int:
         """Return how many bytes an upload has, also while another request appends to it. Raises RegistryError."""
-        session = self._sessions.get(upload_id)
-        if session is not None and session.is_open and session.lock.locked():
-            await self._find(upload_id, repository, owner)
-            if session.is_open:
-                return session.size
+        await self._find(upload_id, repository, owner)
+        if self.is_busy(upload_id):
+            return self._sessions[upload_id].size
         async with self.hold(upload_id, repository, owner) as held:
             return held.size
 

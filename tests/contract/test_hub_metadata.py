@@ -1,0 +1,269 @@
+"""One suite for every metadata store."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from boxwright.hub.db.memory import MemoryMetadata
+from boxwright.hub.db.metadata import (
+    BlobInUse,
+    ContentMissing,
+    Manifest,
+    MetadataStore,
+    RepositoryUnknown,
+    Requirements,
+    Upload,
+)
+from boxwright.hub.db.sqlite import SchemaTooNew, SQLiteMetadata
+from boxwright.oci.digest import Digest
+
+
+def d(text: str) -> Digest:
+    return Digest.of(text.encode())
+
+
+CONFIG, LAYER, CHILD = d("config"), d("layer"), d("child")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetadataStore]:
+    made: MetadataStore = MemoryMetadata() if request.param == "memory" else SQLiteMetadata(tmp_path / "registry.db")
+    yield made
+    made.close()
+    made.close()
+
+
+def manifest(name: str = "m", **more: object) -> Manifest:
+    return Manifest(d(name), "application/x", name.encode())._replace(**more)
+
+
+def put(store: MetadataStore, repository: str, one: Manifest, *tags: str, needs: Requirements | None = None) -> None:
+    store.put_manifest(repository, one, needs or Requirements(), tags, sparse=False)
+
+
+def test_a_blob_is_seen_by_its_repository_alone(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.add_blob("a", LAYER, 7)
+    assert store.blob_size("a", LAYER) == 7
+    assert store.blob_size("b", LAYER) is None
+    assert store.blob_size("a", CONFIG) is None
+
+
+def test_an_empty_blob_has_size_zero_and_is_not_missing(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 0)
+    assert store.blob_size("a", LAYER) == 0
+
+
+def test_mounting_needs_a_source_that_has_it(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    assert not store.mount_blob("b", LAYER, "nowhere")
+    assert not store.mount_blob("b", CONFIG, "a")
+    assert not store.mount_blob("b", CONFIG, None)
+    assert store.blob_size("b", LAYER) is None
+    assert store.mount_blob("b", LAYER, "a")
+    assert store.mount_blob("c", LAYER, None)
+    assert store.mount_blob("c", LAYER, "a")
+    assert (store.blob_size("b", LAYER), store.blob_size("c", LAYER)) == (7, 7)
+
+
+def test_removing_a_blob_ends_one_membership(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.mount_blob("b", LAYER, "a")
+    assert store.remove_blob("a", LAYER)
+    assert not store.remove_blob("a", LAYER)
+    assert not store.remove_blob("nowhere", LAYER)
+    assert store.blob_size("b", LAYER) == 7
+
+
+@pytest.mark.parametrize("field", ["blobs", "optional", "children"])
+def test_a_blob_that_a_manifest_names_stays(store: MetadataStore, field: str) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.add_blob("b", LAYER, 7)
+    put(store, "a", manifest(), needs=Requirements(**{field: (LAYER,)}))
+    with pytest.raises(BlobInUse) as raised:
+        store.remove_blob("a", LAYER)
+    assert raised.value.manifests == (d("m"),)
+    assert store.remove_blob("b", LAYER)
+    assert store.remove_manifest("a", d("m"))
+    assert store.remove_blob("a", LAYER)
+
+
+def test_a_manifest_is_found_by_digest_and_by_tag(store: MetadataStore) -> None:
+    one = manifest(artifact_type="t", subject=d("s"), annotations={"k": "v"})
+    put(store, "a", one, "x", "y")
+    for reference in (d("m"), "x", "y"):
+        assert store.manifest("a", reference) == one
+    assert store.manifest("a", "z") is None
+    assert store.manifest("b", "x") is None
+    assert store.manifest("a", d("n")) is None
+
+
+def test_tags_move_and_tell_upper_from_lower_case(store: MetadataStore) -> None:
+    put(store, "a", manifest("m"), "x")
+    put(store, "a", manifest("n"), "x", "X")
+    put(store, "a", manifest("m"), "X")
+    found = [store.manifest("a", tag) for tag in ("x", "X")]
+    assert [one.digest for one in found if one] == [d("n"), d("m")]
+    assert store.manifest("a", d("m")) is not None
+
+
+def test_a_manifest_without_its_content_is_refused_and_changes_nothing(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 1)
+    store.add_blob("other", CONFIG, 1)
+    with pytest.raises(ContentMissing) as raised:
+        put(store, "a", manifest(), "x", needs=Requirements((LAYER, CONFIG), (CHILD,)))
+    assert raised.value.digests == (CONFIG, CHILD)
+    assert store.manifest("a", "x") is None
+    with pytest.raises(ContentMissing):
+        put(store, "new", manifest(), "x", needs=Requirements((LAYER,)))
+    with pytest.raises(RepositoryUnknown):
+        store.tags("new", limit=10, last=None)
+
+
+def test_children_may_be_manifests_or_blobs_and_absent_when_sparse(store: MetadataStore) -> None:
+    needs = Requirements(children=(CHILD, LAYER))
+    store.put_manifest("s", manifest(), needs, (), sparse=True)
+    assert store.manifest("s", d("m")) is not None
+    put(store, "a", manifest("child"))
+    store.add_blob("a", LAYER, 1)
+    put(store, "a", manifest(), needs=needs)
+    assert store.manifest("a", d("m")) is not None
+
+
+def test_a_manifest_may_name_very_many_blobs(store: MetadataStore) -> None:
+    many = tuple(d(str(number)) for number in range(1201))
+    for digest in many[:-1]:
+        store.add_blob("a", digest, 1)
+    with pytest.raises(ContentMissing) as raised:
+        put(store, "a", manifest(), needs=Requirements(many))
+    assert raised.value.digests == many[-1:]
+
+
+def test_removing_a_manifest_takes_its_tags_and_nobody_elses(store: MetadataStore) -> None:
+    put(store, "a", manifest("m"), "x", "y")
+    put(store, "a", manifest("n"), "z")
+    put(store, "b", manifest("m"), "x")
+    assert store.remove_manifest("a", d("m"))
+    assert not store.remove_manifest("a", d("m"))
+    assert not store.remove_manifest("nowhere", d("m"))
+    assert store.tags("a", limit=10, last=None) == ["z"]
+    assert store.manifest("a", "x") is None
+    assert store.manifest("b", "x") is not None
+
+
+def test_removing_a_tag_keeps_the_manifest(store: MetadataStore) -> None:
+    put(store, "a", manifest(), "x")
+    assert store.remove_tag("a", "x")
+    assert not store.remove_tag("a", "x")
+    assert not store.remove_tag("nowhere", "x")
+    assert store.manifest("a", d("m")) is not None
+    assert store.tags("a", limit=10, last=None) == []
+
+
+def test_tags_are_in_byte_order_and_paged(store: MetadataStore) -> None:
+    put(store, "a", manifest(), "b", "B", "1", "_", "a.1", "a-1", "a")
+    everything = ["1", "B", "_", "a", "a-1", "a.1", "b"]
+    assert store.tags("a", limit=10, last=None) == everything
+    assert store.tags("a", limit=2, last="B") == ["_", "a"]
+    assert store.tags("a", limit=2, last="A") == ["B", "_"]
+    assert store.tags("a", limit=0, last=None) == []
+    with pytest.raises(RepositoryUnknown) as raised:
+        store.tags("b", limit=1, last=None)
+    assert raised.value.repository == "b"
+
+
+def test_repositories_are_those_with_manifests(store: MetadataStore) -> None:
+    store.add_blob("blobs-only", LAYER, 1)
+    for name in ("b", "a/x", "a"):
+        put(store, name, manifest())
+    assert store.repositories(limit=10, last=None) == ["a", "a/x", "b"]
+    assert store.repositories(limit=1, last="a") == ["a/x"]
+    store.remove_manifest("b", d("m"))
+    assert store.repositories(limit=10, last="a") == ["a/x"]
+
+
+def test_referrers_by_subject_and_type(store: MetadataStore) -> None:
+    subject = d("subject")
+    names = ("r1", "r2", "r3")
+    for name in names:
+        put(store, "a", manifest(name, subject=subject, artifact_type="t" + name[-1], annotations={"n": name}), name)
+    put(store, "a", manifest("r1", subject=subject, artifact_type="t1", annotations={"n": "r1"}), "again")
+    put(store, "a", manifest("other", subject=d("else")))
+    put(store, "b", manifest("r9", subject=subject))
+    found = store.referrers("a", subject, artifact_type=None, limit=10, last=None)
+    assert [one.digest for one in found] == sorted(map(d, names))
+    assert {one.annotations["n"]: (one.artifact_type, one.size, one.media_type) for one in found}["r2"] == (
+        "t2",
+        2,
+        "application/x",
+    )
+    (one,) = store.referrers("a", subject, artifact_type="t3", limit=10, last=None)
+    assert one.digest == d("r3")
+    assert store.referrers("a", subject, artifact_type=None, limit=1, last=found[0].digest) == [found[1]]
+    assert store.referrers("nowhere", subject, artifact_type=None, limit=1, last=None) == []
+
+
+def test_uploads_are_remembered_until_they_end(store: MetadataStore) -> None:
+    one, two = Upload("u1", "a", "ada", 1.5), Upload("u2", "a", "", 2.5)
+    store.add_upload(one)
+    store.add_upload(two)
+    assert store.upload("u1") == one
+    assert store.uploads() == [one, two]
+    store.add_blob("a", LAYER, 1, upload="u1")
+    assert store.upload("u1") is None
+    assert store.remove_upload("u2")
+    assert not store.remove_upload("u2")
+    assert store.uploads() == []
+
+
+def test_many_threads_at_once(store: MetadataStore) -> None:
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for round_ in range(10):
+                name = f"{number}-{round_}"
+                store.add_blob("a", d(name), number)
+                put(store, "a", manifest(name), "latest", name, needs=Requirements((d(name),)))
+                assert store.manifest("a", name) is not None
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(store.tags("a", limit=100, last=None)) == 61
+
+
+def test_a_file_keeps_everything(tmp_path: Path) -> None:
+    first = SQLiteMetadata(tmp_path / "registry.db")
+    first.add_blob("a", LAYER, 7)
+    put(first, "a", manifest(), "x", needs=Requirements((LAYER,)))
+    first.add_upload(Upload("u", "a", "", 1.0))
+    first.close()
+    second = SQLiteMetadata(tmp_path / "registry.db")
+    assert second.blob_size("a", LAYER) == 7
+    assert second.manifest("a", "x") == manifest()
+    assert second.upload("u") is not None
+    second.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        second.upload("u")
+
+
+def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    later = sqlite3.connect(path)
+    later.execute("PRAGMA user_version = 99")
+    later.close()
+    with pytest.raises(SchemaTooNew) as raised:
+        SQLiteMetadata(path)
+    assert raised.value.version == 99
+    assert raised.value.hint

@@ -1,0 +1,177 @@
+"""One suite for every blob storage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boxwright.hub.storage.base import BlobMissing, BlobStorage, IncomingMissing
+from boxwright.hub.storage.filesystem import FilesystemBlobStorage
+from boxwright.hub.storage.memory import MemoryBlobStorage
+from boxwright.oci.digest import Digest
+
+DATA = b"some bytes"
+DIGEST = Digest.of(DATA)
+
+
+@pytest.fixture(params=["memory", "filesystem"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStorage:
+    make: dict[str, Callable[[], BlobStorage]] = {
+        "memory": MemoryBlobStorage,
+        "filesystem": lambda: FilesystemBlobStorage(tmp_path / "new" / "root"),
+    }
+    return make[request.param]()
+
+
+def put(storage: BlobStorage, data: bytes = DATA, key: str = "k") -> Digest:
+    incoming = storage.begin(key)
+    incoming.append([data])
+    incoming.close()
+    digest = Digest.of(data)
+    storage.commit(key, digest)
+    return digest
+
+
+def read(storage: BlobStorage, digest: Digest) -> bytes:
+    with storage.open(digest) as stream:
+        return stream.read()
+
+
+def test_committed_bytes_are_a_blob(storage: BlobStorage) -> None:
+    put(storage)
+    assert read(storage, DIGEST) == DATA
+    assert storage.size(DIGEST) == len(DATA)
+    assert list(storage.incoming()) == []
+
+
+def test_nothing_is_visible_before_the_commit(storage: BlobStorage) -> None:
+    incoming = storage.begin("k")
+    incoming.append([DATA])
+    assert storage.size(DIGEST) is None
+    with pytest.raises(BlobMissing) as raised:
+        storage.open(DIGEST)
+    assert raised.value.digest == DIGEST
+    incoming.close()
+
+
+def test_an_empty_blob_is_a_blob(storage: BlobStorage) -> None:
+    digest = put(storage, b"")
+    assert storage.size(digest) == 0
+    assert read(storage, digest) == b""
+
+
+def test_a_second_commit_of_the_same_content_succeeds(storage: BlobStorage) -> None:
+    put(storage, key="one")
+    put(storage, key="two")
+    assert read(storage, DIGEST) == DATA
+    assert list(storage.incoming()) == []
+
+
+def test_commits_of_what_never_began_are_refused(storage: BlobStorage) -> None:
+    with pytest.raises(IncomingMissing):
+        storage.commit("k", DIGEST)
+    put(storage)
+    with pytest.raises(IncomingMissing):
+        storage.commit("k", DIGEST)
+
+
+def test_appends_are_in_order_and_can_be_read_back(storage: BlobStorage) -> None:
+    incoming = storage.begin("k")
+    incoming.append([b"a", b"bc"])
+    incoming.append([])
+    incoming.append([bytes([at % 256]) for at in range(3000)])
+    assert incoming.size == 3003
+    assert b"".join(incoming.read()) == b"abc" + bytes(at % 256 for at in range(3000))
+    incoming.flush()
+    incoming.close()
+    incoming.close()
+
+
+def test_an_upload_is_taken_up_where_it_ended(storage: BlobStorage) -> None:
+    incoming = storage.begin("k")
+    incoming.append([DATA[:4]])
+    incoming.close()
+    again = storage.resume("k")
+    assert again.size == 4
+    again.append([DATA[4:]])
+    again.close()
+    storage.commit("k", DIGEST)
+    assert read(storage, DIGEST) == DATA
+
+
+def test_a_key_is_begun_once(storage: BlobStorage) -> None:
+    storage.begin("k").close()
+    with pytest.raises(FileExistsError):
+        storage.begin("k")
+
+
+def test_aborting_drops_the_bytes_and_may_be_repeated(storage: BlobStorage) -> None:
+    storage.begin("k").close()
+    storage.abort("k")
+    storage.abort("k")
+    with pytest.raises(IncomingMissing):
+        storage.resume("k")
+
+
+def test_what_is_on_its_way_in_is_listed(storage: BlobStorage) -> None:
+    incoming = storage.begin("k")
+    incoming.append([DATA])
+    incoming.close()
+    storage.begin("l").close()
+    states = {state.key: state for state in storage.incoming()}
+    assert {key: state.size for key, state in states.items()} == {"k": len(DATA), "l": 0}
+    assert all(state.changed > 1_600_000_000 for state in states.values())
+
+
+def test_deleting_is_idempotent_and_spares_open_readers(storage: BlobStorage) -> None:
+    put(storage)
+    with storage.open(DIGEST) as stream:
+        storage.delete(DIGEST)
+        storage.delete(DIGEST)
+        assert storage.size(DIGEST) is None
+        assert stream.read() == DATA
+
+
+def test_sha512_blobs_live_beside_sha256_ones(storage: BlobStorage) -> None:
+    import hashlib
+
+    digest = Digest("sha512:" + hashlib.sha512(DATA).hexdigest())
+    incoming = storage.begin("k")
+    incoming.append([DATA])
+    incoming.close()
+    storage.commit("k", digest)
+    assert read(storage, digest) == DATA
+    assert storage.size(DIGEST) is None
+
+
+def test_files_damaged_by_the_disk_are_replaced(tmp_path: Path) -> None:
+    storage = FilesystemBlobStorage(tmp_path)
+    put(storage, key="one")
+    (path,) = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    os.truncate(path, 3)
+    put(storage, key="two")
+    assert read(storage, DIGEST) == DATA
+
+
+def test_a_failed_append_leaves_what_was_there(tmp_path: Path) -> None:
+    import resource
+    import signal
+
+    storage = FilesystemBlobStorage(tmp_path)
+    incoming = storage.begin("k")
+    incoming.append([DATA])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        with pytest.raises(OSError):
+            incoming.append([b"x" * 4000, b"y" * 4000])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert incoming.size == len(DATA)
+    assert b"".join(incoming.read()) == DATA
+    incoming.close()
