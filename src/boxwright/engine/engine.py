@@ -1,37 +1,69 @@
-"""The Engine."""
+"""The Engine: the Python API, one method a use-case.
+
+What a method does lies in a module of its own, imported when it is called: the command line pays only for what it
+uses.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from boxwright.engine.containers.creation import Created
+    from boxwright.engine.containers.listing import ContainerRow, PortRow
+    from boxwright.engine.containers.streams import LogLine
+    from boxwright.engine.containers.wiring import Wiring
+    from boxwright.engine.images import HistoryRow, ImageRow
+    from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
+    from boxwright.engine.requests import CreateContainer
+    from boxwright.oci.digest import Digest
+    from boxwright.store.fsck import Finding
     from boxwright.store.store import Store
+
+Filters = Mapping[str, Sequence[str]]
+_STREAMS = frozenset({"stdin", "stdout", "stderr"})
 
 
 class Engine:
     """Everything that can be done with images and containers on one store.
 
     An engine may be used by several threads, and several engines (or commands) may work on one store at a time.
-    Errors are BoxwrightErrors.
+    Errors are BoxwrightErrors. Without `settings`, those of the user's environment and configuration file are used.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings if settings is not None else Settings.load(os.environ)
         self._store: Store | None = None
+        self._wiring: Wiring | None = None
 
     @property
     def store(self) -> Store:
+        """The store, opened (and made) when it is first needed."""
         if self._store is None:
             from boxwright.store.store import Store
 
             self._store = Store.open(self.settings.root)
         return self._store
 
+    @property
+    def wiring(self) -> Wiring:
+        """The runtime and the network that containers on this store get."""
+        if self._wiring is None:
+            from boxwright.engine.containers.wiring import Wiring
+
+            self._wiring = Wiring(self.settings, self.store)
+        return self._wiring
+
     def close(self) -> None:
-        """Close the store; the engine may not be used any more."""
+        """Close the store; the engine may not be used any more. Idempotent."""
+        if self._wiring is not None:
+            self._wiring.close()
+            self._wiring = None
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -43,3 +75,359 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    # ---- images
+
+    def images(
+        self, pattern: str | None = None, *, filters: Filters | None = None, all: bool = False
+    ) -> list[ImageRow]:
+        """See `boxwright.engine.images.list_images`."""
+        from boxwright.engine import images
+
+        return images.list_images(self.store, pattern, filters=filters, all=all)
+
+    def history(self, image: str) -> list[HistoryRow]:
+        """Return the steps that made an image, the newest first. Raises ImageNotFound."""
+        from boxwright.engine import images
+
+        return images.history(self.store, image)
+
+    def tag(self, source: str, target: str) -> None:
+        """Give an image another name. Raises ImageNotFound, InvalidReference."""
+        from boxwright.engine import images
+
+        images.tag(self.store, source, target)
+
+    def remove_image(self, image: str, *, force: bool = False, prune: bool = True) -> list[str]:
+        """Remove a name, and the image with its last one; return docker's lines about it.
+
+        Raises ImageNotFound, AmbiguousImage, ImageInUse.
+        """
+        from boxwright.engine import pruning
+        from boxwright.store.removal import remove_image
+
+        return pruning.described(remove_image(self.store, image, force=force, prune_parents=prune))
+
+    def save(self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
+        """Write images to an archive: see `boxwright.engine.archives.save`."""
+        from boxwright.engine import archives
+
+        archives.save(self.store, images, out, form=form)
+
+    def save_file(self, images: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
+        """Write images to the file `path`, which is there whole or not at all."""
+        from boxwright.engine import archives
+
+        archives.save_file(self.store, images, path, form=form)
+
+    def load(self, source: BinaryIO) -> list[str]:
+        """Bring the images of an archive into the store; return their names, or IDs where they have none."""
+        from boxwright.engine import archives
+
+        return archives.load(self.store, source)
+
+    def import_image(
+        self, stream: BinaryIO, *, name: str | None = None, changes: Sequence[str] = (), message: str = ""
+    ) -> Digest:
+        """Make an image of a root file system's tar, and return its ID: see `boxwright.engine.archives.import_tar`."""
+        from boxwright.engine import archives
+
+        return archives.import_tar(self.store, stream, name=name, changes=changes, message=message)
+
+    def bootstrap(self, what: str) -> list[str]:
+        """Make a base image of what the host has, and return its names: see `boxwright.engine.bases.bootstrap`."""
+        from boxwright.engine import bases
+
+        return bases.bootstrap(self.store, what)
+
+    # ---- containers
+
+    def create_container(self, request: CreateContainer) -> Created:
+        """Make a container: see `boxwright.engine.containers.creation.create`."""
+        from boxwright.engine.containers import creation
+
+        return creation.create(self.store, request)
+
+    def start_container(self, container: str) -> None:
+        """Start a container in the background; one that runs stays as it is."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.start(self.wiring, lifecycle.find(self.wiring, container).id)
+
+    def start_attached(
+        self,
+        container: str,
+        *,
+        streams: frozenset[str] = _STREAMS,
+        signals: bool = True,
+        detach_keys: str | None = None,
+    ) -> int:
+        """Start a container with our own streams connected, and return its exit code: see `streams.start_attached`."""
+        from boxwright.engine.containers import streams as connecting
+
+        return connecting.start_attached(
+            self.wiring, container, streams=streams, signals=signals, detach_keys=detach_keys
+        )
+
+    def attach(
+        self,
+        container: str,
+        *,
+        streams: frozenset[str] = _STREAMS,
+        signals: bool = True,
+        detach_keys: str | None = None,
+    ) -> int:
+        """Connect our own streams to a running container, and return its exit code."""
+        from boxwright.engine.containers import streams as connecting
+
+        return connecting.attach(self.wiring, container, streams=streams, signals=signals, detach_keys=detach_keys)
+
+    def stop_container(self, container: str, *, timeout: float | None = None, signal: str | None = None) -> None:
+        """Ask a container to end, and kill it after `timeout` seconds (its own, else 10)."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.stop(self.wiring, container, timeout=timeout, signal=signal)
+
+    def restart_container(self, container: str, *, timeout: float | None = None, signal: str | None = None) -> None:
+        """Stop a container, if it runs, and start it."""
+        self.stop_container(container, timeout=timeout, signal=signal)
+        self.start_container(container)
+
+    def kill_container(self, container: str, signal: str = "KILL") -> None:
+        """Send a signal to a container's first process. Raises ContainerNotRunning, UnknownSignal."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.kill(self.wiring, container, signal)
+
+    def pause_container(self, container: str) -> None:
+        """Freeze all processes of a container. Raises ContainerNotRunning."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.pause(self.wiring, container)
+
+    def unpause_container(self, container: str) -> None:
+        """Let a paused container go on. Raises ConflictError when it isn't paused."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.unpause(self.wiring, container)
+
+    def wait_container(self, container: str) -> int:
+        """Wait until a container doesn't run, and return its exit code."""
+        from boxwright.engine.containers import lifecycle
+
+        return lifecycle.wait(self.wiring, container)
+
+    def remove_container(self, container: str, *, force: bool = False, volumes: bool = False) -> None:
+        """Remove a container; `force` kills it first, `volumes` removes its volumes without a name, too."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.remove(self.wiring, container, force=force, volumes=volumes)
+
+    def rename_container(self, container: str, name: str) -> None:
+        """Rename a container. Raises ContainerNotFound, ContainerNameInUse, InvalidContainerName."""
+        record = self.store.containers.find(container)
+        self.store.containers.update(record.id, name=name.removeprefix("/"))
+
+    def container_exited(self, container: str) -> None:
+        """Note the end of a container: what its monitor has us do."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.ended(self.wiring, container)
+
+    def containers(
+        self, *, all: bool = False, filters: Filters | None = None, last: int | None = None, size: bool = False
+    ) -> list[ContainerRow]:
+        """Return the containers that run, or `all`, newest first: see `boxwright.engine.containers.listing.rows`."""
+        from boxwright.engine.containers import lifecycle, listing
+
+        records = lifecycle.list_all(self.wiring)
+        return listing.rows(self.store, records, all=all, filters=filters, last=last, size=size)
+
+    def ports(self, container: str, port: str | None = None) -> list[PortRow]:
+        """Return a container's published ports, or where one of its ports (``80``, ``53/udp``) is published."""
+        from boxwright.engine.containers import lifecycle, listing
+
+        return listing.ports(lifecycle.find(self.wiring, container), port)
+
+    def logs(
+        self,
+        container: str,
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> Iterator[LogLine]:
+        """Yield what a container printed: see `boxwright.engine.containers.streams.logs`."""
+        from boxwright.engine.containers import streams
+
+        return streams.logs(self.wiring, container, follow=follow, tail=tail, since=since, until=until)
+
+    def execute(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        env: Sequence[str] = (),
+        user: str | None = None,
+        working_dir: str | None = None,
+        tty: bool = False,
+        stdin: bool = False,
+        detach: bool = False,
+        privileged: bool = False,
+    ) -> int:
+        """Run a command in a running container with our own streams, and return its exit code."""
+        from boxwright.engine.containers import execution
+
+        return execution.execute(
+            self.wiring,
+            container,
+            tuple(command),
+            env=tuple(env),
+            user=user,
+            working_dir=working_dir,
+            tty=tty,
+            stdin=stdin,
+            detach=detach,
+            privileged=privileged,
+        )
+
+    def top(self, container: str, options: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+        """Return the headings and rows of ps(1) for a container's processes."""
+        from boxwright.engine.containers import execution
+
+        return execution.top(self.wiring, container, tuple(options))
+
+    def diff(self, container: str) -> list[tuple[str, str]]:
+        """Return what changed in a container's files: A, C or D, and the path."""
+        from boxwright.engine.containers import changes
+
+        return changes.diff(self.wiring, container)
+
+    def export(self, container: str, out: BinaryIO) -> None:
+        """Write a container's files as a tar; what is mounted in it isn't part of them."""
+        from boxwright.engine.containers import changes
+
+        changes.export(self.wiring, container, out)
+
+    def commit(
+        self,
+        container: str,
+        name: str | None = None,
+        *,
+        message: str = "",
+        author: str = "",
+        changes: Sequence[str] = (),
+        pause: bool = True,
+    ) -> Digest:
+        """Make an image of a container: see `boxwright.engine.containers.changes.commit`."""
+        from boxwright.engine.containers import changes as changing
+
+        return changing.commit(
+            self.wiring, container, name, message=message, author=author, changes=changes, pause=pause
+        )
+
+    def copy_out(self, container: str, path: str, target: str, *, follow: bool = False, archive: bool = False) -> None:
+        """Copy files of a container to the host: see `boxwright.engine.containers.copying.copy_out`."""
+        from boxwright.engine.containers import copying
+
+        copying.copy_out(self.wiring, container, path, target, follow=follow, archive=archive)
+
+    def copy_out_tar(self, container: str, path: str, out: BinaryIO, *, follow: bool = False) -> None:
+        """Write files of a container as a tar."""
+        from boxwright.engine.containers import copying
+
+        copying.copy_out_tar(self.wiring, container, path, out, follow=follow)
+
+    def copy_in(self, container: str, source: str, path: str, *, follow: bool = False, archive: bool = False) -> None:
+        """Copy files of the host into a container: see `boxwright.engine.containers.copying.copy_in`."""
+        from boxwright.engine.containers import copying
+
+        copying.copy_in(self.wiring, container, source, path, follow=follow, archive=archive)
+
+    def copy_in_tar(self, container: str, path: str, stream: BinaryIO) -> None:
+        """Unpack a tar in a folder of a container."""
+        from boxwright.engine.containers import copying
+
+        copying.copy_in_tar(self.wiring, container, path, stream)
+
+    # ---- volumes
+
+    def create_volume(self, name: str | None = None, *, labels: Mapping[str, str] | None = None) -> str:
+        """Return the name of a volume, made when there is none of that name."""
+        return self.store.volumes.create(name, labels=labels).name
+
+    def volumes(self, *, filters: Filters | None = None) -> list[dict[str, Any]]:
+        """Return the volumes, as docker's API shows them. Raises InvalidFilter."""
+        from boxwright.engine import volumes
+
+        return volumes.rows(self.store, filters=filters)
+
+    def remove_volume(self, name: str, *, force: bool = False) -> None:
+        """Remove a volume; with `force` one that isn't there is fine. Raises VolumeNotFound, VolumeInUse."""
+        from boxwright.errors import NotFoundError
+
+        try:
+            self.store.volumes.remove(name)
+        except NotFoundError:
+            if not force:
+                raise
+
+    # ---- looking, and cleaning up
+
+    def inspect(self, name: str, *, kind: str | None = None, size: bool = False) -> dict[str, Any]:
+        """Return everything about a container, an image, a volume or the network, in the shape of docker's API.
+
+        Without `kind` they are tried in this order. Raises NotFoundError.
+        """
+        from boxwright.engine import inspecting
+
+        return inspecting.inspect(self.wiring, name, kind=kind, size=size)
+
+    def disk_usage(self) -> list[DiskUsage]:
+        """Return what images, containers, volumes and the build cache take."""
+        from boxwright.engine import pruning
+
+        return pruning.disk_usage(self.store)
+
+    def prune_images(self, *, all: bool = False, filters: Filters | None = None) -> Pruned:
+        """Remove images without a name, or with `all` every one that no container uses."""
+        from boxwright.engine import pruning
+
+        return pruning.images(self.store, all=all, filters=filters)
+
+    def prune_containers(self, *, filters: Filters | None = None) -> Pruned:
+        """Remove all containers that do not run."""
+        from boxwright.engine import pruning
+
+        return pruning.containers(self.wiring, filters=filters)
+
+    def prune_volumes(self, *, all: bool = False, filters: Filters | None = None) -> Pruned:
+        """Remove volumes that no container uses: those without a name, or with `all` the named ones, too."""
+        from boxwright.engine import pruning
+
+        return pruning.volumes(self.store, all=all, filters=filters)
+
+    def prune_build_cache(self, *, filters: Filters | None = None) -> Pruned:
+        """Forget cached steps, with the layers that nothing else holds."""
+        from boxwright.engine import pruning
+
+        return pruning.build_cache(self.store, filters=filters)
+
+    def prune_all(self, *, all: bool = False, volumes: bool = False, filters: Filters | None = None) -> AllPruned:
+        """Remove what isn't used: see `boxwright.engine.pruning.everything`."""
+        from boxwright.engine import pruning
+
+        return pruning.everything(self.wiring, all=all, with_volumes=volumes, filters=filters)
+
+    def fsck(self, *, deep: bool = False, repair: bool = False) -> list[Finding]:
+        """Check the store; `deep` reads every byte, `repair` removes garbage and drops what is broken."""
+        from boxwright.store import fsck
+
+        return fsck.check(self.store, deep=deep, repair=repair)
+
+    def info(self) -> dict[str, Any]:
+        """Return what boxwright found on this machine and has in its store."""
+        from boxwright.engine import info
+
+        return info.facts(self.wiring)

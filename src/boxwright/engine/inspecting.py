@@ -4,15 +4,66 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig, MountPoint
+from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import InvalidError, NotFoundError
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.images import ImageRecord
+from boxwright.store.networks import NetworkRecord
 from boxwright.store.store import Store
-from boxwright.store.volumes import Volume
+from boxwright.store.volumes import Volume, VolumeNotFound
 
 _NEVER = "0001-01-01T00:00:00Z"
+
+
+def inspect(wiring: Wiring, name: str, *, kind: str | None = None, size: bool = False) -> dict[str, Any]:
+    """Return a container, image, volume or network, the first of these that `name` means. Raises NotFoundError."""
+    store = wiring.store
+    if kind in (None, "container"):
+        try:
+            return container_json(store, lifecycle.find(wiring, name), size=size)
+        except NotFoundError:
+            if kind:
+                raise
+    if kind in (None, "image"):
+        try:
+            return image_json(store, store.images.find(name))
+        except (NotFoundError, InvalidError):
+            if kind:
+                raise
+    if kind in (None, "volume"):
+        volume = store.volumes.get(name)
+        if volume is not None:
+            return volume_json(store, volume)
+        if kind:
+            raise VolumeNotFound(name)
+    if kind == "network":
+        return network_json(store, store.networks.find(name))
+    raise NoSuchObject(name)
+
+
+class NoSuchObject(NotFoundError):
+    """Nothing has that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such object: {name}", hint="boxwright ps -a, images and volume ls list what is here")
+        self.name = name
+
+
+def network_json(store: Store, record: NetworkRecord) -> dict[str, Any]:
+    """Return a network as docker's API does."""
+    return {
+        "Name": record.name,
+        "Id": record.id,
+        "Created": record.created,
+        "Scope": "local",
+        "Driver": record.driver,
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": record.subnet, "Gateway": record.gateway}]},
+        "Containers": {id: {"IPv4Address": address} for id, address in store.networks.addresses(record.name).items()},
+    }
 
 
 def image_json(store: Store, record: ImageRecord) -> dict[str, Any]:
@@ -167,19 +218,7 @@ def _state(record: ContainerRecord) -> dict[str, Any]:
 
 def _config(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
     options = config.options
-    run = RunConfig(
-        user=options.user,
-        exposed_ports=config.exposed,
-        env=options.env,
-        entrypoint=config.entrypoint,
-        cmd=config.cmd,
-        volumes=tuple(mount.target for mount in config.mounts if mount.kind == "volume"),
-        working_dir=options.cwd,
-        labels=config.labels,
-        stop_signal=config.stop_signal,
-        stop_timeout=config.stop_timeout,
-    )
-    value = run_config_json(run)
+    value = run_config_json(config.run_config())
     value.update(
         Hostname=config.hostname,
         AttachStdin=options.stdin,
@@ -189,6 +228,7 @@ def _config(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
         OpenStdin=options.stdin,
         Image=record.image_name,
         Labels=dict(config.labels),
+        StopSignal=config.stop_signal,
     )
     return value
 

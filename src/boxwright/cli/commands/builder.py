@@ -18,7 +18,7 @@ def configure(parser: Parser) -> None:
 def run(args: Any, session: Session) -> int:
     if args.verb == "du":
         usage = session.engine.disk_usage()
-        rows = [[kind.name, str(kind.count), human.size(kind.size), human.size(kind.reclaimable)] for kind in usage]
+        rows = [[kind.name, str(kind.total), human.size(kind.size), human.size(kind.reclaimable)] for kind in usage]
         table.write(sys.stdout, ["TYPE", "TOTAL", "SIZE", "RECLAIMABLE"], [r for r in rows if r[0] == "Build Cache"])
         return 0
     if not prune.confirmed(args, "all build cache"):

@@ -38,7 +38,7 @@ def _df(args: Any, session: Session) -> int:
         rows.append(
             {
                 "Type": kind.name,
-                "TotalCount": str(kind.count),
+                "TotalCount": str(kind.total),
                 "Active": str(kind.active),
                 "Size": human.size(kind.size),
                 "Reclaimable": human.size(kind.reclaimable) + share,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
 
 
@@ -18,6 +19,8 @@ class MountPoint(NamedTuple):
     volume: str = ""
     """The volume's name, of a volume."""
     read_only: bool = False
+    anonymous: bool = False
+    """A volume that nobody named: it is part of what ``commit`` takes over."""
 
 
 class ContainerConfig(NamedTuple):
@@ -37,8 +40,25 @@ class ContainerConfig(NamedTuple):
     dns: tuple[str, ...] = ()
     auto_remove: bool = False
     stop_signal: str = "SIGTERM"
+    image_stop_signal: str = ""
+    """What the image or the user said, if anything."""
     stop_timeout: int | None = None
     security_opt: tuple[str, ...] = ()
+
+    def run_config(self) -> RunConfig:
+        """Return how the container runs in the terms of an image's configuration: what ``commit`` makes of it."""
+        return RunConfig(
+            user=self.options.user,
+            exposed_ports=self.exposed,
+            env=self.options.env,
+            entrypoint=self.entrypoint,
+            cmd=self.cmd,
+            volumes=tuple(sorted(mount.target for mount in self.mounts if mount.anonymous)),
+            working_dir=self.options.cwd,
+            labels=self.labels,
+            stop_signal=self.image_stop_signal,
+            stop_timeout=self.stop_timeout,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from the defaults, as plain JSON values."""

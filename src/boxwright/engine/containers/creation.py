@@ -120,6 +120,7 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         dns=request.dns,
         auto_remove=request.auto_remove,
         stop_signal=request.stop_signal or base.stop_signal or "SIGTERM",
+        image_stop_signal=request.stop_signal or base.stop_signal,
         stop_timeout=request.stop_timeout if request.stop_timeout is not None else base.stop_timeout,
         security_opt=request.security_opt,
     )
@@ -135,7 +136,7 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
     env = base.env
     if not any(entry.startswith("PATH=") for entry in env):
         env = (_PATH, *env)
-    env = (*env, *(["TERM=xterm"] if request.tty else []), f"HOSTNAME={hostname}", *request.env)
+    env = _merged((*env, *request.env))
     confined, no_new_privileges = _security(request)
     return ContainerOptions(
         argv=argv,
@@ -156,6 +157,12 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         sysctls=request.sysctls,
         shm_size=request.shm_size or 64 * MIB,
     )
+
+
+def _merged(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep each variable once, in its first place and with its last value."""
+    values = dict(entry.partition("=")[::2] for entry in entries)
+    return tuple(f"{name}={value}" for name, value in values.items())
 
 
 def _network(mode: str) -> str:

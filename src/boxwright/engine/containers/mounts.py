@@ -106,7 +106,7 @@ def _source(store: Store, record: ContainerRecord, spec: _Spec) -> tuple[MountPo
     path = store.volumes.path(volume.name)
     if spec.copy and (not known or not any(path.iterdir())):
         _fill(store, record, spec.target, path)
-    return MountPoint("volume", spec.target, str(path), volume.name, spec.read_only), str(path)
+    return MountPoint("volume", spec.target, str(path), volume.name, spec.read_only, volume.anonymous), str(path)
 
 
 def _fill(store: Store, record: ContainerRecord, target: str, path: Path) -> None:

@@ -1,0 +1,135 @@
+"""Use-cases of archives: save, load, import, export."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from boxwright.errors import InvalidError
+from boxwright.host.clock import rfc3339
+from boxwright.image.oci_layout import Named
+from boxwright.oci.config import History, ImageConfig, RunConfig
+from boxwright.oci.digest import Digest
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import Reference
+from boxwright.store.store import Store
+
+
+def save(store: Store, names: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
+    """Write images to an archive that docker, podman and skopeo load; layers that they share are written once.
+
+    An image that is given by a repository without a tag is saved with all its tags. Raises ImageNotFound.
+    """
+    from boxwright.image import docker_archive, oci_layout
+
+    chosen: dict[Digest, list[Reference]] = {}
+    for name in names:
+        for id, refs in _named(store, name):
+            known = chosen.setdefault(id, [])
+            known += [ref for ref in refs if ref not in known]
+    images = []
+    for id, refs in chosen.items():
+        record = store.images.get(id)
+        assert record is not None
+        images.append(Named(store.images.image(record), tuple(refs)))
+    if form == "oci-archive":
+        oci_layout.write_archive(images, out)
+    else:
+        docker_archive.write(images, out)
+
+
+def _named(store: Store, name: str) -> list[tuple[Digest, list[Reference]]]:
+    record = store.images.find(name)
+    if record.id.hex.startswith(name.removeprefix("sha256:")):
+        return [(record.id, [])]
+    ref = Reference.parse(name)
+    if ref.digest is not None:
+        return [(record.id, [])]
+    if ref.tag is None:
+        found: dict[Digest, list[Reference]] = {}
+        for tagged, id in store.images.tags():
+            if tagged.repository == ref.repository:
+                found.setdefault(id, []).append(tagged)
+        return list(found.items())
+    return [(record.id, [ref])]
+
+
+def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
+    """Write images to the file `path`, which is there whole or not at all. Raises as `save`, and OSError."""
+    from boxwright.host import durable
+
+    target = Path(path)
+    if target.exists() and not target.is_file():  # a device or a pipe can't be replaced
+        with target.open("wb") as out:
+            save(store, names, out, form=form)
+        return
+    with durable.replacing(target, mode=0o600, durable=False) as out:
+        save(store, names, out, form=form)
+
+
+def load(store: Store, source: BinaryIO) -> list[str]:
+    """Bring the images of an archive into the store; return their names, or IDs where they have none.
+
+    Takes docker's archives, old and new, and OCI layouts, compressed in any way. Raises CorruptError.
+    """
+    from boxwright.image import docker_archive
+    from boxwright.image.tree import open_tree
+    from boxwright.store.ingest import ingest_image
+
+    spool = store.layout.root / "cache"
+    spool.mkdir(exist_ok=True)
+    tree = open_tree(source, spool)
+    loaded: list[str] = []
+    for named in docker_archive.read_images(tree, Platform.of_machine(os.uname().machine)):
+        record = ingest_image(store, named.image, rootless=os.geteuid() != 0)
+        for ref in named.refs:
+            store.images.tag(ref, record.id)
+            loaded.append(ref.familiar())
+        if not named.refs:
+            loaded.append(str(record.id))
+    return loaded
+
+
+def import_tar(
+    store: Store,
+    stream: BinaryIO,
+    *,
+    name: str | None = None,
+    changes: Sequence[str] = (),
+    message: str = "",
+    config: RunConfig | None = None,
+    created: str | None = None,
+    epoch: int | None = None,
+) -> Digest:
+    """Make an image of one layer out of a root file system's tar, compressed or not, and return its ID.
+
+    `changes` are Dockerfile instructions that set its configuration, on top of `config`; `created` is RFC 3339, now
+    when None; `epoch`, in seconds, bounds the times of the files. Raises CorruptError, InvalidReference.
+    """
+    from boxwright.store.ingest import ingest_tar
+
+    ref = Reference.parse(name).with_default_tag() if name else None
+    if ref is not None and ref.digest is not None:
+        raise InvalidError(f"{name} has a digest, and a name for an image has none", hint="use name:tag")
+    run = config or RunConfig()
+    if changes:
+        from boxwright.build.changes import apply_changes
+
+        run = apply_changes(run, changes)
+    with store.leases.hold() as lease:
+        snapshot = ingest_tar(store, lease, stream, epoch=epoch, rootless=os.geteuid() != 0)
+        when = created or rfc3339()
+        image = ImageConfig(
+            platform=Platform.of_machine(os.uname().machine),
+            config=run,
+            diff_ids=(snapshot.diff_id,),
+            history=(History(created=when, comment=message),),
+            created=when,
+        )
+        record = store.images.add(image)
+        store.snapshots.make_durable()
+        if ref is not None:
+            store.images.tag(ref, record.id)
+    return record.id
