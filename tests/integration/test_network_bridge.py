@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
 
-SETTINGS = BridgeSettings("172.30.0.0/16")
+SETTINGS = BridgeSettings("boxwright0", "172.30.0.0/16")
 GATEWAY = "172.30.0.1"
 
 
@@ -123,6 +123,12 @@ def test_a_namespace_gets_an_address_a_route_and_loopback(attach: Callable[..., 
     assert box.attachment.mac == "02:42:ac:1e:00:02"
 
 
+def test_every_user_inside_may_listen_on_any_port_and_ping(attach: Callable[..., Box]) -> None:
+    box = attach()
+    assert box.place.run("cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start").split() == ["0"]
+    assert box.place.run("cat", "/proc/sys/net/ipv4/ping_group_range").split() == ["0", "2147483647"]
+
+
 def test_no_link_asks_around_for_ipv6(lab: Lab, attach: Callable[..., Box]) -> None:
     box = attach()
     assert "inet6" not in box.place.run("ip", "addr", "show", "eth0")
@@ -150,7 +156,7 @@ def test_a_subnet_is_chosen_beside_the_routes_that_are_there(lab: Lab) -> None:
 
 def test_an_unused_bridge_of_another_subnet_is_replaced(lab: Lab, network: Network, tmp_path: Path) -> None:
     network.ensure_bridge()
-    other = Network(BridgeSettings("172.31.0.0/16"), run_directory=tmp_path)
+    other = Network(BridgeSettings("boxwright0", "172.31.0.0/16"), run_directory=tmp_path)
     assert other.ensure_bridge()
     assert "172.31.0.1/16" in lab.run("ip", "addr", "show", SETTINGS.name)
     assert "172.30" not in lab.run("ip", "addr", "show", SETTINGS.name)
@@ -160,7 +166,7 @@ def test_an_unused_bridge_of_another_subnet_is_replaced(lab: Lab, network: Netwo
 def test_a_bridge_in_use_keeps_its_subnet(attach: Callable[..., Box], tmp_path: Path) -> None:
     attach()
     with pytest.raises(BridgeTaken, match=r"172\.30\.0\.1/16"):
-        Network(BridgeSettings("172.31.0.0/16"), run_directory=tmp_path).ensure_bridge()
+        Network(BridgeSettings("boxwright0", "172.31.0.0/16"), run_directory=tmp_path).ensure_bridge()
 
 
 def test_a_bridge_that_lost_its_address_or_is_down_is_mended(lab: Lab, network: Network) -> None:
@@ -203,15 +209,18 @@ def test_a_namespace_that_has_an_eth0_already_is_left_as_it_was(lab: Lab, networ
 def test_containers_reach_each_other(attach: Callable[..., Box]) -> None:
     one, two = attach(), attach()
     one.place.serve_tcp(80)
-    assert ask_tcp(two.place.socket(), one.address, 80) == f"box2 {two.address} hello"
+    assert ask_tcp(two.place.open_socket(), one.address, 80) == f"box2 {two.address} hello"
 
 
 def test_containers_reach_the_outside_under_the_address_of_the_host(lab: Lab, attach: Callable[..., Box]) -> None:
     lab.outside.serve_tcp(80)
     lab.outside.serve_udp(53)
     box = attach()
-    assert ask_tcp(box.place.socket(), OUTSIDE_ADDRESS, 80) == f"outside {HOST_ADDRESS} hello"
-    assert ask_udp(box.place.socket(kind=socket.SOCK_DGRAM), OUTSIDE_ADDRESS, 53)[0] == f"outside {HOST_ADDRESS} hello"
+    assert ask_tcp(box.place.open_socket(), OUTSIDE_ADDRESS, 80) == f"outside {HOST_ADDRESS} hello"
+    assert (
+        ask_udp(box.place.open_socket(kind=socket.SOCK_DGRAM), OUTSIDE_ADDRESS, 53)[0]
+        == f"outside {HOST_ADDRESS} hello"
+    )
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", HOST_ADDRESS, GATEWAY])
@@ -235,8 +244,8 @@ def test_a_published_port_is_reached_from_outside_and_sees_its_client(lab: Lab, 
     box = attach("80", "80/udp")
     box.place.serve_tcp(80)
     box.place.serve_udp(80)
-    assert ask_tcp(lab.outside.socket(), HOST_ADDRESS, box.host_port(0)) == f"box2 {OUTSIDE_ADDRESS} hello"
-    answer = ask_udp(lab.outside.socket(kind=socket.SOCK_DGRAM), HOST_ADDRESS, box.host_port(2))
+    assert ask_tcp(lab.outside.open_socket(), HOST_ADDRESS, box.host_port(0)) == f"box2 {OUTSIDE_ADDRESS} hello"
+    answer = ask_udp(lab.outside.open_socket(kind=socket.SOCK_DGRAM), HOST_ADDRESS, box.host_port(2))
     assert answer == (f"box2 {OUTSIDE_ADDRESS} hello", HOST_ADDRESS)
 
 
@@ -245,21 +254,38 @@ def test_a_container_reaches_its_own_published_port(attach: Callable[..., Box], 
     box = attach("80", "80/udp")
     box.place.serve_tcp(80)
     box.place.serve_udp(80)
-    assert ask_tcp(box.place.socket(), address, box.host_port(0)).startswith("box2 ")
-    assert ask_udp(box.place.socket(kind=socket.SOCK_DGRAM), address, box.host_port(2))[0].startswith("box2 ")
+    assert ask_tcp(box.place.open_socket(), address, box.host_port(0)).startswith("box2 ")
+    assert ask_udp(box.place.open_socket(kind=socket.SOCK_DGRAM), address, box.host_port(2))[0].startswith("box2 ")
 
 
 def test_a_container_reaches_the_published_port_of_another(attach: Callable[..., Box]) -> None:
     one, two = attach("80"), attach()
     one.place.serve_tcp(80)
-    assert ask_tcp(two.place.socket(), HOST_ADDRESS, one.host_port()).startswith("box2 ")
+    assert ask_tcp(two.place.open_socket(), HOST_ADDRESS, one.host_port()).startswith("box2 ")
+
+
+def test_a_sender_who_never_pauses_reaches_a_port_that_is_published_meanwhile(
+    lab: Lab, network: Network, attach: Callable[..., Box]
+) -> None:
+    attach()
+    with lab.outside.open_socket(kind=socket.SOCK_DGRAM) as client:
+        client.sendto(b"nobody is there", (HOST_ADDRESS, 5353))
+        box = attach("5353:53/udp")
+        box.place.serve_udp(53)
+        client.sendto(b"hello", (HOST_ADDRESS, 5353))
+        assert client.recv(100).decode() == f"box3 {OUTSIDE_ADDRESS} hello"
+        network.detach(box.attachment)
+        other = attach("5353:53/udp")
+        other.place.serve_udp(53)
+        client.sendto(b"hello", (HOST_ADDRESS, 5353))
+        assert client.recv(100).decode() == f"box4 {OUTSIDE_ADDRESS} hello"
 
 
 def test_a_port_of_one_address_is_published_there_only(lab: Lab, attach: Callable[..., Box]) -> None:
     box = attach("127.0.0.1::80")
     box.place.serve_tcp(80)
     assert ask_tcp(tcp(), "127.0.0.1", box.host_port()).startswith("box2 ")
-    for client in (tcp(), lab.outside.socket()):
+    for client in (tcp(), lab.outside.open_socket()):
         with pytest.raises(ConnectionRefusedError):
             ask_tcp(client, HOST_ADDRESS, box.host_port())
 
@@ -288,7 +314,7 @@ def test_the_outside_reaches_nothing_that_is_not_published(lab: Lab, attach: Cal
     box.place.serve_tcp(81)
     lab.outside.run("ip", "route", "add", SETTINGS.subnet, "via", HOST_ADDRESS)
     for port in (80, 81):
-        client = lab.outside.socket()
+        client = lab.outside.open_socket()
         client.settimeout(0.3)
         with client, pytest.raises(TimeoutError):
             client.connect((box.address, port))
@@ -302,10 +328,10 @@ def test_a_container_does_not_reach_what_listens_on_the_hosts_loopback(attach: C
         box.place.run("ip", "addr", "del", "127.0.0.1/8", "dev", "lo")
         box.place.run("ip", "route", "add", "127.0.0.1/32", "via", GATEWAY)
         box.place.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet")
-        client = box.place.socket()
+        client = box.place.open_socket()
         client.settimeout(0.3)
-        with client, pytest.raises((TimeoutError, OSError)):
-            client.bind((box.address, 0))
+        client.bind((box.address, 0))
+        with client, pytest.raises(OSError):
             client.connect(("127.0.0.1", listener.getsockname()[1]))
 
 
@@ -496,7 +522,7 @@ from boxwright.host import netns
 from boxwright.network.bridge import BridgeSettings
 from boxwright.network.network import Network
 from boxwright.network.ports import parse_publishes
-network = Network(BridgeSettings("172.30.0.0/16"), run_directory=Path(sys.argv[1]))
+network = Network(BridgeSettings("boxwright0", "172.30.0.0/16"), run_directory=Path(sys.argv[1]))
 made = network.attach("c" * 64, netns.create_netns(), "172.30.0.77", parse_publishes(["8080:80"]))
 print(made.proxy_pid, made.interface, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -542,7 +568,7 @@ def test_a_flushed_machine_gets_its_rules_back(lab: Lab, network: Network, attac
     # Until then the proxy passes on what the kernel does not.
     assert ask_tcp(tcp(), HOST_ADDRESS, box.host_port()) == f"box2 {GATEWAY} hello"
     network.restore([box.attachment])
-    assert ask_tcp(lab.outside.socket(), HOST_ADDRESS, box.host_port()) == f"box2 {OUTSIDE_ADDRESS} hello"
+    assert ask_tcp(lab.outside.open_socket(), HOST_ADDRESS, box.host_port()) == f"box2 {OUTSIDE_ADDRESS} hello"
 
 
 def test_an_older_table_is_replaced_and_its_ports_are_kept(
@@ -554,7 +580,7 @@ def test_an_older_table_is_replaced_and_its_ports_are_kept(
     monkeypatch.undo()
     assert network.ensure_bridge()
     assert "version_0" not in lab.rules()
-    assert ask_tcp(lab.outside.socket(), HOST_ADDRESS, box.host_port()) == f"box2 {OUTSIDE_ADDRESS} hello"
+    assert ask_tcp(lab.outside.open_socket(), HOST_ADDRESS, box.host_port()) == f"box2 {OUTSIDE_ADDRESS} hello"
 
 
 def test_twenty_at_once_make_one_bridge(lab: Lab, tmp_path: Path) -> None:
@@ -610,10 +636,10 @@ def test_a_machine_that_forwards_nothing_forwards_for_the_bridge(
     box = attach("80")
     box.place.serve_tcp(80)
     other = attach()
-    assert ask_tcp(box.place.socket(), OUTSIDE_ADDRESS, 80) == f"outside {HOST_ADDRESS} hello"
-    assert ask_tcp(box.place.socket(), HOST_ADDRESS, box.host_port()).startswith("box2 ")
-    assert ask_tcp(other.place.socket(), box.address, 80).startswith("box2 ")
-    assert ask_tcp(lab.outside.socket(), HOST_ADDRESS, box.host_port()).startswith("box2 ")
+    assert ask_tcp(box.place.open_socket(), OUTSIDE_ADDRESS, 80) == f"outside {HOST_ADDRESS} hello"
+    assert ask_tcp(box.place.open_socket(), HOST_ADDRESS, box.host_port()).startswith("box2 ")
+    assert ask_tcp(other.place.open_socket(), box.address, 80).startswith("box2 ")
+    assert ask_tcp(lab.outside.open_socket(), HOST_ADDRESS, box.host_port()).startswith("box2 ")
     assert not network.ensure_bridge()
     listed = lab.run(iptables, "-S", "FORWARD").splitlines()
     assert listed[0] == "-P FORWARD DROP"
@@ -628,4 +654,4 @@ def test_a_policy_that_changes_later_is_noticed(lab: Lab, network: Network, atta
     attach()
     close_forwarding(lab, "iptables-nft")
     box = attach()
-    assert ask_tcp(box.place.socket(), OUTSIDE_ADDRESS, 80) == f"outside {HOST_ADDRESS} hello"
+    assert ask_tcp(box.place.open_socket(), OUTSIDE_ADDRESS, 80) == f"outside {HOST_ADDRESS} hello"

@@ -30,7 +30,7 @@ class Place:
         self.netns = netns.create_netns()
         self._servers: list[tuple[socket.socket, threading.Thread]] = []
 
-    def socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    def open_socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
         made = netns.inside(self.netns, lambda: socket.socket(family, kind))
         made.settimeout(10)
         return made
@@ -41,14 +41,14 @@ class Place:
         )
 
     def serve_tcp(self, port: int, address: str = "0.0.0.0") -> None:
-        listener = self.socket()
+        listener = self.open_socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         listener.listen(64)
         self._start(listener, self._answer_connections)
 
     def serve_udp(self, port: int) -> None:
-        bound = self.socket(kind=socket.SOCK_DGRAM)
+        bound = self.open_socket(kind=socket.SOCK_DGRAM)
         bound.bind(("0.0.0.0", port))
         self._start(bound, self._answer_datagrams)
 

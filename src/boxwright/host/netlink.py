@@ -149,8 +149,9 @@ class Netlink:
 
         Later ones are tried even if one fails, so an error leaves whatever the others did.
         """
-        first = self._send(requests, NLM_F_ACK)
-        self._await(requests, first)
+        if requests:
+            first = self._send(requests, NLM_F_ACK)
+            self._await(requests, first)
 
     def execute_batch(self, opening: Request, requests: Sequence[Request], closing: Request) -> None:
         """Have the kernel execute all requests or none; raise NetlinkError for the first that failed.

@@ -11,18 +11,17 @@ from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.rtnetlink import Link
 from boxwright.network.pool import Subnet, choose_subnet, mac_address
 
-DEFAULT_BRIDGE = "boxwright0"
 CONTAINER_INTERFACE = "eth0"
 _NAME_LIMIT = 15  # characters of an interface's name in Linux
 _DEFAULT_MTU = 1500
-_PREFIX = "bw"
+_SYSCTLS = (("ip_unprivileged_port_start", "0"), ("ping_group_range", "0 2147483647"))
 
 
 class BridgeSettings(NamedTuple):
-    """What a bridge is; the same values for as long as it exists. ``subnet`` as in ``172.30.0.0/16``."""
+    """What a bridge is; the same values for as long as it exists."""
 
-    subnet: str
-    name: str = DEFAULT_BRIDGE
+    name: str  # of the interface, and of the table with its rules
+    subnet: str  # as in 172.30.0.0/16; the first address is the bridge's own
 
 
 class InvalidBridgeName(InvalidError):
@@ -140,7 +139,7 @@ def unplug(netlink: Netlink, cable: Cable) -> None:
 
 def interface_name(owner: str) -> str:
     """Return the name of the bridge's end of the cable to a container, by the first 12 characters of its ID."""
-    return f"{_PREFIX}-{owner[:12]}"
+    return f"bw-{owner[:12]}"
 
 
 def _configure(address: str, subnet: Subnet) -> None:
@@ -152,6 +151,17 @@ def _configure(address: str, subnet: Subnet) -> None:
             rtnetlink.add_address(inner.ifindex, address, subnet.prefix_length),
             rtnetlink.add_default_route(inner.ifindex, subnet.gateway),
         )
+    _allow_harmless_things()
+
+
+def _allow_harmless_things() -> None:
+    """Let every user inside listen on any port and send pings: in a network of its own that bothers nobody."""
+    for name, value in _SYSCTLS:
+        try:
+            with open(f"/proc/sys/net/ipv4/{name}", "w", encoding="ascii") as stream:
+                stream.write(value)
+        except OSError:
+            pass  # /proc/sys is read-only in here, as inside another container: it takes root inside, then
 
 
 def _require_link(netlink: Netlink, name: str) -> Link:

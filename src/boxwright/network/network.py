@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from boxwright.errors import UnavailableError, UnsupportedError
-from boxwright.host import locks
+from boxwright.host import conntrack, locks
 from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.nftables import Nftables
 from boxwright.network import bridge, listeners, portmap, ruleset, userland
@@ -152,14 +152,12 @@ class Network:
         The cable goes by itself, with the namespace.
         """
         proxy = self._proxies.pop(attachment.container, None)
-        if not attachment.ports:
+        if proxy is not None:
+            proxy.release()
+        if attachment.proxy_pid is None or userland.stop(attachment.proxy_pid, attachment.container):
             return
         with self._kernel() as (_, nft), self._locked():
             portmap.withdraw(nft, self.settings.name, attachment.container)
-        if attachment.proxy_pid is not None:
-            userland.stop(attachment.proxy_pid, attachment.container)
-        if proxy is not None:
-            proxy.release()
 
     def reconcile(self, live: Callable[[], Collection[str]]) -> None:
         """Delete what was published for containers that `live` does not name.
@@ -221,6 +219,9 @@ class Network:
         try:
             with self._locked():
                 portmap.publish(nft, self.settings.name, wanted)
+            udp_ports = {listener.binding.host_port for listener in taken if listener.binding.protocol == "udp"}
+            if udp_ports:
+                conntrack.forget_udp(udp_ports)
         except BaseException:
             proxy.release()
             userland.stop(proxy.pid, container)

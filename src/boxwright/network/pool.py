@@ -1,9 +1,9 @@
-"""The addresses of a bridge's subnet, and which one is next. Pure; who has which is stored elsewhere."""
+"""Subnets, which one a bridge may have, and the addresses in them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from boxwright.errors import InvalidError, UnavailableError
 
@@ -36,21 +36,6 @@ class NoFreeAddress(UnavailableError):
     def __init__(self, subnet: Subnet) -> None:
         super().__init__(f"no address is free in {subnet}", hint="remove containers, or choose a larger subnet")
         self.subnet = subnet
-
-
-class Leases(Protocol):
-    """What remembers which container has which address, beyond the end of this process."""
-
-    def lease_address(self, network: str, container: str) -> str:
-        """Return the address that `container` has in `network`, choosing one with `AddressPool` when it has none.
-
-        Atomic: two callers never get one address. Idempotent for one container.
-        """
-        ...
-
-    def release_address(self, network: str, container: str) -> None:
-        """Give the address back; that there is none is no error."""
-        ...
 
 
 class Subnet(NamedTuple):
@@ -133,15 +118,10 @@ class AddressPool:
         raise NoFreeAddress(self.subnet)
 
 
-def container_pool(subnet: Subnet) -> AddressPool:
-    """The addresses whose leases are stored: the lower three quarters, without the gateway."""
-    return AddressPool(subnet, 2, max(2, subnet.size * 3 // 4 - 1))
-
-
 def borrowing_pool(subnet: Subnet) -> AddressPool | None:
-    """The addresses that a process has as long as it lives, such as for the steps of a build: the last quarter.
+    """The last quarter of a subnet, for whoever needs an address only as long as it lives (see `borrowing`).
 
-    None when the subnet is too small to have any left.
+    The rest is leased to containers, one after the other from the start. None when the subnet is too small.
     """
     first = max(3, subnet.size * 3 // 4)
     return AddressPool(subnet, first, subnet.size - 2) if first <= subnet.size - 2 else None

@@ -322,16 +322,20 @@ class Life:
         self._loop.running = False
 
 
-def say_farewell(datagram: bytes) -> None:
-    """Send a prepared datagram to netfilter.
+def say_farewell(datagram: bytes, listeners: list[Socket]) -> None:
+    """Send a prepared datagram to netfilter, and free the ports after it.
 
-    The ports are still held here, so nobody else can have had rules of the same keys made.
+    As long as they are held here, nobody else can have had rules of the same keys made.
     """
-    if not datagram:
-        return
     kernel = Socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETLINK_NETFILTER)
-    kernel.send(datagram)
-    kernel.close()
+    if datagram:
+        kernel.send(datagram)
+    for listener in listeners:
+        listener.close()
+    # The last to close a socket of netfilter waits until the kernel has cleared away all that was deleted, 10 ms and
+    # more. Nobody who waits for this process shall have to: a child closes it.
+    if os.fork() == 0:
+        time.sleep(0.1)
 
 
 def main() -> None:
@@ -341,7 +345,8 @@ def main() -> None:
     os.chdir("/")
     loop = Loop()
     farewell = b""
-    ports: list[UdpPort] = []
+    listeners: list[Socket] = []
+    udp_ports: list[UdpPort] = []
     for line in orders.decode().splitlines():
         kind, *words = line.split(" ")
         if kind == "control":
@@ -349,16 +354,16 @@ def main() -> None:
         elif kind == "farewell":
             farewell = bytes.fromhex(words[0])
         else:
-            bound = Socket(fileno=int(words[0]))
-            bound.setblocking(False)
+            listener = Socket(fileno=int(words[0]))
+            listener.setblocking(False)
+            listeners.append(listener)
             target = (words[1], int(words[2]))
             if kind == "tcp":
-                TcpPort(loop, bound, target)
+                TcpPort(loop, listener, target)
             else:
-                ports.append(UdpPort(loop, bound, target))
-    loop.run(lambda: sum(port.sweep() for port in ports) > 0)
-    say_farewell(farewell)
-    # The sockets are closed by the process's end, after the farewell.
+                udp_ports.append(UdpPort(loop, listener, target))
+    loop.run(lambda: sum(port.sweep() for port in udp_ports) > 0)
+    say_farewell(farewell, listeners)
     os._exit(0)
 
 

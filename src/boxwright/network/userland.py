@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import select
+import struct
 import sys
 from collections.abc import Sequence
 
 from boxwright.errors import UnavailableError
 from boxwright.network.listeners import Listener
 
-_PROGRAM = os.path.join(os.path.dirname(__file__), "proxy.py")
-_GRACE = 5000  # milliseconds that the kernel may take to end a killed process
+_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
+_SOURCE = os.path.join(_DIRECTORY, "proxy.py")
+_OWN_END = 10  # milliseconds
+_KILLED_END = 5000  # milliseconds
 
 
 class Proxy:
@@ -59,29 +62,29 @@ def start(container: str, address: str, listeners: Sequence[Listener], farewell:
         os.close(control)
 
 
-def stop(pid: int, container: str) -> None:
-    """End the proxy of a container, and wait until its ports are free. Idempotent; never touches another process."""
+def stop(pid: int, container: str) -> bool:
+    """End the proxy of a container, and wait until its ports are free; return whether it is known to have said farewell.
+
+    It has the time to end by itself, as it does when the container has ended. Idempotent; never touches another
+    process. Only its parent can know how it ended.
+    """
     try:
         process = os.pidfd_open(pid)
-    except OSError:
-        _reap(pid)
-        return
+    except ProcessLookupError:
+        return _reap(pid)
     try:
         # Looked at only now: the descriptor keeps the number from meaning another process.
-        if is_proxy(pid, container):
-            import signal
-
-            try:
-                signal.pidfd_send_signal(process, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # it has just ended by itself
-            poll = select.poll()
-            poll.register(process, select.POLLIN)
-            if not poll.poll(_GRACE):
+        if not is_proxy(pid, container):
+            return _reap(pid)
+        poll = select.poll()
+        poll.register(process, select.POLLIN)
+        if not poll.poll(_OWN_END):
+            _kill(process)
+            if not poll.poll(_KILLED_END):
                 raise UnavailableError(f"the proxy {pid} of container {container[:12]} does not end")
     finally:
         os.close(process)
-    _reap(pid)
+    return _reap(pid)
 
 
 def is_proxy(pid: int, container: str) -> bool:
@@ -91,7 +94,8 @@ def is_proxy(pid: int, container: str) -> bool:
             words = stream.read().split(b"\0")
     except OSError:
         return False
-    return words[-2:-1] == [os.fsencode(container)] and os.fsencode(_PROGRAM) in words
+    program = os.fsencode(_DIRECTORY)
+    return words[-2:-1] == [os.fsencode(container)] and any(word.startswith(program) for word in words[1:])
 
 
 def _spawn(container: str, orders: str, inherited: Sequence[int]) -> int:
@@ -108,15 +112,39 @@ def _spawn(container: str, orders: str, inherited: Sequence[int]) -> int:
             # Onto itself: the child keeps it, while no other program that is being started inherits it.
             *((os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherited),
         ]
-        argv = (sys.executable, "-I", "-S", _PROGRAM, container)
+        argv = (sys.executable, "-I", "-S", _program(), container)
         return os.posix_spawn(sys.executable, argv, {"LC_ALL": "C.UTF-8"}, file_actions=actions, setsid=True)
     finally:
         os.close(memory)
 
 
-def _reap(pid: int) -> None:
-    """Take the proxy's exit status, if it is a child of this process: it stays a zombie otherwise."""
+def _program() -> str:
+    """Return the path of the program, compiled where that is there and current: 3 ms and 1 MB less a process."""
+    compiled = os.path.join(_DIRECTORY, "__pycache__", f"proxy.{sys.implementation.cache_tag}.pyc")
     try:
-        os.waitpid(pid, os.WNOHANG)
+        with open(compiled, "rb") as stream:
+            header = struct.unpack("<4xIII", stream.read(16))
+        source = os.stat(_SOURCE)
+    except (OSError, struct.error):
+        return _SOURCE
+    # Flags, time and size of the source, as the import system compares them; Python runs a .pyc without asking.
+    current = (0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+    return compiled if header == current else _SOURCE
+
+
+def _kill(process: int) -> None:
+    import signal
+
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has just ended by itself
+
+
+def _reap(pid: int) -> bool:
+    """Take the exit status of a child, which stays a zombie otherwise; return whether it ended well."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        pass  # another command started it
+        return False  # another command started it
+    return ended == pid and status == 0
