@@ -1,0 +1,65 @@
+"""What a container changed, as ``docker diff`` tells it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import Literal, NamedTuple
+
+from boxwright.layer.diff import members
+from boxwright.layer.entry import Entry, Kind, sort_key
+from boxwright.layer.union import Node, UnionView
+
+
+class Change(NamedTuple):
+    """`kind` is A (added), C (changed) or D (deleted); `path` is absolute."""
+
+    kind: Literal["A", "C", "D"]
+    path: str
+
+
+def changes(upper: os.PathLike[str], lower: UnionView, *, exclude: Collection[str] = frozenset()) -> list[Change]:
+    """Return what `upper`, a directory in overlay form, changes of what is below it, in canonical order.
+
+    A directory counts as changed when its mode or owner is another, or when something below it is listed; a file
+    counts as changed when it was written or touched at all. Of a directory that was replaced, the names that are
+    gone are listed as deleted. The root itself is never listed. `exclude` is that of `diff.write_layer`.
+    """
+    found: dict[str, Change] = {}
+    merged: dict[str, set[str]] = {}
+    for entry, _ in members(upper, exclude=exclude):
+        path, kind = entry.path, entry.kind
+        parent, _, name = path.rpartition("/")
+        if parent in merged and kind is not Kind.OPAQUE:
+            merged[parent].discard(name)
+        if kind is Kind.OPAQUE:
+            merged[path] = set(lower.listdir(path)) if _is_merged(lower, path) else set()
+            continue
+        if not path:
+            continue
+        below = lower.find(path)
+        if kind is Kind.WHITEOUT:
+            if below is not None:
+                found[path] = Change("D", f"/{path}")
+        elif below is None:
+            found[path] = Change("A", f"/{path}")
+        elif kind is not Kind.DIR or not below.is_dir or _attributes_differ(entry, below):
+            found[path] = Change("C", f"/{path}")
+    for directory, names in merged.items():
+        for name in names:
+            path = f"{directory}/{name}" if directory else name
+            found[path] = Change("D", f"/{path}")
+    for path in list(found):
+        while (path := path.rpartition("/")[0]) and path not in found:
+            found[path] = Change("C", f"/{path}")
+    return [found[path] for path in sorted(found, key=sort_key)]
+
+
+def _is_merged(lower: UnionView, path: str) -> bool:
+    below = lower.find(path)
+    return below is not None and below.is_dir
+
+
+def _attributes_differ(entry: Entry, below: Node) -> bool:
+    status = below.stat
+    return (entry.mode, entry.uid, entry.gid) != (status.st_mode & 0o7777, status.st_uid, status.st_gid)
