@@ -7,15 +7,17 @@ are made up. Of several sources that give the same path, the last one wins.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
-from boxwright.build.scan import Item
+from boxwright.build.scan import Item, scan
 from boxwright.build.trees import Selection
 from boxwright.build.writing import Placement
-from boxwright.errors import ConflictError
+from boxwright.errors import ConflictError, UnsupportedError
 from boxwright.layer.entry import sort_key
 from boxwright.layer.union import Node, UnionView
 
@@ -36,6 +38,16 @@ class DirectoryInTheWay(ConflictError):
     def __init__(self, path: str) -> None:
         super().__init__(
             f"cannot replace the directory {path} with a file", hint=f"to put the file into it, write {path}/"
+        )
+        self.path = path
+
+
+class WhiteoutRefused(UnsupportedError):
+    """A source is the device with which overlays mark a deleted file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"cannot copy to /{path}: the source is a character device 0/0", hint="overlays keep it for deleted files"
         )
         self.path = path
 
@@ -92,22 +104,25 @@ class Staging:
         self._inodes: dict[str, tuple[int, int]] = {}
         """Of files with several names, by path in the layer."""
 
-    def copy(self, keyword: str, selections: Sequence[Selection], destination: Destination) -> None:
-        """Place what COPY or ADD selected. Raises NotADirectory, DirectoryInTheWay, SeveralSources."""
+    def check(self, keyword: str, count: int, destination: Destination) -> None:
+        """Refuse a destination that cannot take `count` sources. Raises SeveralSources, NotADirectory."""
         resolved = self.resolve(destination.path)
-        if len(selections) > 1 and not destination.directory and not self._is_dir(resolved):
+        if count > 1 and not destination.directory and not self._is_dir(resolved):
             raise SeveralSources(keyword, destination.path)
         if destination.directory and not self._is_dir(resolved) and self._exists(resolved):
             raise NotADirectory("/" + resolved)
-        for selection in selections:
-            if selection.is_dir:
-                self._copy_directory(selection, resolved)
-            else:
-                inside = destination.directory or self._is_dir(resolved)
-                target = _join(resolved, selection.name) if inside else resolved
-                self._ensure(posixpath.dirname(target))
-                self._refuse_directory(target)
-                self._place(target, selection.top)
+
+    def copy(self, selection: Selection, destination: Destination) -> None:
+        """Place one thing that COPY or ADD selected. Raises NotADirectory, DirectoryInTheWay."""
+        resolved = self.resolve(destination.path)
+        if selection.is_dir:
+            self._copy_directory(selection, resolved)
+            return
+        inside = destination.directory or self._is_dir(resolved)
+        target = _join(resolved, selection.name) if inside else resolved
+        self._ensure(posixpath.dirname(target))
+        self._refuse_directory(target)
+        self._place(target, selection.top)
 
     def add_file(self, placement: Placement, destination: Destination, name: str) -> None:
         """Place content that lies in no tree; in a directory it is called `name`. Raises as `copy` does."""
@@ -120,11 +135,23 @@ class Staging:
         mode = placement.mode if self._attributes.mode is None else stat.S_IFREG | self._attributes.mode
         self._staged[resolved] = placement._replace(path=resolved, uid=uid, gid=gid, mode=mode)
 
-    def unpack(self, items: Iterable[Item], destination: Destination) -> None:
-        """Place an unpacked archive's files into the destination, which is a directory in any case."""
+    def resolve_directory(self, destination: Destination) -> str:
+        """Return where a destination is that must be a directory, or none yet. Raises NotADirectory."""
         resolved = self.resolve(destination.path)
-        self._ensure(resolved)
-        self._copy_below(resolved, items)
+        if self._exists(resolved) and not self._is_dir(resolved):
+            raise NotADirectory("/" + resolved)
+        return resolved
+
+    def is_missing(self, path: str) -> bool:
+        """Whether nothing is at a resolved path yet."""
+        return not self._exists(path)
+
+    def absorb(self, layer: Path) -> None:
+        """Take over everything that is in a directory in overlay form, as it is; nothing is placed before it."""
+        root = os.fspath(layer)
+        self._place("", Item("", root, os.lstat(root)), as_it_is=True)
+        for item in scan(root):
+            self._place(item.path, item, as_it_is=True)
 
     def directory(self, path: str, owner: tuple[int, int]) -> None:
         """Make sure that a directory is there, its missing parents too, all of them of this owner."""
@@ -235,17 +262,21 @@ class Staging:
                 del self._staged[inside]
                 self._inodes.pop(inside, None)
 
-    def _place(self, path: str, item: Item) -> None:
+    def _place(self, path: str, item: Item, *, as_it_is: bool = False) -> None:
         state = item.stat
         mode = state.st_mode
         kind = stat.S_IFMT(mode)
         data = None
+        if kind == stat.S_IFCHR and state.st_rdev == 0:
+            raise WhiteoutRefused(path)
         if kind == stat.S_IFSOCK:  # no layer can hold one; docker makes it an empty file
             kind, data = stat.S_IFREG, b""
             mode = stat.S_IFREG | stat.S_IMODE(mode)
-        if self._attributes.mode is not None and kind != stat.S_IFLNK:
-            mode = kind | self._attributes.mode
-        uid, gid = self._attributes.owner or ((0, 0) if self._foreign else (state.st_uid, state.st_gid))
+        uid, gid = state.st_uid, state.st_gid
+        if not as_it_is:
+            if self._attributes.mode is not None and kind != stat.S_IFLNK:
+                mode = kind | self._attributes.mode
+            uid, gid = self._attributes.owner or ((0, 0) if self._foreign else (uid, gid))
         self._staged[path] = Placement(
             path,
             mode,

@@ -154,9 +154,7 @@ class _Planner:
         self._bases = bases
         self.arguments = BuildArgs(options.build_args)
         escape = dockerfile.directives.escape
-        self.globals = GlobalScope(
-            self.arguments, platform_arguments(options.build_platform, options.platform), escape
-        )
+        self.globals = GlobalScope(self.arguments, platform_arguments(options.build_platform, options.platform), escape)
         self._drafts: dict[int, _Draft] = {}
         self._images: dict[tuple[str, Platform], BaseImage] = {}
 

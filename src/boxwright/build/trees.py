@@ -129,6 +129,15 @@ def _scope(rules: IgnoreRules, directory: str) -> IgnoreScope:
     return scope
 
 
+class NoTree:
+    """The context of a build that has none: its Dockerfile came alone."""
+
+    def select(self, sources: Sequence[str]) -> list[Selection]:
+        if sources:
+            raise SourceNotFound(sources[0], "the build", "a Dockerfile from the standard input has no build context")
+        return []
+
+
 class ViewTree:
     """The file system of a stage or an image."""
 

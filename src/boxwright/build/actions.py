@@ -1,0 +1,233 @@
+"""What RUN, COPY, ADD and WORKDIR do to the files of an image: each can say what its result depends on, and make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from boxwright.build.plan import RunAction, WorkdirAction
+from boxwright.build.runner import Runner, StepCancelled, StepProcess
+from boxwright.layer.union import UnionView
+from boxwright.oci.digest import ChainID, DiffID
+from boxwright.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from boxwright.build.contents import FileChange
+    from boxwright.store.snapshots import Draft, Snapshot
+    from boxwright.store.store import Store
+
+Document = Mapping[str, Any]
+"""What a step's result depends on (see `keys.step_key`)."""
+
+
+class Made(NamedTuple):
+    """A finished layer in a draft."""
+
+    diff_id: DiffID
+    size: int
+    """Bytes of its tar."""
+    content: int
+    """Bytes of the files in it."""
+
+
+class Work(Protocol):
+    """One step's work on one parent."""
+
+    def document(self) -> Document | None:
+        """Return what the result depends on; None when that is known only once the work is done."""
+
+    def make(self, draft: Draft) -> Made | None:
+        """Do the work into an empty draft; None when there is nothing to do, and so no layer."""
+
+    def made_of(self) -> Document:
+        """Return what the result did depend on, after `make`."""
+
+    def changes(self) -> list[FileChange]:
+        """Return which files of the context are not as they were the last time, as far as that is known."""
+
+    @property
+    def lock(self) -> str:
+        """A name that this work has in common with all that would give the same: only one at a time does it."""
+
+
+class Layers:
+    """The layers below a step: their directories, and a view of them that is made when it is needed."""
+
+    __slots__ = ("_snapshots", "_store", "_view", "chain")
+
+    def __init__(self, store: Store, chain: ChainID | None) -> None:
+        self._store = store
+        self._snapshots: list[Snapshot] | None = None
+        self._view: UnionView | None = None
+        self.chain = chain
+
+    def paths(self) -> list[str]:
+        """Return the directories, lowest first. Raises SnapshotNotFound."""
+        if self._snapshots is None:
+            self._snapshots = self._store.snapshots.stack(self.chain)
+        return [str(self._store.snapshots.path(snapshot)) for snapshot in self._snapshots]
+
+    def view(self) -> UnionView:
+        if self._view is None:
+            self._view = UnionView(self.paths())
+        return self._view
+
+
+class CommandFailed(Exception):
+    """A RUN's command ended with another status than zero; it never leaves the room."""
+
+    def __init__(self, exit_code: int, process: StepProcess) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+        self.process = process
+
+
+class RunOptions(NamedTuple):
+    """What the command line says about all RUN steps."""
+
+    network: str = "default"
+    extra_hosts: tuple[str, ...] = ()
+    shm_size: int | None = None
+    """Bytes of /dev/shm; None leaves it to the runtime."""
+    ulimits: tuple[str, ...] = ()
+
+
+class RunWork:
+    """RUN."""
+
+    __slots__ = ("_action", "_cancelled", "_id", "_layers", "_options", "_output", "_platform", "_runner")
+
+    def __init__(
+        self,
+        action: RunAction,
+        layers: Layers,
+        platform: Platform,
+        options: RunOptions,
+        runner: Runner,
+        *,
+        id: str,
+        output: Callable[[str, str], None],
+        cancelled: Event,
+    ) -> None:
+        """`output` takes (line, stream)."""
+        self._action = action
+        self._layers = layers
+        self._platform = platform
+        self._options = options
+        self._runner = runner
+        self._id = id
+        self._output = output
+        self._cancelled = cancelled
+
+    def document(self) -> Document:
+        # Not in here: proxies, extra hosts, limits. They change how a command gets at things, not what it does.
+        return {
+            "op": "run",
+            "parent": self._layers.chain,
+            "argv": list(self._action.argv),
+            "env": dict(self._action.env),
+            "cwd": self._action.cwd,
+            "user": self._action.user,
+            "network": self._options.network,
+            "platform": str(self._platform),
+        }
+
+    made_of = document
+
+    def changes(self) -> list[FileChange]:
+        return []
+
+    @property
+    def lock(self) -> str:
+        from boxwright.build.keys import step_key
+
+        return step_key(self.document()).key
+
+    def make(self, draft: Draft) -> Made:
+        from pathlib import Path
+
+        from boxwright.layer.diff import measure_layer
+
+        _like_root_below(draft, self._layers.view())
+        process = StepProcess(
+            self._id,
+            tuple(Path(path) for path in self._layers.paths()),
+            draft.fs,
+            draft.work,
+            self._action.argv,
+            {**self._action.proxies, **self._action.env},
+            self._action.cwd,
+            self._action.user,
+            self._options.network,
+            self._id[:12],
+            self._options.extra_hosts,
+            self._options.shm_size,
+            self._options.ulimits,
+            lambda line: self._output(line, "stdout"),
+            lambda line: self._output(line, "stderr"),
+            self._cancelled,
+        )
+        if self._cancelled.is_set():
+            raise StepCancelled
+        exit_code = self._runner.run(process)
+        if exit_code:
+            raise CommandFailed(exit_code, process)
+        measured = measure_layer(draft.fs)
+        return Made(measured.diff_id, measured.size, measured.content)
+
+
+class WorkdirWork:
+    """WORKDIR: the directory is made where it is missing, with its parents, all of them the current user's."""
+
+    __slots__ = ("_action", "_layers", "_made_ns")
+
+    def __init__(self, action: WorkdirAction, layers: Layers, made_ns: int) -> None:
+        self._action = action
+        self._layers = layers
+        self._made_ns = made_ns
+
+    def document(self) -> Document:
+        return {
+            "op": "workdir",
+            "parent": self._layers.chain,
+            "path": self._action.path,
+            "user": self._action.user,
+        }
+
+    made_of = document
+
+    def changes(self) -> list[FileChange]:
+        return []
+
+    @property
+    def lock(self) -> str:
+        from boxwright.build.keys import step_key
+
+        return step_key(self.document()).key
+
+    def make(self, draft: Draft) -> Made | None:
+        from boxwright.build import owners
+        from boxwright.build.placing import Staging
+        from boxwright.build.writing import write
+
+        view = self._layers.view()
+        node = view.lookup(self._action.path)
+        if node is not None and node.is_dir:
+            return None
+        staging = Staging(view, made_ns=self._made_ns)
+        staging.directory(self._action.path, owners.account(self._action.user, view))
+        written = write(staging.placements(), draft.fs)
+        return Made(written.diff_id, written.size, 0)
+
+
+def _like_root_below(draft: Draft, view: UnionView) -> None:
+    """Give the new layer's root the owner and mode that the root has: in the merged tree its own are the ones seen."""
+    import os
+    import stat
+
+    root = view.lookup("/")
+    if root is not None:
+        os.chown(draft.fs, root.stat.st_uid, root.stat.st_gid)
+        os.chmod(draft.fs, stat.S_IMODE(root.stat.st_mode))

@@ -1,0 +1,185 @@
+"""Build contexts: a directory, a tar, or nothing; and the Dockerfile and the ignore file that go with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from boxwright.dockerfile.ignore import IgnoreRules
+from boxwright.dockerfile.source import Source
+from boxwright.errors import InvalidError, NotFoundError
+from boxwright.layer.union import UnionView
+
+_MAX_DOCKERFILE = 4 << 20
+_MAX_IGNORE_FILE = 4 << 20
+_NAMES = ("Dockerfile", "dockerfile")
+_IGNORE_FILE = ".dockerignore"
+_CENSUS_LIMIT = 1000
+
+
+class DockerfileNotFound(NotFoundError):
+    def __init__(self, path: str, hint: str | None = None) -> None:
+        super().__init__(f"cannot find the Dockerfile: {path}", hint=hint)
+        self.path = path
+
+
+class ContextNotFound(NotFoundError):
+    def __init__(self, path: str) -> None:
+        is_file = os.path.isfile(path)
+        super().__init__(
+            f"the build context {path} is {'not a directory' if is_file else 'not there'}",
+            hint=f"to name a Dockerfile: -f {path} DIRECTORY" if is_file else None,
+        )
+        self.path = path
+
+
+class UnreadableText(InvalidError):
+    """A Dockerfile or an ignore file is no text, or too long for one."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} {why}")
+        self.path = path
+
+
+class Census(NamedTuple):
+    """How much a context holds."""
+
+    files: int
+    bytes: int
+    ignored: int
+
+
+class Context(NamedTuple):
+    """What a build is made from."""
+
+    dockerfile: Source
+    title: str
+    """How the Dockerfile is shown: ``web/Dockerfile``."""
+    root: str | None
+    """The directory with the files; None when there are none."""
+    rules: IgnoreRules
+    identity: str
+    """What names the context across builds."""
+
+    def census(self) -> Census | None:
+        """Count the context's files; None when there are too many to be counted just to be told."""
+        if self.root is None:
+            return Census(0, 0, 0)
+        files = size = ignored = seen = 0
+        stack = [(self.root, self.rules.root)]
+        while stack:
+            directory, scope = stack.pop()
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    seen += 1
+                    if seen > _CENSUS_LIMIT:
+                        return None
+                    is_dir = entry.is_dir(follow_symlinks=False)
+                    if is_dir and not (below := scope.enter(entry.name)).prunable:
+                        stack.append((entry.path, below))
+                    elif scope.excludes(entry.name):
+                        ignored += 1
+                    elif not is_dir:
+                        files += 1
+                        size += entry.stat(follow_symlinks=False).st_size
+        return Census(files, size, ignored)
+
+
+def local_context(directory: str, dockerfile: str | None = None, *, text: str | None = None) -> Context:
+    """Return the context of a directory.
+
+    `dockerfile` is the path of the Dockerfile, which may lie outside of the context; without it, it is the one that
+    the directory has. `text` is the Dockerfile itself, where it came from the standard input. An ignore file of the
+    Dockerfile's own (``NAME.dockerignore`` beside it) goes before that of the directory.
+    Raises ContextNotFound, DockerfileNotFound, UnreadableText, DockerfileError (for the ignore file).
+    """
+    root = os.path.realpath(directory)
+    if not os.path.isdir(root):
+        raise ContextNotFound(directory)
+    ignore = os.path.join(root, _IGNORE_FILE)
+    if text is not None:
+        return Context(Source("Dockerfile", text), "-", root, _rules(ignore, _IGNORE_FILE), root)
+    path = os.path.abspath(dockerfile) if dockerfile is not None else _default_dockerfile(root, directory)
+    name = os.path.relpath(path, root) if _is_inside(os.path.realpath(path), root) else dockerfile or path
+    source = Source(name, _read(path, name, _MAX_DOCKERFILE))
+    if os.path.lexists(path + _IGNORE_FILE):
+        rules = _rules(path + _IGNORE_FILE, name + _IGNORE_FILE)
+    else:
+        rules = _rules(ignore, _IGNORE_FILE)
+    title = os.path.join(os.path.basename(root), name) if not os.path.isabs(name) else name
+    return Context(source, title, root, rules, root)
+
+
+@contextmanager
+def tar_context(stream: BinaryIO, dockerfile: str | None, scratch: Path) -> Iterator[Context]:
+    """Unpack a tar, compressed or not, and yield it as a context; it is removed at the end of the block.
+
+    `dockerfile` is a path in the archive. `scratch` is an existing directory for the files, private to this build.
+    Raises MalformedTar, DamagedStream, InvalidLayer, DockerfileNotFound, UnreadableText, DockerfileError.
+    """
+    from boxwright.build import archives
+    from boxwright.host.trees import remove_tree
+    from boxwright.layer.apply import apply_entries
+
+    root = scratch / "context"
+    try:
+        apply_entries(archives.members(stream, ""), root)
+        view = UnionView([root])
+        names = (dockerfile,) if dockerfile is not None else _NAMES
+        name = next((name for name in names if view.lookup(name) is not None), None)
+        if name is None:
+            raise DockerfileNotFound(names[0], "the archive has no such file")
+        source = Source(name, _decode(view.read(name, _MAX_DOCKERFILE), name))
+        ignore = next((file for file in (name + _IGNORE_FILE, _IGNORE_FILE) if view.lookup(file) is not None), None)
+        rules = IgnoreRules.none()
+        if ignore is not None:
+            rules = IgnoreRules.parse(Source(ignore, _decode(view.read(ignore, _MAX_IGNORE_FILE), ignore)))
+        yield Context(source, name, os.fspath(root), rules, "-")
+    finally:
+        remove_tree(root)
+
+
+def no_context(text: str) -> Context:
+    """Return the context of a Dockerfile that came alone, from the standard input."""
+    return Context(Source("Dockerfile", text), "-", None, IgnoreRules.none(), "-")
+
+
+def _default_dockerfile(root: str, directory: str) -> str:
+    for name in _NAMES:
+        path = os.path.join(root, name)
+        if os.path.lexists(path):
+            return path
+    raise DockerfileNotFound(os.path.join(directory, _NAMES[0]), "name another one: -f FILE")
+
+
+def _is_inside(path: str, root: str) -> bool:
+    return path.startswith(root.rstrip("/") + "/")
+
+
+def _rules(path: str, name: str) -> IgnoreRules:
+    if not os.path.lexists(path):
+        return IgnoreRules.none()
+    return IgnoreRules.parse(Source(name, _read(path, name, _MAX_IGNORE_FILE)))
+
+
+def _read(path: str, name: str, limit: int) -> str:
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read(limit + 1)
+    except FileNotFoundError:
+        raise DockerfileNotFound(name) from None
+    except OSError as error:
+        raise UnreadableText(name, f"cannot be read: {(error.strerror or str(error)).lower()}") from None
+    if len(data) > limit:
+        raise UnreadableText(name, f"is longer than {limit >> 20} MiB")
+    return _decode(data, name)
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableText(name, f"is no UTF-8 text: byte {error.start} is {data[error.start]:#04x}") from None
