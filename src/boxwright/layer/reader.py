@@ -213,7 +213,7 @@ class TarReader:
             if not self._whiteouts or WHITEOUT_PREFIX not in entry.path:
                 yield entry, content
             elif (marker := self._marker(entry)) is not None:
-                yield marker, None
+                yield marker, content if marker is entry else None
             if content is not None:
                 content.leave()
                 if padding:

@@ -171,6 +171,10 @@ def test_whiteouts(raw, kind, path):
     assert (entry.kind, entry.path) == (kind, path)
 
 
+def test_a_name_that_only_looks_like_a_whiteout_keeps_its_content():
+    assert contents(member(b"a.wh.b", b"content"), member(b".wh.c", b"nothing")) == {"a.wh.b": b"content"}
+
+
 @pytest.mark.parametrize("raw", [b".wh..wh.plnk", b".wh..wh.aufs", b"a/.wh..wh.orph", b".wh..wh.plnk/44.2"])
 def test_the_bookkeeping_of_aufs_is_ignored(raw):
     assert [entry.path for entry in entries(member(raw, b"x"), header(b"b"))] == ["b"]
