@@ -24,7 +24,7 @@ from boxwright.errors import ConflictError, CorruptError, UnavailableError
 from boxwright.host import xattrs
 from boxwright.layer import overlay
 from boxwright.layer.diff import entry_of
-from boxwright.layer.entry import Entry, Kind, is_portable_xattr
+from boxwright.layer.entry import WHITEOUT_PREFIX, Entry, Kind, is_portable_xattr
 from boxwright.layer.reader import Content, TarReader
 
 if TYPE_CHECKING:
@@ -221,6 +221,8 @@ class _Applier:
         """
         location = f"{parent.location}/{name}"
         path = parent.inner(name)
+        if name.startswith(WHITEOUT_PREFIX):  # which only a link's target can still say
+            raise InvalidLayer(because.path, f"a link on the way to it leads to the reserved name {path[:200]!r}")
         hidden = parent.hides
         try:
             os.mkdir(location, _PENDING_MODE)

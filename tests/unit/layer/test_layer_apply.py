@@ -309,6 +309,11 @@ def test_a_file_on_the_way_is_refused(target, below):
         apply(target.with_name("other"), file("low/b"), lower=below)
 
 
+def test_a_link_that_leads_to_a_reserved_name_is_refused(target):
+    with pytest.raises(InvalidLayer, match="reserved name"):
+        apply(target, symlink("a", ".wh.b"), file("a/f"))
+
+
 def test_names_with_parents_never_come_this_far(target):
     with pytest.raises(EscapingName):
         apply_layer(archive(header(b"../x")), target, rootless=ROOTLESS)
