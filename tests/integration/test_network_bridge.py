@@ -378,8 +378,11 @@ def test_a_port_in_use_fails_before_anything_is_done(lab: Lab, attach: Callable[
         before = lab.links()
         with pytest.raises(PortInUse) as caught:
             attach(f"{port}:80")
-    assert (caught.value.address, caught.value.port, caught.value.holder) == ("0.0.0.0", port, None)
-    assert str(caught.value) == f"port {port} on 0.0.0.0 is already in use"
+    assert (caught.value.address, caught.value.port) == ("0.0.0.0", port)
+    with open("/proc/self/comm", encoding="utf-8") as stream:
+        us = f"{stream.read().strip()} (process {os.getpid()})"
+    assert caught.value.holder == us
+    assert str(caught.value) == f"port {port} on 0.0.0.0 is already in use, by {us}"
     assert caught.value.hint == f"stop it, or publish another port: -p {port + 1}:80"
     assert isinstance(caught.value, ConflictError)
     assert lab.links() == before

@@ -14,6 +14,7 @@ from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.nftables import Nftables
 from boxwright.network import bridge, listeners, portmap, ruleset, userland
 from boxwright.network.bridge import BridgeSettings
+from boxwright.network.occupants import occupant
 from boxwright.network.pool import Subnet
 from boxwright.network.ports import PortBinding, PortSpec
 
@@ -230,7 +231,7 @@ class Network:
 
     def _describe_holder(self, nft: Nftables, address: str, spec: PortSpec, port: int) -> str | None:
         container = portmap.holder(nft, self.settings.name, address, port, spec.protocol)
-        return None if container is None else self._describe(container)
+        return occupant(port, spec.protocol) if container is None else self._describe(container)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -79,8 +79,10 @@ def parse_publish(text: str) -> list[PortSpec]:
         raise InvalidPort(text, "a range cannot begin with port 0")
     if count == 1:
         return [PortSpec(container_first, protocol, address, first, last)]
+    if first == last:
+        raise InvalidPort(text, f"one port of the host cannot lead to {count}")
     if last - first + 1 != count:
-        raise InvalidPort(text, f"{last - first + 1} ports of the host cannot lead to {count} of the container")
+        raise InvalidPort(text, f"the host's range has {last - first + 1} ports, the container's {count}")
     return [PortSpec(port, protocol, address, first + index, first + index) for index, port in enumerate(ports)]
 
 

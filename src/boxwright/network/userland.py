@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from boxwright.errors import UnavailableError
+from boxwright.host.spawn import spawn
 from boxwright.network.listeners import Listener
 
 _DIRECTORY = os.path.dirname(os.path.abspath(__file__))
@@ -54,7 +55,7 @@ def start(container: str, address: str, listeners: Sequence[Listener], farewell:
         for listener in listeners:
             binding = listener.binding
             orders.append(f"{binding.protocol} {listener.socket.fileno()} {address} {binding.container_port}")
-        return Proxy(_spawn(container, "\n".join(orders), [*inherited, control]), ours)
+        return Proxy(_run(container, "\n".join(orders), [*inherited, control]), ours)
     except BaseException:
         os.close(ours)
         raise
@@ -63,10 +64,10 @@ def start(container: str, address: str, listeners: Sequence[Listener], farewell:
 
 
 def stop(pid: int, container: str) -> bool:
-    """End the proxy of a container, and wait until its ports are free; return whether it is known to have said farewell.
+    """End the proxy of a container, and wait until its ports are free.
 
-    It has the time to end by itself, as it does when the container has ended. Idempotent; never touches another
-    process. Only its parent can know how it ended.
+    Returns whether it is known to have said farewell, which only its parent can know. It gets the time to end by
+    itself, as it does when the container has ended. Idempotent; never touches another process.
     """
     try:
         process = os.pidfd_open(pid)
@@ -98,22 +99,15 @@ def is_proxy(pid: int, container: str) -> bool:
     return words[-2:-1] == [os.fsencode(container)] and any(word.startswith(program) for word in words[1:])
 
 
-def _spawn(container: str, orders: str, inherited: Sequence[int]) -> int:
+def _run(container: str, orders: str, inherited: Sequence[int]) -> int:
     memory = os.memfd_create("orders", os.MFD_CLOEXEC)
     try:
         view = memoryview(orders.encode())
         while view:
             view = view[os.write(memory, view) :]
         os.lseek(memory, 0, os.SEEK_SET)
-        actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = [
-            (os.POSIX_SPAWN_DUP2, memory, 0),
-            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-            # Onto itself: the child keeps it, while no other program that is being started inherits it.
-            *((os.POSIX_SPAWN_DUP2, fd, fd) for fd in inherited),
-        ]
         argv = (sys.executable, "-I", "-S", _program(), container)
-        return os.posix_spawn(sys.executable, argv, {"LC_ALL": "C.UTF-8"}, file_actions=actions, setsid=True)
+        return spawn(argv, env={"LC_ALL": "C.UTF-8"}, stdin=memory, pass_fds=inherited, new_session=True)
     finally:
         os.close(memory)
 
