@@ -101,7 +101,8 @@ def exec_terminal(
     """
     # The runtime ends once the program runs: it becomes our child, and its exit code ours.
     syscalls.become_subreaper()
-    with _process_file(bundle, options._replace(tty=True)) as file, _ConsoleSocket(runtime) as console:
+    options = options._replace(tty=True, console_size=terminal.size(stdout))
+    with _process_file(bundle, options) as file, _ConsoleSocket(runtime) as console:
         words = ["--detach", "--tty", "--console-socket", console.path, "--pid-file", file.pid]
         _start(runtime, mounts, bundle, options, file, words)
         master = console.receive(runtime)

@@ -89,6 +89,8 @@ class ContainerOptions(NamedTuple):
     limits: Limits = Limits()
     ulimits: tuple[Ulimit, ...] = ()
     tty: bool = False
+    console_size: tuple[int, int] | None = None
+    """Rows and columns of the terminal at the start; a program that asks early would see none otherwise."""
     stdin: bool = False
     """Whether standard input is kept open; it is empty otherwise."""
     network: str = ""

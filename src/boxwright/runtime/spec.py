@@ -94,6 +94,9 @@ def process(options: ContainerOptions, account: Account, capabilities: Sequence[
         "capabilities": {"bounding": held, "effective": held, "permitted": held},
         "noNewPrivileges": options.no_new_privileges,
     }
+    if options.tty and options.console_size:
+        rows, columns = options.console_size
+        value["consoleSize"] = {"height": rows, "width": columns}
     if options.ulimits:
         value["rlimits"] = [_rlimit(ulimit) for ulimit in options.ulimits]
     if options.oom_score_adj is not None:
