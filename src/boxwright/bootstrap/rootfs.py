@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from boxwright.layer.entry import Entry, Kind
-from boxwright.layer.writer import TarWriter, sort_key
+from boxwright.layer.entry import Entry, Kind, sort_key
+from boxwright.layer.writer import TarWriter
 
 
 class RootFs:

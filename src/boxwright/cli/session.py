@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from boxwright.engine.engine import Engine
+    from boxwright.engine.settings import Settings
 
 
 class Session:
@@ -23,11 +24,17 @@ class Session:
         """The engine on the store that ``--root``, the environment or the configuration file names."""
         if self._engine is None:
             from boxwright.engine.engine import Engine
-            from boxwright.engine.settings import Settings
 
-            # The one place where the environment is read: the engine itself takes values.
-            self._engine = Engine(Settings.load(os.environ, root=self._root, config=self._config))
+            self._engine = Engine(self.settings)
         return self._engine
+
+    @property
+    def settings(self) -> Settings:
+        """What the environment, the configuration file and the options before the verb say."""
+        from boxwright.engine.settings import Settings
+
+        # The one place where the environment is read: the engine itself takes values.
+        return Settings.load(os.environ, root=self._root, config=self._config)
 
     def __enter__(self) -> Session:
         return self

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from boxwright.engine.images import HistoryRow, ImageRow
     from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
     from boxwright.engine.requests import CreateContainer
+    from boxwright.engine.sharing import Pulled, Pushed
     from boxwright.oci.digest import Digest
+    from boxwright.remote.progress import Sink
     from boxwright.store.fsck import Finding
     from boxwright.store.store import Store
 
@@ -139,6 +141,49 @@ class Engine:
         from boxwright.engine import bases
 
         return bases.bootstrap(self.store, what)
+
+    # ---- sharing
+
+    def pull(
+        self, name: str, *, platform: str | None = None, insecure: Sequence[str] = (), sink: Sink | None = None
+    ) -> Pulled:
+        """Bring an image from its registry into the store: see `boxwright.engine.sharing.pull`."""
+        from boxwright.engine import sharing
+        from boxwright.remote.progress import ignore
+
+        return sharing.pull(
+            self.store,
+            self.settings,
+            name,
+            platform=platform,
+            insecure=tuple(insecure),
+            sink=sink or ignore,
+        )
+
+    def push(self, name: str, *, insecure: Sequence[str] = (), sink: Sink | None = None) -> Pushed:
+        """Send an image to the registry that its name says: see `boxwright.engine.sharing.push`."""
+        from boxwright.engine import sharing
+        from boxwright.remote.progress import ignore
+
+        return sharing.push(self.store, self.settings, name, insecure=tuple(insecure), sink=sink or ignore)
+
+    def tags_of(self, repository: str) -> list[str]:
+        """Return every local tag of a repository, in full."""
+        from boxwright.engine import sharing
+
+        return sharing.tags_of(self.store, repository)
+
+    def login(self, server: str, username: str, password: str, *, insecure: Sequence[str] = ()) -> str:
+        """Check a registry's credentials and keep them; return a warning about how, or nothing. Raises AccessDenied."""
+        from boxwright.engine import sharing
+
+        return sharing.login(self.settings, server, username, password, insecure=tuple(insecure))
+
+    def logout(self, server: str) -> bool:
+        """Forget a registry's credentials; return whether there were any."""
+        from boxwright.engine import sharing
+
+        return sharing.logout(self.settings, server)
 
     # ---- containers
 

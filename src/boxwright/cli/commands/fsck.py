@@ -15,9 +15,12 @@ def run(args: Any, session: Session) -> int:
     findings = session.engine.fsck(deep=args.deep, repair=args.repair)
     for finding in findings:
         print(f"{finding.severity}: {finding.message}")
-    broken = [finding for finding in findings if finding.is_broken]
     if not findings:
         print("the store is clean")
-    elif not args.repair:
-        print("boxwright fsck --repair removes what is listed here")
-    return int(bool(broken) and not args.repair)
+        return 0
+    if args.repair:
+        print("put right")
+        return 0
+    print("boxwright fsck --repair puts this right")
+    # Garbage and what lags behind are what a kill leaves; damage is what must not be.
+    return int(any(finding.severity == "damage" for finding in findings))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.files import container_files
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import BoxwrightError, ConflictError
 from boxwright.host.clock import rfc3339
@@ -21,7 +22,7 @@ from boxwright.host.signals import signal_number
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers
 from boxwright.runtime.conmon import Monitoring
-from boxwright.runtime.files import Files, hosts, resolv_conf
+from boxwright.runtime.files import Files
 from boxwright.store.containers import ContainerNotFound, ContainerRecord
 from boxwright.store.store import Store
 
@@ -207,6 +208,9 @@ def _roll_back(wiring: Wiring, record: ContainerRecord, attachment: Attachment |
     wiring.store.networks.release_address("bridge", record.id)
     if wiring.store.containers.get(record.id) is None:
         return
+    if ContainerConfig.from_json(record.config).auto_remove:
+        _forget(wiring, record, volumes=True)
+        return
     code = getattr(error, "exit_code", None) or 128
     message = error.message if isinstance(error, BoxwrightError) else str(error)
     status = {"error": message, "network": None, "ports": None, "proxy": None, "bridge": None}
@@ -255,32 +259,15 @@ def attachment_of(record: ContainerRecord) -> Attachment | None:
 
 
 def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
-    host = _host_text("/etc/resolv.conf")
-    if "nameserver 127.0.0.53" in host:
-        # systemd-resolved's own answerer is out of a container's reach; the servers that it asks are here.
-        host = _host_text("/run/systemd/resolve/resolv.conf") or host
-    own_network = config.network != "host"
     extra = [(name, address) for name, _, address in (item.partition(":") for item in config.add_hosts)]
-    if not own_network:
-        lines = "".join(f"{address}\t{name}\n" for name, address in extra)
-        host_table = _host_text("/etc/hosts") + lines
-    else:
-        if attachment is not None:
-            extra = [(name, attachment.gateway if a == "host-gateway" else a) for name, a in extra]
-        own = [(attachment.address, [config.hostname])] if attachment else []
-        host_table = hosts(own, extra)
-    return Files(
-        hosts=host_table,
-        resolv_conf=resolv_conf(host, servers=config.dns, own_network=own_network),
-        hostname=config.hostname + "\n",
+    return container_files(
+        own_network=config.network != "host",
+        hostname=config.hostname,
+        address=attachment.address if attachment else "",
+        gateway=attachment.gateway if attachment else "",
+        extra=extra,
+        dns=config.dns,
     )
-
-
-def _host_text(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def _exit_command(wiring: Wiring, id: str) -> tuple[str, ...]:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+from boxwright.cli import human
+from boxwright.cli.parsing import Parser
+from boxwright.cli.session import Session
+
+
+def configure(parser: Parser) -> None:
+    parser.flag("-q", "--quiet", help="print only the image's name")
+    parser.flag("-a", "--all-tags", help="push every tag of the repository")
+    parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
+    parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
+    parser.add_argument("name", metavar="NAME[:TAG]", help="the image")
+
+
+def run(args: Any, session: Session) -> int:
+    names = session.engine.tags_of(args.name) if args.all_tags else [args.name]
+    for name in names:
+        _push(args, session, name)
+    return 0
+
+
+def _push(args: Any, session: Session, name: str) -> None:
+    from boxwright.cli.transfers import Progress
+
+    if not args.quiet:
+        print(f"pushing {name}", flush=True)
+    with Progress(quiet=args.quiet) as progress:
+        pushed = session.engine.push(name, insecure=args.insecure_registry, sink=progress)
+    if args.quiet:
+        print(pushed.reference)
+        return
+    sizes = f"{human.spaced_size(pushed.sent)} sent, {human.spaced_size(pushed.there)} were there"
+    print(f"pushed  {pushed.reference.familiar()}@{pushed.digest} ({sizes})")

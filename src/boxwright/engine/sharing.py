@@ -1,0 +1,166 @@
+"""Use-cases of sharing: push, pull, login, logout."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from boxwright.engine.settings import Settings
+from boxwright.errors import InvalidError
+from boxwright.oci.digest import Digest
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
+from boxwright.remote.client import RegistryClient
+from boxwright.remote.credential_file import CredentialFile, config_path
+from boxwright.remote.credentials import Credential, GivenCredential, Keychain
+from boxwright.remote.endpoint import is_insecure
+from boxwright.remote.exchange import Waiting
+from boxwright.remote.progress import Sink, ignore
+from boxwright.remote.pull import PullResult
+from boxwright.remote.push import PushResult
+from boxwright.store.store import Store
+
+
+class Pulled(NamedTuple):
+    image: Digest
+    digest: Digest
+    """What the registry calls it."""
+    status: str
+    """``downloaded`` or ``up to date``."""
+    reference: Reference
+
+
+class Pushed(NamedTuple):
+    reference: Reference
+    digest: Digest
+    size: int
+    """Bytes of the manifest."""
+    sent: int
+    there: int
+    """Bytes of layers that were sent, and of those that the registry had, compressed."""
+
+
+def pull(
+    store: Store,
+    settings: Settings,
+    name: str,
+    *,
+    platform: str | None = None,
+    insecure: tuple[str, ...] = (),
+    sink: Sink = ignore,
+) -> Pulled:
+    """Bring an image from its registry into the store: see `boxwright.remote.pull.pull`.
+
+    `insecure` are registries (``host:port`` or CIDR), beside those of the settings, that may speak plain HTTP.
+    """
+    from boxwright.remote import pull as pulling
+
+    ref = Reference.parse(name).with_default_tag()
+    wanted = Platform.parse(platform) if platform else Platform.of_machine(os.uname().machine)
+    client = _client(settings, ref.domain, insecure, notice=sink)
+    try:
+        result: PullResult = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
+    except KeyboardInterrupt:
+        client.cancel()
+        raise
+    return Pulled(result.record.id, result.digest, result.status, ref)
+
+
+def push(store: Store, settings: Settings, name: str, *, insecure: tuple[str, ...] = (), sink: Sink = ignore) -> Pushed:
+    """Send an image to the registry that its name says: see `boxwright.remote.push.push`. Raises ImageNotFound."""
+    from boxwright.remote import push as pushing
+
+    ref = Reference.parse(name)
+    if ref.digest is not None:
+        raise InvalidError(f"cannot push {name}: a push goes to a tag", hint="name it without the digest")
+    ref = ref.with_default_tag()
+    record = store.images.find(str(ref))
+    client = _client(settings, ref.domain, insecure, notice=sink)
+    try:
+        result: PushResult = pushing.push(client, ref, record, store, progress=sink)
+    except KeyboardInterrupt:
+        client.cancel()
+        raise
+    return Pushed(ref, result.digest, result.size, result.sent, result.there)
+
+
+def tags_of(store: Store, name: str) -> list[str]:
+    """Return every local tag of a repository, in full: what ``push --all-tags`` sends."""
+    ref = Reference.parse(name)
+    if ref.tag or ref.digest:
+        raise InvalidError(f"{name} names one tag, and all were asked for", hint="leave the tag out")
+    return sorted(str(tagged) for tagged, _ in store.images.tags() if tagged.repository == ref.repository)
+
+
+def login(settings: Settings, server: str, username: str, password: str, *, insecure: tuple[str, ...] = ()) -> str:
+    """Make sure that a registry takes the credentials, and keep them as docker does; return a warning, or nothing.
+
+    Raises AccessDenied.
+    """
+    from boxwright.remote import login as logging_in
+
+    domain = registry_domain(server)
+    credential = Credential(username, password)
+    client = _client(settings, domain, insecure, GivenCredential(domain, credential))
+    result = logging_in.login(client, credential, _credential_file(settings))
+    if result.helper:
+        return ""
+    return f"the password is kept unencrypted in {result.path}; a credential helper would keep it safer"
+
+
+def logout(settings: Settings, server: str) -> bool:
+    """Forget a registry's credentials; return whether there were any."""
+    from boxwright.remote import login as logging_in
+
+    return logging_in.logout(registry_domain(server), _credential_file(settings))
+
+
+def stored_username(settings: Settings, server: str) -> str | None:
+    """Return the user whose credentials of a registry are kept, if there are any."""
+    credential = _credential_file(settings).get(registry_domain(server))
+    return credential.username if credential else None
+
+
+def registry_domain(server: str) -> str:
+    """Return the host (and port) of a registry as people write it: a URL's scheme and path don't matter."""
+    text = server.strip()
+    for scheme in ("https://", "http://"):
+        text = text.removeprefix(scheme)
+    domain = text.partition("/")[0]
+    if not text:
+        return DEFAULT_DOMAIN
+    if domain in ("index.docker.io", "registry-1.docker.io"):
+        return DEFAULT_DOMAIN
+    if not domain:
+        raise InvalidError(f"invalid registry {server!r}", hint="a registry looks like registry.example.com:5000")
+    return domain
+
+
+def _credential_file(settings: Settings) -> CredentialFile:
+    return CredentialFile(config_path(settings.environ, Path.home()))
+
+
+def _client(
+    settings: Settings,
+    domain: str,
+    insecure: tuple[str, ...],
+    credentials: Keychain | None = None,
+    notice: Callable[[Waiting], object] | None = None,
+) -> RegistryClient:
+    entries = (*settings.insecure_registries, *insecure)
+    return RegistryClient(
+        domain,
+        credentials=credentials or _credential_file(settings),
+        insecure=is_insecure(domain, entries, _addresses),
+        notice=notice,
+    )
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
+    except OSError:
+        return []

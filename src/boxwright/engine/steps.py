@@ -1,0 +1,260 @@
+"""Runs the commands of a build: the runtime and the network behind the builder's `Runner`.
+
+A step is a container without a monitor, a log or a record. What it needs around it is kept from one step to the
+next: a mount namespace, and a network namespace that is plugged into the bridge once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from boxwright.build.runner import StepCancelled, StepProcess
+from boxwright.engine.containers.files import container_files
+from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import UnavailableError
+from boxwright.host import locks, mounts, trees
+from boxwright.host.namespaces import PrivateMounts
+from boxwright.runtime import scaffolding
+from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs, write_config
+from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
+from boxwright.runtime.foreground import run_foreground
+from boxwright.runtime.options import MIB, ContainerOptions, Ulimit
+
+_NOT_EXECUTABLE = 126
+_NOT_FOUND = 127
+_CHUNK = 1 << 16
+
+
+class StepRunner:
+    """The engine's `boxwright.build.runner.Runner`. Thread-safe; as many steps as are asked for run side by side."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._lock = threading.Lock()
+        self._idle: list[_Place] = []
+        self._directory = wiring.run_directory / "steps"
+        self._swept = False
+
+    def run(self, process: StepProcess) -> int:
+        """See `boxwright.build.runner.Runner.run`."""
+        place = self._take()
+        try:
+            code = place.run(process)
+        except BaseException:
+            place.close()  # in doubt nothing of it is used again
+            raise
+        with self._lock:
+            self._idle.append(place)
+        return code
+
+    def close(self) -> None:
+        """Give everything back. Idempotent."""
+        with self._lock:
+            places, self._idle = self._idle, []
+        for place in places:
+            place.close()
+
+    def _take(self) -> _Place:
+        with self._lock:
+            if not self._swept:
+                self._swept = True
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _sweep(self._wiring, self._directory)
+            if self._idle:
+                return self._idle.pop()
+        return _Place(self._wiring, self._directory)
+
+
+class _Place:
+    """Where one step at a time runs."""
+
+    def __init__(self, wiring: Wiring, directory: Path) -> None:
+        self._wiring = wiring
+        self.id = secrets.token_hex(32)
+        self._bundle = Bundle(str(directory / self.id), self.id)
+        os.mkdir(self._bundle.directory, 0o700)
+        # The lock tells other builds that this one is alive.
+        fd = locks.try_lock(Path(self._bundle.path("lock")))
+        assert fd is not None
+        self._fds = [fd]
+        self._mounts = PrivateMounts()
+        self._netns: str | None = None
+
+    def run(self, process: StepProcess) -> int:
+        runtime, bundle = self._wiring.runtime, self._bundle
+        layers = Layers([str(path) for path in process.lowers], str(process.upper), str(process.work), volatile=True)
+        self._mounts.call(mount_rootfs, bundle, layers)
+        try:
+            options = self._options(process)
+            own_network = process.network != "host"
+            files = container_files(
+                own_network=own_network,
+                hostname=process.hostname,
+                extra=[(name, address) for name, _, address in (item.partition(":") for item in process.extra_hosts)],
+            )
+            built = self._mounts.call(
+                write_config,
+                bundle,
+                options,
+                files,
+                annotate=runtime.kind == "crun",
+                cache=self._wiring.seccomp_cache,
+            )
+            code = self._execute(process)
+        finally:
+            self._mounts.call(mounts.detach, bundle.rootfs)
+        scaffolding.clear(str(process.upper), built)
+        if process.cancelled.is_set():
+            raise StepCancelled
+        return code
+
+    def _execute(self, process: StepProcess) -> int:
+        output = _Lines(process.stdout, process.stderr)
+        try:
+            return run_foreground(
+                self._wiring.runtime,
+                self._mounts,
+                self._bundle,
+                process.argv[0],
+                stdout=output.stdout,
+                stderr=output.stderr,
+                is_cancelled=process.cancelled.is_set,
+            )
+        except (ExecutableNotFound, NotExecutable) as error:
+            process.stderr(error.message)
+            return _NOT_FOUND if isinstance(error, ExecutableNotFound) else _NOT_EXECUTABLE
+        finally:
+            output.finish()
+
+    def _options(self, process: StepProcess) -> ContainerOptions:
+        network = process.network
+        if network == "host":
+            namespace = "host"
+        elif network == "none":
+            namespace = ""
+        else:
+            namespace = self._attached()
+        return ContainerOptions(
+            argv=process.argv,
+            env=tuple(f"{name}={value}" for name, value in process.env.items()),
+            cwd=process.cwd,
+            user=process.user,
+            hostname=process.hostname,
+            network=namespace,
+            shm_size=process.shm_size or 64 * MIB,
+            ulimits=tuple(_ulimit(text) for text in process.ulimits),
+        )
+
+    def _attached(self) -> str:
+        """Return the path of a network namespace on the bridge, which is made for the first step that needs it."""
+        if self._netns is None:
+            from boxwright.host.netns import create_netns, namespace_path
+
+            network = self._wiring.network
+            address, fd = self._borrow(network.settings.subnet)
+            self._fds.append(fd)
+            netns = create_netns()
+            self._fds.append(netns)
+            network.attach(self.id, netns, address)
+            self._netns = namespace_path(netns)
+        return self._netns
+
+    def _borrow(self, subnet: str) -> tuple[str, int]:
+        """Return an address that no other step has, and the descriptor whose lock keeps it so."""
+        from boxwright.network.pool import NoFreeAddress, Subnet, borrowing_pool
+
+        pool = borrowing_pool(Subnet.parse(subnet))
+        if pool is None:
+            raise NoFreeAddress(Subnet.parse(subnet))
+        folder = self._wiring.run_directory / "addresses"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        taken: set[str] = set()
+        while True:
+            address = pool.choose(taken)
+            fd = locks.try_lock(folder / address)
+            if fd is not None:
+                return address, fd
+            taken.add(address)
+
+    def close(self) -> None:
+        self._mounts.close()
+        trees.remove_tree(self._bundle.directory)
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+
+def _sweep(wiring: Wiring, directory: Path) -> None:
+    """End the steps whose builds were killed, and remove what they left."""
+    for path in directory.iterdir():
+        fd = locks.try_lock(path / "lock") if (path / "lock").exists() else None
+        if fd is None:
+            continue
+        try:
+            with PrivateMounts() as private:
+                wiring.runtime.delete(private, path.name, force=True)
+            trees.remove_tree(path)
+        except UnavailableError:
+            continue  # the next build tries again
+        finally:
+            os.close(fd)
+
+
+class _Lines:
+    """Two pipes, and a thread that hands what is written to them over line by line."""
+
+    def __init__(self, stdout: Callable[[str], None], stderr: Callable[[str], None]) -> None:
+        self._ends: dict[int, Callable[[str], None]] = {}
+        readers = []
+        writers = []
+        for sink in (stdout, stderr):
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            readers.append(reader)
+            writers.append(writer)
+            self._ends[reader] = sink
+        self.stdout, self.stderr = writers
+        self._thread = threading.Thread(target=self._pump, name="step-output", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait until all is handed over: whoever wrote to the pipes has ended."""
+        os.close(self.stdout)
+        os.close(self.stderr)
+        self._thread.join()
+
+    def _pump(self) -> None:
+        import select
+
+        poll = select.poll()
+        rest = dict.fromkeys(self._ends, b"")
+        for reader in self._ends:
+            poll.register(reader, select.POLLIN)
+        while rest:
+            for reader, _ in poll.poll():
+                data = os.read(reader, _CHUNK)
+                sink = self._ends[reader]
+                if not data:
+                    last = rest.pop(reader)
+                    if last:
+                        sink(_text(last))
+                    poll.unregister(reader)
+                    os.close(reader)
+                    continue
+                *lines, rest[reader] = (rest[reader] + data).split(b"\n")
+                for line in lines:
+                    sink(_text(line))
+
+
+def _text(line: bytes) -> str:
+    # A progress bar writes over itself: what stands at the end is what was to be read.
+    return line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
+
+
+def _ulimit(text: str) -> Ulimit:
+    name, _, value = text.partition("=")
+    soft, _, hard = value.partition(":")
+    return Ulimit(name, int(soft), int(hard or soft))
