@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from boxwright.oci import media
-from unit.hub.registry_kit import Registry, SmallImage, descriptor, digest_of, registry, run
+from support.registry_kit import Registry, SmallImage, descriptor, digest_of, registry, run
 
 IMAGE = SmallImage.of(b"hello\n")
 DOCKER_IMAGE = SmallImage.of(b"docker\n", docker=True)

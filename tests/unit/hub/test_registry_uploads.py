@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from boxwright.hub.registry import sessions
-from unit.hub.registry_kit import Registry, digest_of, registry, run
+from support.registry_kit import Registry, digest_of, registry, run
 
 DATA = bytes(at % 251 for at in range(300_000))
 DIGEST = digest_of(DATA)

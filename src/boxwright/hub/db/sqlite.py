@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from boxwright.errors import UnsupportedError
+from boxwright.host import faults
 from boxwright.hub.db.metadata import (
     BlobInUse,
     ContentMissing,
@@ -168,7 +169,9 @@ class SQLiteMetadata:
             except BaseException:
                 db.execute("ROLLBACK")
                 raise
+            faults.point("a transaction is about to commit")
             db.execute("COMMIT")
+            faults.point("a transaction is committed")
         finally:
             if not durable:
                 db.execute("PRAGMA synchronous = FULL")

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from boxwright.host import faults
 from boxwright.host.durable import sync_directory
 from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState
 from boxwright.oci.digest import Digest
@@ -45,6 +46,7 @@ class FileIncoming:
             os.ftruncate(self._fd, self._size)
             raise
         self._size = end
+        faults.point("bytes of an upload arrived")
 
     def flush(self) -> None:
         os.fdatasync(self._fd)
@@ -111,6 +113,7 @@ class FilesystemBlobStorage:
             held = self.size(digest) == size
             if not held:
                 os.fsync(fd)
+                faults.point("an upload is durable")
         finally:
             os.close(fd)
         if held:
@@ -118,8 +121,10 @@ class FilesystemBlobStorage:
         else:
             _make_directories(target.parent)
             os.rename(source, target)
+        faults.point("a blob has its name")
         # Also when it was there: whoever renamed it may have died before this.
         sync_directory(target.parent)
+        faults.point("a blob is durable")
 
     def abort(self, key: str) -> None:
         (self._uploads / key).unlink(missing_ok=True)

@@ -1,0 +1,104 @@
+"""docker's own daemon and client against our registry."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from boxwright.host import process
+from support.registry_kit import SmallImage
+from support.registry_process import ServerProcess, serving
+
+pytestmark = [pytest.mark.peer, pytest.mark.root]
+
+_START_SECONDS = 40.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with serving(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The client's command line for a daemon of its own, which touches neither bridges nor the firewall."""
+    daemon, client = process.find("dockerd"), process.find("docker")
+    if daemon is None or client is None:
+        pytest.skip("dockerd or docker is not installed")
+    if os.geteuid():
+        pytest.skip("dockerd needs root")
+    home = tmp_path_factory.mktemp("docker")
+    socket = f"unix://{home}/docker.sock"
+    argv = [daemon, "--data-root", f"{home}/data", "--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
+    with open(home / "log", "wb") as log:
+        running = subprocess.Popen(
+            [*argv, "-H", socket, "--bridge=none", "--iptables=false", "--ip6tables=false"], stdout=log, stderr=log
+        )
+    command = [client, "-H", socket]
+    try:
+        give_up = time.monotonic() + _START_SECONDS
+        while subprocess.run([*command, "version"], capture_output=True).returncode:
+            if running.poll() is not None or time.monotonic() > give_up:
+                pytest.skip("dockerd does not start here: " + (home / "log").read_text(errors="replace")[-300:])
+            time.sleep(0.2)
+        yield command
+    finally:
+        running.terminate()
+        try:
+            running.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+
+
+def call(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{argv}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def load(docker: list[str], folder: Path, content: bytes) -> str:
+    """Give the daemon an image and return its ID."""
+    archive = folder / "image.tar"
+    layout = folder / "oci"
+    SmallImage.of(content).write_layout(layout)
+    skopeo = process.find("skopeo")
+    if skopeo is None:
+        pytest.skip("skopeo is not installed")
+    call(skopeo, "copy", f"oci:{layout}:latest", f"docker-archive:{archive}:fixture:latest")
+    call(*docker, "load", "--input", str(archive))
+    return call(*docker, "image", "inspect", "--format", "{{.Id}}", "fixture:latest").strip()
+
+
+def test_push_remove_and_pull(docker: list[str], server: ServerProcess, tmp_path: Path) -> None:
+    image_id = load(docker, tmp_path, os.urandom(5_000_000))
+    name = f"{server.address}/ada/static_web:v1"
+    call(*docker, "tag", "fixture:latest", name)
+    assert "digest: sha256:" in call(*docker, "push", name)
+    call(*docker, "rmi", "fixture:latest", name)
+    assert "Downloaded newer image" in call(*docker, "pull", name)
+    assert call(*docker, "image", "inspect", "--format", "{{.Id}}", name).strip() == image_id
+
+
+def test_a_second_repository_gets_its_layers_by_mounting(
+    docker: list[str], server: ServerProcess, tmp_path: Path
+) -> None:
+    load(docker, tmp_path, os.urandom(1_000_000))
+    first, second = (f"{server.address}/{name}:v1" for name in ("ada/first", "ada/second"))
+    for name in (first, second):
+        call(*docker, "tag", "fixture:latest", name)
+    call(*docker, "push", first)
+    assert "Mounted from ada/first" in call(*docker, "push", second)
+    assert "Layer already exists" in call(*docker, "push", second)
+
+
+def test_an_unknown_image_is_called_so(docker: list[str], server: ServerProcess) -> None:
+    done = subprocess.run([*docker, "pull", f"{server.address}/ada/none"], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert "manifest unknown" in done.stderr or "not found" in done.stderr

@@ -1,0 +1,131 @@
+"""A registry in a process of its own, and a client that speaks to it without any library of ours."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from boxwright.host import faults
+from support.registry_kit import SmallImage, digest_of
+
+_PROGRAM = """
+import json, sys
+from pathlib import Path
+from boxwright.hub.registry.server import ServeOptions, serve
+paths = "root", "tls_cert", "tls_key", "htpasswd"
+options = {k: Path(v) if k in paths else v for k, v in json.loads(sys.argv[1]).items()}
+sys.exit(serve(ServeOptions(**options, ready=lambda line: print(line, flush=True))))
+"""
+
+
+class ServerDied(Exception):
+    """The server ended before it said where it is."""
+
+    def __init__(self, status: int, stderr: str) -> None:
+        super().__init__(f"exit status {status}: {stderr}")
+        self.status = status
+
+
+class ServerProcess:
+    """A running server: `line` is what it said, `address` where it is."""
+
+    def __init__(self, root: Path, *, crash_at: int | None = None, **options: object) -> None:
+        environment = {**os.environ, "PYTHONSAFEPATH": "1"}
+        if crash_at is not None:
+            environment[faults.VARIABLE] = str(crash_at)
+        given = {"root": str(root), "address": "127.0.0.1:0", **options}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, json.dumps(given)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+        assert self._process.stdout is not None
+        self.line = self._process.stdout.readline().decode().strip()
+        if not self.line:
+            raise ServerDied(*self.wait())
+        self.address = self.line.partition("://")[2].partition(" ")[0]
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self) -> tuple[int, str]:
+        """Return the exit status and what was written to stderr."""
+        _, stderr = self._process.communicate(timeout=60)
+        return self._process.returncode, stderr.decode()
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended by itself."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self.wait()
+
+
+@contextmanager
+def serving(root: Path, **options: Any) -> Iterator[ServerProcess]:
+    """Run a server for the block."""
+    server = ServerProcess(root, **options)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+class PlainClient:
+    """One connection to a registry over http.client. Raises OSError or HTTPException when the server dies."""
+
+    def __init__(self, address: str) -> None:
+        self._connection = http.client.HTTPConnection(address, timeout=60)
+
+    def __enter__(self) -> PlainClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def call(self, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        self._connection.request(method, target, body, {name.replace("_", "-"): v for name, v in headers.items()})
+        response = self._connection.getresponse()
+        self.location = response.headers.get("Location", "")
+        return response.status, response.read()
+
+    def push(self, name: str, tag: str, image: SmallImage, acknowledged: list[str]) -> None:
+        """Push as docker does; `acknowledged` collects the path of everything the server has accepted."""
+        for data in image.blobs:
+            digest = digest_of(data)
+            if self.call("HEAD", f"/v2/{name}/blobs/{digest}")[0] != 200:
+                assert self.call("POST", f"/v2/{name}/blobs/uploads/")[0] == 202
+                location = self.location
+                assert self.call("PATCH", location, data)[0] == 202
+                assert self.call("PUT", f"{location}?digest={digest}")[0] == 201
+            acknowledged.append(f"/v2/{name}/blobs/{digest}")
+        status, answer = self.call("PUT", f"/v2/{name}/manifests/{tag}", image.manifest, Content_Type=image.media_type)
+        assert status == 201, answer
+        acknowledged += [f"/v2/{name}/manifests/{tag}", f"/v2/{name}/manifests/{digest_of(image.manifest)}"]
+
+    def verify(self, acknowledged: list[str]) -> None:
+        """Check that everything acknowledged is there, and that no manifest of any repository lacks anything."""
+        for path in acknowledged:
+            status, content = self.call("GET", path)
+            assert status == 200, path
+            last = path.rpartition("/")[2]
+            if ":" in last:
+                assert digest_of(content) == last
+        for name in json.loads(self.call("GET", "/v2/_catalog")[1])["repositories"]:
+            for tag in json.loads(self.call("GET", f"/v2/{name}/tags/list")[1])["tags"]:
+                manifest = json.loads(self.call("GET", f"/v2/{name}/manifests/{tag}")[1])
+                for entry in (manifest["config"], *manifest["layers"]):
+                    status, content = self.call("GET", f"/v2/{name}/blobs/{entry['digest']}")
+                    assert (status, digest_of(content)) == (200, entry["digest"])
