@@ -95,7 +95,7 @@ class Layout(NamedTuple):
             if not (self.content / "index.json").exists():
                 self.write_content_files()
             durable.sync_directory(self.root)
-        except (PermissionError, NotADirectoryError) as error:
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
             raise StoreDenied(self.root, (error.strerror or "permission denied").lower()) from None
 
     def write_content_files(self) -> None:
