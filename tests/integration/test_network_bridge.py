@@ -343,6 +343,41 @@ def test_megabytes_go_through_the_proxy_both_ways(attach: Callable[..., Box]) ->
     assert answer.encode() == f"box2 {GATEWAY} ".encode() + data
 
 
+def test_the_proxy_rests_while_a_client_does_not_read(attach: Callable[..., Box]) -> None:
+    box = attach("80")
+    pid = box.attachment.proxy_pid
+    assert pid is not None
+    with box.place.open_socket() as listener, tcp(socket.AF_INET6) as client:
+        listener.bind((box.address, 80))
+        listener.listen()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("::1", box.host_port()))
+        client.shutdown(socket.SHUT_WR)
+        server, _ = listener.accept()
+        with server:
+            assert server.recv(1) == b""
+            sent = 0
+            server.setblocking(False)
+            for _ in range(50):
+                try:
+                    sent += server.send(bytes(1 << 16))
+                except BlockingIOError:
+                    time.sleep(0.01)
+        before = processor_ticks(pid)
+        time.sleep(0.3)
+        assert processor_ticks(pid) - before < 10
+        received = 0
+        while chunk := client.recv(1 << 16):
+            received += len(chunk)
+        assert received == sent
+
+
+def processor_ticks(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stream:
+        fields = stream.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def test_the_proxy_resets_a_connection_that_nobody_takes(attach: Callable[..., Box]) -> None:
     box = attach("80")
     with pytest.raises(ConnectionError):
@@ -565,11 +600,13 @@ def test_a_stale_rule_is_replaced_by_whoever_holds_the_port(network: Network, at
 
 
 def test_a_flushed_machine_gets_its_rules_back(lab: Lab, network: Network, attach: Callable[..., Box]) -> None:
-    box = attach("80")
+    box = attach("80", "80/udp")
     box.place.serve_tcp(80)
+    box.place.serve_udp(80)
     lab.run("nft", "flush", "ruleset")
     # Until then the proxy passes on what the kernel does not.
     assert ask_tcp(tcp(), HOST_ADDRESS, box.host_port()) == f"box2 {GATEWAY} hello"
+    assert ask_udp(udp(), "127.9.9.9", box.host_port(2)) == (f"box2 {GATEWAY} hello", "127.9.9.9")
     network.restore([box.attachment])
     assert ask_tcp(lab.outside.open_socket(), HOST_ADDRESS, box.host_port()) == f"box2 {OUTSIDE_ADDRESS} hello"
 

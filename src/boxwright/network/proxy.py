@@ -20,6 +20,7 @@ from __future__ import annotations
 import _socket
 import errno
 import os
+import resource
 import select
 import sys
 import time
@@ -42,28 +43,42 @@ _NETLINK_NETFILTER = 12
 
 _READ = select.EPOLLIN
 _WRITE = select.EPOLLOUT
+_BROKEN = select.EPOLLHUP | select.EPOLLERR
 
 
 class Loop:
     """Calls whoever waits for a descriptor."""
 
-    __slots__ = ("_epoll", "_handlers", "running")
+    __slots__ = ("_epoll", "_handlers", "_watched", "running")
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
+        self._watched: dict[int, int] = {}
         self.running = True
 
-    def add(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
-        self._epoll.register(fd, events)
+    def watch(self, fd: int, events: int, handler: Callable[[int], None]) -> None:
+        """Have `handler` called for these events of a descriptor, and for no others from now on.
+
+        The kernel always reports a hang-up, again and again; a descriptor without events is not watched at all.
+        """
+        if events == self._watched.get(fd, 0):
+            return
+        if not events:
+            self.forget(fd)
+            return
+        if fd in self._watched:
+            self._epoll.modify(fd, events)
+        else:
+            self._epoll.register(fd, events)
+        self._watched[fd] = events
         self._handlers[fd] = handler
 
-    def change(self, fd: int, events: int) -> None:
-        self._epoll.modify(fd, events)
-
-    def remove(self, fd: int) -> None:
-        del self._handlers[fd]
-        self._epoll.unregister(fd)
+    def forget(self, fd: int) -> None:
+        """Watch a descriptor no more, before it is closed. Idempotent."""
+        if self._watched.pop(fd, 0):
+            del self._handlers[fd]
+            self._epoll.unregister(fd)
 
     def run(self, sweep: Callable[[], bool]) -> None:
         """Run until `running` is unset; call `sweep` now and then while it says that there is something to sweep."""
@@ -106,7 +121,7 @@ class Half:
 class Connection:
     """A TCP connection of a client, and one to the container."""
 
-    __slots__ = ("_back", "_client", "_connected", "_forth", "_loop", "_server", "_watched")
+    __slots__ = ("_back", "_client", "_connected", "_forth", "_loop", "_server")
 
     def __init__(self, loop: Loop, client: Socket, target: tuple[str, int]) -> None:
         server = Socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
@@ -123,10 +138,7 @@ class Connection:
         self._forth = Half(client, server)
         self._back = Half(server, client)
         self._connected = False
-        self._watched = {client.fileno(): 0, server.fileno(): _WRITE}
-        # Errors are reported for both whatever they wait for.
-        for fd, events in self._watched.items():
-            loop.add(fd, events, self._on_client if fd == client.fileno() else self._on_server)
+        loop.watch(server.fileno(), _WRITE, self._on_server)
 
     def _on_client(self, events: int) -> None:
         self._pump(events, self._forth, self._back)
@@ -144,39 +156,33 @@ class Connection:
         try:
             if events & _WRITE and incoming.pending:
                 incoming.write()
-            if events & (_READ | select.EPOLLHUP | select.EPOLLERR) and not (outgoing.pending or outgoing.ended):
+            if events & (_READ | _BROKEN) and not (outgoing.pending or outgoing.ended):
                 outgoing.read()
         except BlockingIOError:
             pass  # there was nothing to read after all
         except OSError:
             self._close(reset=True)
             return
-        if events & (select.EPOLLHUP | select.EPOLLERR) and outgoing.ended and incoming.pending:
+        if events & _BROKEN and outgoing.ended and incoming.pending:
             self._close(reset=True)  # what is pending has no reader any more
         elif self._forth.ended and self._back.ended:
             self._close(reset=False)
         else:
-            self._watch(self._client, self._forth, self._back)
-            self._watch(self._server, self._back, self._forth)
-
-    def _watch(self, end: Socket, outgoing: Half, incoming: Half) -> None:
-        events = 0
-        if self._connected and not (outgoing.ended or outgoing.pending):
-            events |= _READ
-        if incoming.pending or (end is self._server and not self._connected):
-            events |= _WRITE
-        fd = end.fileno()
-        if self._watched[fd] != events:
-            self._watched[fd] = events
-            self._loop.change(fd, events)
+            self._loop.watch(self._client.fileno(), _wanted(self._forth, self._back), self._on_client)
+            self._loop.watch(self._server.fileno(), _wanted(self._back, self._forth), self._on_server)
 
     def _close(self, *, reset: bool) -> None:
         for end in (self._client, self._server):
-            self._loop.remove(end.fileno())
+            self._loop.forget(end.fileno())
             if reset:
                 # Closing with a linger time of zero tells the other side that the rest is lost.
                 end.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             end.close()
+
+
+def _wanted(outgoing: Half, incoming: Half) -> int:
+    """Return what to wait for at one end of a connection. Nothing is read before the last of it has gone on."""
+    return (0 if outgoing.ended or outgoing.pending else _READ) | (_WRITE if incoming.pending else 0)
 
 
 class TcpPort:
@@ -188,7 +194,7 @@ class TcpPort:
         self._loop = loop
         self._listener = listener
         self._target = target
-        loop.add(listener.fileno(), _READ, self._on_connection)
+        loop.watch(listener.fileno(), _READ, self._on_connection)
 
     def _on_connection(self, _: int) -> None:
         for _ in range(_BACKLOG):
@@ -223,7 +229,7 @@ class UdpPort:
             bound.setsockopt(_socket.IPPROTO_IPV6, _IPV6_RECVPKTINFO, 1)
         else:
             bound.setsockopt(_socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        loop.add(bound.fileno(), _READ, self._on_datagram)
+        loop.watch(bound.fileno(), _READ, self._on_datagram)
 
     def _on_datagram(self, _: int) -> None:
         for _ in range(_BACKLOG):
@@ -247,7 +253,7 @@ class UdpPort:
         try:
             server.connect(self._target)
             session = self._sessions[client] = Session(self._bound, server, client, ancillary)
-            self._loop.add(server.fileno(), _READ, session.on_answer)
+            self._loop.watch(server.fileno(), _READ, session.on_answer)
         except OSError:
             server.close()
             return None
@@ -255,7 +261,7 @@ class UdpPort:
 
     def _end(self, client: Any) -> None:
         server = self._sessions.pop(client).server
-        self._loop.remove(server.fileno())
+        self._loop.forget(server.fileno())
         server.close()
 
     def sweep(self) -> bool:
@@ -302,21 +308,21 @@ class Life:
         self._loop = loop
         self._control = control
         self._told = b""
-        loop.add(control, _READ, self._on_control)
+        loop.watch(control, _READ, self._on_control)
 
     def _on_control(self, _: int) -> None:
         data = os.read(self._control, 64)
         if data:
             self._told += data
             return
-        self._loop.remove(self._control)
+        self._loop.forget(self._control)
         os.close(self._control)
         try:
             process = os.pidfd_open(int(self._told))
         except (ValueError, OSError):
             self._loop.running = False  # the command ended without a word, or the container already has
             return
-        self._loop.add(process, _READ, self._on_end)
+        self._loop.watch(process, _READ, self._on_end)
 
     def _on_end(self, _: int) -> None:
         self._loop.running = False
@@ -343,6 +349,8 @@ def main() -> None:
     while chunk := os.read(0, 1 << 20):
         orders += chunk
     os.chdir("/")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     name = os.open("/proc/self/comm", os.O_WRONLY)
     os.write(name, b"boxwright-proxy")
     os.close(name)
