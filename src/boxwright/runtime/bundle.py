@@ -15,8 +15,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.errors import InvalidError
 from boxwright.host import mounts, syscalls
@@ -26,6 +25,9 @@ from boxwright.runtime.files import Files
 from boxwright.runtime.options import ContainerOptions, Device, Ulimit
 from boxwright.runtime.scaffolding import Scaffolding
 from boxwright.runtime.spec import Surroundings, build_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CGROUP_PARENT = "/boxwright"
 _MAX_PASSWD = 4 * 1024 * 1024

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from boxwright.errors import ConflictError, UnavailableError
 from boxwright.host.namespaces import PrivateMounts
@@ -24,6 +24,9 @@ from boxwright.runtime.files import Files
 from boxwright.runtime.oci_runtime import NotRunning, OciRuntime
 from boxwright.runtime.options import ContainerOptions
 from boxwright.runtime.scaffolding import Scaffolding
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PATIENCE = 10.0  # seconds from the end of process 1 to conmon's report
 _LOOK = 0.0005

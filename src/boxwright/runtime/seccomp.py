@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from boxwright.runtime import seccomp_table as table
 from boxwright.runtime.seccomp_table import Comparison
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _EPERM = 1
 _ENOSYS = 38
