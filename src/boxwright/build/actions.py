@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from boxwright.build.failure import CommandFailed
+from boxwright.build.keys import step_key
 from boxwright.build.plan import RunAction, WorkdirAction
 from boxwright.build.runner import Runner, StepCancelled, StepProcess
 from boxwright.layer.union import UnionView
@@ -75,15 +77,6 @@ class Layers:
         return self._view
 
 
-class CommandFailed(Exception):
-    """A RUN's command ended with another status than zero; it never leaves the room."""
-
-    def __init__(self, exit_code: int, process: StepProcess) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
-        self.process = process
-
-
 class RunOptions(NamedTuple):
     """What the command line says about all RUN steps."""
 
@@ -141,8 +134,6 @@ class RunWork:
 
     @property
     def lock(self) -> str:
-        from boxwright.build.keys import step_key
-
         return step_key(self.document()).key
 
     def make(self, draft: Draft) -> Made:
@@ -203,8 +194,6 @@ class WorkdirWork:
 
     @property
     def lock(self) -> str:
-        from boxwright.build.keys import step_key
-
         return step_key(self.document()).key
 
     def make(self, draft: Draft) -> Made | None:

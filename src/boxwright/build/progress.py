@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from boxwright.build.context import Census
 from boxwright.oci.digest import Digest
 
 
 class BuildStarted(NamedTuple):
-    """First of all. The numbers are of the whole context, or None where counting it would have taken too long."""
+    """First of all."""
 
     dockerfile: str
     """As it is to be shown: ``web/Dockerfile``, ``-`` for the standard input."""
-    context_files: int | None
-    context_bytes: int | None
-    context_ignored: int | None
+    context: Census | None
+    """What the context holds; None where counting it just to tell it would have taken too long."""
     steps: int
 
 

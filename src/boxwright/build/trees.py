@@ -138,25 +138,32 @@ class NoTree:
         return []
 
 
+class Viewable(Protocol):
+    """Layers that are looked at only if they must be."""
+
+    def view(self) -> UnionView: ...
+
+
 class ViewTree:
     """The file system of a stage or an image."""
 
-    __slots__ = ("_name", "_view")
+    __slots__ = ("_layers", "_name")
 
-    def __init__(self, view: UnionView, name: str) -> None:
+    def __init__(self, layers: Viewable, name: str) -> None:
         """`name` says in messages what the tree is."""
-        self._view = view
+        self._layers = layers
         self._name = name
 
     def select(self, sources: Sequence[str]) -> list[Selection]:
+        view = self._layers.view()
         found = []
         for source in sources:
             path = clean(source)
             pattern = has_wildcards(path)
-            for hit in _expand(self._view, path) if pattern else [path]:
-                node = self._view.lookup(hit)
+            for hit in _expand(view, path) if pattern else [path]:
+                node = view.lookup(hit)
                 if node is not None:
-                    below = _Below(self._view, node.path) if node.is_dir else ()
+                    below = _Below(view, node.path) if node.is_dir else ()
                     found.append(Selection(_name(hit), _top(node), below, "", False))
                 elif not pattern:
                     raise SourceNotFound(source, self._name)

@@ -1,0 +1,84 @@
+"""The way in: from a Dockerfile and a context to an image in the store."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from boxwright.build.execute import Execution
+from boxwright.build.failure import Keeper
+from boxwright.build.plan import Bases, PlanOptions, plan
+from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
+from boxwright.build.request import BuildRequest, BuildResult
+from boxwright.build.runner import Runner
+from boxwright.build.state import ImageState
+from boxwright.dockerfile.stages import load
+from boxwright.oci.digest import Digest
+from boxwright.store.images import ImageRecord
+from boxwright.store.store import Store
+
+
+def build(
+    request: BuildRequest,
+    *,
+    store: Store,
+    runner: Runner,
+    bases: Bases,
+    sink: Sink,
+    keep: Keeper,
+    cancelled: threading.Event | None = None,
+) -> BuildResult:
+    """Build an image and tag it.
+
+    Whatever is finished when a build fails or is killed is in the cache, and the next build goes on from there; an
+    image and its tags appear at the end, whole. Setting `cancelled` ends the build soon (the build sets it itself once
+    a stage has failed, to end the others). The sink is called from several threads, one call at a time.
+
+    Raises DockerfileError, UnsupportedSyntax, TargetNotFound, BuildFailed when a command failed, CancelledError, and
+    whatever else a step raises; `detail` of those shows the place in the Dockerfile.
+    """
+    started = time.monotonic()
+    dockerfile = load(request.context.dockerfile)
+    options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target)
+    planned = plan(dockerfile, options, bases)
+    sink(BuildStarted(request.context.title, request.context.census(), planned.total))
+    if planned.unused_args:
+        sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
+    cancelled = cancelled or threading.Event()
+    execution = Execution(request, planned, store, runner, sink=sink, keep=keep, cancelled=cancelled)
+    try:
+        state = execution.run()
+        record = _record(request, state, store)
+        if execution.cache.wrote:
+            store.snapshots.make_durable()
+        names = _tag(request, record.id, store)
+    finally:
+        execution.finish()
+    result = BuildResult(record.id, record.size, planned.total, execution.cached_steps)
+    layers, seconds = len(state.diff_ids), time.monotonic() - started
+    sink(ImageBuilt(record.id, names, record.size, layers, seconds, result.steps, result.cached))
+    return result
+
+
+def _record(request: BuildRequest, state: ImageState, store: Store) -> ImageRecord:
+    """Add the image; one that is there already is only read."""
+    config = state.image_config()
+    if request.labels:
+        labels = {**config.config.labels, **request.labels}
+        config = config._replace(config=config.config._replace(labels=labels))
+    raw = config.to_bytes()
+    existing = store.images.get(Digest.of(raw))
+    if existing is not None and not existing.intermediate:
+        return existing
+    return store.images.add(raw, parent=state.image if request.intermediate else None)
+
+
+def _tag(request: BuildRequest, image: Digest, store: Store) -> tuple[str, ...]:
+    names = []
+    for tag in request.tags:
+        ref = tag.with_default_tag()
+        current = store.images.resolve(ref)
+        if current is None or current.id != image:
+            store.images.tag(ref, image)
+        names.append(ref.familiar())
+    return tuple(names)

@@ -1,0 +1,145 @@
+"""One step through the cache: answered by it, or done once by whoever comes first, and remembered."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from boxwright.build.actions import Document, Work
+from boxwright.build.failure import CommandFailed
+from boxwright.build.keys import StepKey, step_key
+from boxwright.host.locks import locked
+from boxwright.oci.digest import ChainID, DiffID, chain_id
+from boxwright.store.steps import CachedStep
+from boxwright.store.store import Store
+
+if TYPE_CHECKING:
+    from boxwright.store.leases import Lease
+    from boxwright.store.snapshots import Draft
+
+
+class Answer(NamedTuple):
+    """What a step gave."""
+
+    key: str
+    chain: ChainID | None
+    """The layers after it."""
+    diff_id: DiffID | None
+    """Of the layer that it made; None when it made none."""
+    created: int
+    """Seconds since the epoch."""
+    cached: bool
+    added: int | None
+    """Bytes of content in a layer that was made just now."""
+    document: Document
+
+
+class Cache:
+    """The step cache as one build uses it; thread-safe."""
+
+    def __init__(self, store: Store, *, read: bool = True) -> None:
+        """Without `read` nothing is answered, and everything is remembered all the same."""
+        self._store = store
+        self._read = read
+        self._lease: Lease | None = None
+        self._lock = threading.Lock()
+        self._used: list[str] = []
+        self.wrote = False
+        """Whether any layer was made."""
+
+    def metadata(self, lineage: str, history: str) -> Answer:
+        """Answer a step that changes no files: all there is to remember of it is when it was first taken.
+
+        `lineage` names all that came before.
+        """
+        document = {"op": "metadata", "on": lineage, "history": history}
+        key = step_key(document)
+        step = self._lookup(key)
+        cached = step is not None
+        if step is None:
+            step = self._store.steps.record(key.key, None, document=key.document)
+        return Answer(key.key, None, None, step.created, cached, None, document)
+
+    def answer(self, work: Work, parent: ChainID | None) -> Answer | None:
+        """Return what the cache has for this work, None when it has nothing."""
+        document = work.document() if self._read else None
+        if document is None:
+            return None
+        key = step_key(document)
+        step = self._lookup(key)
+        return None if step is None else self._answer(key, step, parent, document, added=None)
+
+    def do(self, work: Work, parent: ChainID | None, failed: Callable[[CommandFailed, Draft], None]) -> Answer:
+        """Do the work, unless another build has just done the same, and remember what it gave.
+
+        `failed` is called while the draft of a command that failed is still there; CommandFailed is raised after it,
+        as is whatever else `Work.make` raises.
+        """
+        with self._alone(work.lock):
+            found = self.answer(work, parent)
+            if found is not None:
+                return found
+            self._claim(parent)
+            with self._store.snapshots.draft() as draft:
+                try:
+                    made = work.make(draft)
+                except CommandFailed as failure:
+                    failed(failure, draft)
+                    raise
+                document = work.made_of()
+                key = step_key(document)
+                chain = parent
+                if made is not None:
+                    self._claim(chain_id(parent, made.diff_id), exists=False)
+                    chain = draft.commit(parent, made.diff_id, made.size).chain
+                    self.wrote = True
+            step = self._store.steps.record(key.key, chain, document=key.document)
+            return self._answer(key, step, parent, document, added=made.content if made is not None else None)
+
+    def finish(self) -> None:
+        """Note which steps were used, and give up the claims on layers. Call it in any case."""
+        with self._lock:
+            lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release()
+        if self._used:
+            self._store.steps.touch(self._used)
+
+    def _lookup(self, key: StepKey) -> CachedStep | None:
+        if not self._read:
+            return None
+        step = self._store.steps.lookup(key.key)
+        if step is not None:
+            self._used.append(key.key)
+        return step
+
+    def _answer(
+        self, key: StepKey, step: CachedStep, parent: ChainID | None, document: Document, *, added: int | None
+    ) -> Answer:
+        diff_id = None
+        if step.chain is not None and step.chain != parent:
+            diff_id = self._store.snapshots.require(step.chain).diff_id
+        return Answer(key.key, step.chain, diff_id, step.created, added is None, added, document)
+
+    def _claim(self, chain: ChainID | None, *, exists: bool = True) -> None:
+        """Keep layers from being collected while this build needs them. Raises SnapshotNotFound."""
+        if chain is None:
+            return
+        with self._lock:
+            if self._lease is None:
+                self._lease = self._store.leases.hold()
+        self._lease.add("snapshot", chain)
+        if exists:
+            self._store.snapshots.require(chain)
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        path = self._store.layout.lock("step", name[:32])
+        with locked(path):
+            try:
+                yield
+            finally:
+                os.unlink(path)

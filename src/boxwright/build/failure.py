@@ -1,0 +1,87 @@
+"""A step that failed, and how it is told: where, with what, and what is left to look into."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from boxwright.build.plan import Step
+from boxwright.build.runner import StepProcess
+from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
+from boxwright.errors import BoxwrightError, CancelledError, UnavailableError
+from boxwright.oci.config import ImageConfig
+from boxwright.oci.digest import ChainID, Digest
+from boxwright.store.snapshots import Draft
+
+
+class CommandFailed(Exception):
+    """A RUN's command ended with another status than zero. It never leaves this room: `BuildFailed` does."""
+
+    def __init__(self, exit_code: int, process: StepProcess) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+        self.process = process
+
+
+class FailedStep(NamedTuple):
+    """A command that failed, with the file system as it left it."""
+
+    process: StepProcess
+    exit_code: int
+    draft: Draft
+    """What it changed: `fs` may be moved away, for a container to live on; the rest is discarded."""
+    chain: ChainID | None
+    """The layers below it."""
+    image: Digest | None
+    """The image before the step; None when there is nothing before it."""
+    config: ImageConfig
+    """That image's configuration."""
+
+
+class KeptContainer(NamedTuple):
+    id: str
+    name: str
+
+
+class Keeper(Protocol):
+    """What keeps a failed step for a look inside: the port that the engine fills with its containers."""
+
+    def __call__(self, failed: FailedStep, /) -> KeptContainer | None:
+        """Make a stopped container of the step, with `failed.process.id` as its ID; None when there is none to be."""
+
+
+class BuildFailed(UnavailableError):
+    """A step's command failed.
+
+    `exit_code` is the command's; `container` is the one that was kept, if one was; `image` the last good image.
+    """
+
+    def __init__(self, step: Step, exit_code: int, container: KeptContainer | None, image: Digest | None) -> None:
+        detail = list(step.span.excerpt(context=1))
+        if container is not None or image is not None:
+            detail.append("")
+        if container is not None:
+            detail.append(
+                f"The container is kept: boxwright exec or commit it as  {container.name} ({container.id[:12]})"
+            )
+        if image is not None:
+            detail.append(f"The image before this step:                    boxwright run -it {image.short} sh")
+        super().__init__(
+            f"the command in step {step.number} exited with {exit_code}", detail=detail, hint=_hint(exit_code)
+        )
+        self.step = step.number
+        self.command = step.text
+        self.exit_code = exit_code
+        self.container = container
+        self.image = image
+
+
+def _hint(exit_code: int) -> str | None:
+    if exit_code == 137:
+        return "it was killed: by the kernel when memory ran out, or by hand"
+    return None
+
+
+def locate(error: BoxwrightError, span: Span) -> None:
+    """Add to an error that happened in a step where the step stands, unless the error says where it is itself."""
+    if not isinstance(error, (DockerfileError, UnsupportedSyntax, CancelledError, BuildFailed)):
+        error.detail = (*span.excerpt(), *(("", *error.detail) if error.detail else ()))

@@ -1,0 +1,45 @@
+"""What a build is asked for, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from boxwright.build.actions import RunOptions
+from boxwright.build.context import Context
+from boxwright.oci.digest import Digest
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import Reference
+
+
+class BuildRequest(NamedTuple):
+    context: Context
+    platform: Platform
+    """What is built for, where the file doesn't say."""
+    build_platform: Platform
+    """What is built on."""
+    tags: tuple[Reference, ...] = ()
+    build_args: Mapping[str, str | None] = {}
+    """None for a name that was given without a value and that the environment doesn't have."""
+    target: str | None = None
+    """The stage to build; None for the last one."""
+    labels: Mapping[str, str] = {}
+    """They go before those of the file."""
+    no_cache: bool = False
+    force_rm: bool = False
+    """A failed step's container is not kept."""
+    intermediate: bool = False
+    """Make an image of every step, as docker's classic builder does."""
+    explain: bool = False
+    """Say why a step was built again."""
+    run: RunOptions = RunOptions()
+    epoch: int | None = None
+    """SOURCE_DATE_EPOCH, in seconds: the time of everything that the build makes up."""
+
+
+class BuildResult(NamedTuple):
+    image: Digest
+    size: int
+    """Bytes of its layers, uncompressed."""
+    steps: int
+    cached: int

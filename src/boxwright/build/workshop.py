@@ -1,0 +1,112 @@
+"""From an action of the plan to work on the files that are there: which layers are below, where sources come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from boxwright.build.actions import Layers, RunOptions, RunWork, Work, WorkdirWork
+from boxwright.build.context import Context
+from boxwright.build.copying import CopyWork, is_url
+from boxwright.build.plan import Action, CopyAction, RunAction
+from boxwright.build.runner import Runner
+from boxwright.build.trees import ContextTree, NoTree, Tree, ViewTree
+from boxwright.oci.digest import ChainID
+from boxwright.oci.platform import Platform
+from boxwright.store.store import Store
+
+if TYPE_CHECKING:
+    from threading import Event
+
+
+class CommandIO(NamedTuple):
+    """How a RUN's command is connected."""
+
+    id: str
+    """64 hex digits, the name of its container."""
+    output: Callable[[str, str], None]
+    """Takes (line, stream)."""
+
+
+class Workshop:
+    """What all steps of one build have in common; thread-safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        context: Context,
+        runner: Runner,
+        options: RunOptions,
+        stage_chain: Callable[[int], ChainID | None],
+        scratch: Callable[[], Path],
+        *,
+        made_ns: int,
+        cancelled: Event,
+    ) -> None:
+        """`stage_chain` returns what a stage ends with, once it has; `scratch` a directory for downloads; `made_ns` is
+        the time of directories that steps make up, since the epoch."""
+        self._store = store
+        self._context = context
+        self._runner = runner
+        self._options = options
+        self._stage_chain = stage_chain
+        self._scratch = scratch
+        self._made_ns = made_ns
+        self._cancelled = cancelled
+        self._tree: Tree = NoTree() if context.root is None else ContextTree(context.root, context.rules)
+
+    def work(self, action: Action, chain: ChainID | None, platform: Platform, io: CommandIO) -> Work:
+        """Return the work of an action on top of `chain`; waits for the stage that it copies from."""
+        layers = Layers(self._store, chain)
+        if isinstance(action, RunAction):
+            return RunWork(
+                action,
+                layers,
+                platform,
+                self._options,
+                self._runner,
+                id=io.id,
+                output=io.output,
+                cancelled=self._cancelled,
+            )
+        if isinstance(action, CopyAction):
+            return self._copy(action, layers)
+        return WorkdirWork(action, layers, self._made_ns)
+
+    def _copy(self, action: CopyAction, layers: Layers) -> CopyWork:
+        if action.stage is not None:
+            return self._copy_from(action, layers, self._stage_chain(action.stage), f"stage {action.stage}")
+        if action.image is not None:
+            return self._copy_from(action, layers, action.image.chain, f"image {action.image.name}")
+        downloads = []
+        if action.keyword == "ADD" and any(is_url(source) for source in action.sources):
+            from boxwright.build.downloads import Download
+
+            scratch = self._scratch()
+            downloads = [Download(url, self._store.contexts, scratch) for url in action.sources if is_url(url)]
+        return CopyWork(
+            action,
+            layers,
+            self._tree,
+            self._store.contexts,
+            origin=f"context {self._context.identity}",
+            revision=None,
+            downloads=downloads,
+            made_ns=self._made_ns,
+            cancelled=self._cancelled.is_set,
+        )
+
+    def _copy_from(self, action: CopyAction, layers: Layers, chain: ChainID | None, name: str) -> CopyWork:
+        # Layers never change under their ChainID: what a path in them holds needs to be found out only once.
+        revision = str(chain)
+        return CopyWork(
+            action,
+            layers,
+            ViewTree(Layers(self._store, chain), name),
+            self._store.contexts,
+            origin=f"chain {revision}",
+            revision=revision,
+            made_ns=self._made_ns,
+            cancelled=self._cancelled.is_set,
+        )
