@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import urllib3
@@ -257,6 +257,11 @@ class _Pool(HTTPConnectionPool):
 class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
+    def _validate_conn(self, conn: Any) -> None:
+        # Without urllib3's warning of certificates that nobody checks: who allowed that has been asked.
+        if conn.is_closed:
+            conn.connect()
+
 
 _POOLS = {"http": _Pool, "https": _SecurePool}
 
@@ -286,15 +291,15 @@ def _failure(url: str, error: Exception, *, sent: bool | None = None) -> Connect
         )
     if isinstance(error, NameResolutionError):
         return ConnectionFailed(url, "name", "its name cannot be resolved", sent=False)
-    if isinstance(error, ConnectTimeoutError):
-        return ConnectionFailed(url, "timeout", "it does not answer", sent=False)
     if isinstance(error, NewConnectionError):
         return ConnectionFailed(url, "refused", _cause(error) or "the connection is refused", sent=False)
+    if isinstance(error, ConnectTimeoutError):
+        return ConnectionFailed(url, "timeout", "it does not answer", sent=False)
     if isinstance(error, SSLError):
         return _tls_failure(url, error)
     if isinstance(error, ReadTimeoutError):
         return ConnectionFailed(url, "timeout", "it has fallen silent", sent=True)
-    if isinstance(error, IncompleteRead):
+    if isinstance(error, IncompleteRead) or any(isinstance(arg, IncompleteRead) for arg in error.args):
         return ConnectionFailed(url, "broken", "the answer broke off", sent=True)
     why = "the connection broke"
     if cause := _cause(error):
