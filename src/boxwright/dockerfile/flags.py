@@ -28,7 +28,8 @@ def parse_flags(node: Node, flags: FlagSet) -> dict[str, str]:
             raise UnsupportedSyntax(f"{node.keyword} --{name} is not supported yet", node.span, mark=mark)
         if name not in flags.known:
             suggestion = did_you_mean(name, flags.known | flags.unsupported, "--")
-            raise DockerfileError(f"unknown flag: --{name}{suggestion}", node.span, mark=mark)
+            hint = None if suggestion else f"write {node.keyword} -- … when the first argument starts with --"
+            raise DockerfileError(f"unknown flag: --{name}{suggestion}", node.span, mark=mark, hint=hint)
         if name in values:
             raise DockerfileError(f"duplicate flag specified: {name}", node.span, mark=mark)
         if not equals:

@@ -110,7 +110,7 @@ class _Lexer:
 
     def run(self) -> tuple[str, list[str]]:
         try:
-            value, words = self._until(None)
+            value, words = self._until()
             if len(value) > _MAX_VALUE:
                 raise _Failure(f"it expands to more than {_MAX_VALUE // 1024} KiB")
         except _Failure as failure:
@@ -125,14 +125,14 @@ class _Lexer:
         self._position += 1
         return char
 
-    def _until(self, stop: str | None, *, keep_escapes: bool = False) -> tuple[str, list[str]]:
-        """Process up to `stop`, which is consumed, or to the end. An empty `_peek()` is the end of the text."""
+    def _until(self, stop: str = "", missing: str = "", *, keep_escapes: bool = False) -> tuple[str, list[str]]:
+        """Process up to `stop`, which is consumed, or fail with `missing`. The empty string is the end of the text."""
         outer, self._keep_escapes = self._keep_escapes, keep_escapes
         result: list[str] = []
         splitter = _Splitter()
-        while (char := self._peek()) != (stop or ""):
+        while (char := self._peek()) != stop:
             if char == "":
-                raise _Failure(f"unexpected end of statement while looking for matching {stop}")
+                raise _Failure(missing)
             if char == "$":
                 text = self._dollar()
                 splitter.add(text)
@@ -225,16 +225,7 @@ class _Lexer:
         raise _Failure(f"unsupported modifier ({shown}) in substitution")
 
     def _word_to_brace(self, *, keep_escapes: bool = False) -> str:
-        return self._part("}", "syntax error: missing '}'", keep_escapes=keep_escapes)
-
-    def _part(self, stop: str, missing: str, *, keep_escapes: bool) -> str:
-        try:
-            text, _ = self._until(stop, keep_escapes=keep_escapes)
-        except _Failure:
-            if self._position >= len(self._text):
-                raise _Failure(missing) from None
-            raise
-        return text
+        return self._until("}", "syntax error: missing '}'", keep_escapes=keep_escapes)[0]
 
     def _conditional(self, name: str, modifier: str, colon: bool) -> str:
         word = self._word_to_brace()
@@ -264,7 +255,7 @@ class _Lexer:
         every = self._peek() == "/"
         if every:
             self._position += 1
-        text = self._part("/", "syntax error: missing '/' in ${}", keep_escapes=True)
+        text, _ = self._until("/", "syntax error: missing '/' in ${}", keep_escapes=True)
         replacement = self._word_to_brace()
         return substitution.replace(self._value(name), self._pattern(text), replacement, every=every)
 
