@@ -16,7 +16,7 @@ import pytest
 
 from boxwright.errors import ConflictError
 from boxwright.host import netns
-from boxwright.network.bridge import BridgeSettings, BridgeTaken, free_subnet
+from boxwright.network.bridge import BridgeSettings, BridgeTaken, UnusableAddress, free_subnet
 from boxwright.network.listeners import NoFreePort, NotOurAddress, PortInUse
 from boxwright.network.network import Attachment, Network, NetworkFailed
 from boxwright.network.ports import parse_publishes
@@ -121,6 +121,16 @@ def test_a_namespace_gets_an_address_a_route_and_loopback(attach: Callable[..., 
     assert "127.0.0.1/8" in box.place.run("ip", "-4", "addr", "show", "lo")
     assert box.attachment.mac in box.place.run("ip", "link", "show", "eth0")
     assert box.attachment.mac == "02:42:ac:1e:00:02"
+
+
+@pytest.mark.parametrize("address", ["172.30.0.0", "172.30.255.255", "172.31.0.2", "::1", "nonsense"])
+def test_an_address_that_no_container_can_have_is_refused(lab: Lab, network: Network, address: str) -> None:
+    place = lab.place("box")
+    network.ensure_bridge()
+    before = lab.links()
+    with pytest.raises(UnusableAddress):
+        network.attach(identify(5), place.netns, address, parse_publishes(["80"]))
+    assert lab.links() == before
 
 
 def test_every_user_inside_may_listen_on_any_port_and_ping(attach: Callable[..., Box]) -> None:

@@ -44,6 +44,17 @@ class BridgeTaken(ConflictError):
         self.name = name
 
 
+class UnusableAddress(InvalidError):
+    """An address that no container on the bridge can have: one outside of its subnet."""
+
+    def __init__(self, address: str, settings: BridgeSettings) -> None:
+        super().__init__(
+            f"no container on {settings.name} can have the address {address[:50]}",
+            hint=f"choose one of {settings.subnet}",
+        )
+        self.address = address
+
+
 class Cable(NamedTuple):
     """A pair of links: one end a port of the bridge, the other inside a network namespace."""
 
@@ -104,9 +115,11 @@ def plug(netlink: Netlink, settings: BridgeSettings, owner: str, namespace: int,
     """Connect the network namespace of a descriptor to the bridge, and configure its end as ``eth0`` with `address`.
 
     `owner` is the container's ID: the interface's name comes from it, and a cable that is left of it is replaced.
-    The cable goes with the namespace. Nothing is left when it raises.
+    The cable goes with the namespace. Nothing is left when it raises. Raises UnusableAddress.
     """
     subnet = Subnet.parse(settings.subnet)
+    if subnet.host(address) is None:
+        raise UnusableAddress(address, settings)
     bridge = _require_link(netlink, settings.name)
     name = interface_name(owner)
     mac = mac_address(address)
