@@ -102,3 +102,26 @@ def test_an_unknown_image_is_called_so(docker: list[str], server: ServerProcess)
     done = subprocess.run([*docker, "pull", f"{server.address}/ada/none"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "manifest unknown" in done.stderr or "not found" in done.stderr
+
+
+def test_login_push_and_a_wrong_password(docker: list[str], tmp_path: Path) -> None:
+    bcrypt = pytest.importorskip("bcrypt")
+    users = tmp_path / "users"
+    users.write_text("ada:" + bcrypt.hashpw(b"lovelace", bcrypt.gensalt(4)).decode() + "\n")
+    load(docker, tmp_path, os.urandom(10_000))
+    mine = [docker[0], "--config", str(tmp_path / "config"), *docker[1:]]
+    with serving(tmp_path / "registry", htpasswd=str(users)) as guarded:
+        name = f"{guarded.address}/ada/private:v1"
+        call(*docker, "tag", "fixture:latest", name)
+        anonymous = subprocess.run([*mine, "push", name], capture_output=True, text=True, timeout=60)
+        assert anonymous.returncode != 0
+        assert "no basic auth credentials" in anonymous.stderr
+        login = [*mine, "login", "--username", "ada", "--password-stdin", guarded.address]
+        wrong = subprocess.run(login, input="love", capture_output=True, text=True, timeout=60)
+        assert wrong.returncode != 0
+        assert "401" in wrong.stderr
+        right = subprocess.run(login, input="lovelace", capture_output=True, text=True, timeout=60)
+        assert right.returncode == 0, right.stderr
+        call(*mine, "push", name)
+        call(*docker, "rmi", name)
+        call(*mine, "pull", name)

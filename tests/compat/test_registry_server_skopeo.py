@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,10 +103,16 @@ def podman(tmp_path: Path) -> Iterator[list[str]]:
     found = process.find("podman")
     if found is None:
         pytest.skip("podman is not installed")
-    storage = ["--root", str(tmp_path / "store"), "--runroot", str(tmp_path / "run"), "--storage-driver", "vfs"]
-    command = [found, *storage, "--tmpdir", str(tmp_path / "tmp")]
-    if subprocess.run([*command, "info"], capture_output=True, timeout=60).returncode:
-        pytest.skip("podman does not work here")
+    # podman wants a run root of at most 50 characters.
+    with tempfile.TemporaryDirectory(prefix="podman") as runroot:
+        storage = ["--root", str(tmp_path / "store"), "--runroot", runroot, "--storage-driver", "vfs"]
+        yield from _working_podman([found, *storage, "--tmpdir", f"{runroot}/tmp"])
+
+
+def _working_podman(command: list[str]) -> Iterator[list[str]]:
+    trial = subprocess.run([*command, "info"], capture_output=True, text=True, timeout=60)
+    if trial.returncode:
+        pytest.skip("podman does not work here: " + trial.stderr[-300:])
     yield command
     subprocess.run([*command, "rmi", "--all", "--force"], capture_output=True, timeout=60)
 
@@ -122,4 +128,3 @@ def test_podman_push_and_pull(podman: list[str], server: ServerProcess, tmp_path
     call(*podman, "rmi", "--all", "--force")
     call(*podman, "pull", "--tls-verify=false", name)
     assert call(*podman, "images", "--quiet", "--no-trunc").split() == [image_id]
-    shutil.rmtree(tmp_path / "tmp", ignore_errors=True)

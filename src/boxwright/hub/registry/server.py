@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from boxwright.hub.registry.application import Application
+    from boxwright.hub.registry.application import Application, Credentials
     from boxwright.hub.registry.workers import Workers
 
 DEFAULT_ADDRESS = "127.0.0.1:5000"
@@ -111,6 +111,7 @@ async def _serve(options: ServeOptions) -> None:
 
     host, port = parse_address(options.address)
     context = _tls_context(options)
+    credentials = _credentials(options)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,7 +122,7 @@ async def _serve(options: ServeOptions) -> None:
         stack.callback(metadata.close)
         workers = Workers()
         stack.callback(workers.close)
-        application = Application(storage, metadata, workers, sparse=options.sparse)
+        application = Application(storage, metadata, workers, credentials=credentials, sparse=options.sparse)
         stack.callback(application.sessions.close)
         runner = web.ServerRunner(make_server(application, workers), shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
@@ -161,6 +162,16 @@ async def _sweep(sessions: UploadSessions, workers: Workers) -> None:
     while True:
         await workers.move(sessions.sweep, _UPLOAD_DAYS * 86400.0)
         await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def _credentials(options: ServeOptions) -> Credentials | None:
+    if options.htpasswd is None:
+        return None
+    try:
+        from boxwright.hub.registry.htpasswd import HtpasswdCredentials
+    except ModuleNotFoundError as error:
+        raise HubExtraMissing(error.name or "bcrypt") from None
+    return HtpasswdCredentials(options.htpasswd)
 
 
 def _tls_context(options: ServeOptions) -> ssl.SSLContext | None:
