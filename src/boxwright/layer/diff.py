@@ -19,7 +19,7 @@ from typing import NamedTuple
 from boxwright.host import xattrs
 from boxwright.layer import overlay
 from boxwright.layer.entry import Entry, Kind, is_portable_xattr
-from boxwright.layer.streams import CHUNK, PieceStream
+from boxwright.layer.streams import CHUNK, PieceStream, ReadAhead
 from boxwright.layer.writer import BLOCK, END, ContentMismatch, encode_header
 from boxwright.oci.digest import DiffID, Digest
 
@@ -74,8 +74,14 @@ def measure_layer(fs: os.PathLike[str], *, epoch: int | None = None, exclude: Co
 
     hashing = HashingWriter()
     counter = _Counter()
-    for piece in layer_pieces(fs, epoch=epoch, exclude=exclude, counter=counter):
-        hashing.write(piece)
+    pieces = layer_pieces(fs, epoch=epoch, exclude=exclude, counter=counter)
+    hashing.write(next(pieces))
+    if (second := next(pieces, None)) is not None:
+        hashing.write(second)
+        # More than a few small files: read on beside the hashing.
+        with ReadAhead(PieceStream(pieces)) as stream:
+            while data := stream.read1():
+                hashing.write(data)
     return Measured(DiffID(Digest(hashing.digest)), hashing.size, counter.entries, counter.content)
 
 

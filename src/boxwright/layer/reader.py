@@ -129,6 +129,9 @@ class _Source:
         return memoryview(self._buffer)[position:end]
 
     def skip(self, size: int) -> None:
+        if self._position + size <= len(self._buffer):
+            self._position += size
+            return
         while size:
             size -= len(self.some(size))
 
@@ -250,8 +253,7 @@ class TarReader:
                 allowance -= size
                 if size < 0 or allowance < 0:
                     raise MalformedTar(f"an extended header of {size} bytes", start)
-                data = source.take(size)
-                source.skip(-size % BLOCK)
+                data = source.take(size + -size % BLOCK)[:size]
                 if flag == b"L":
                     long_name = data.partition(b"\0")[0]
                 elif flag == b"K":
