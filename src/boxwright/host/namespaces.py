@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Self, TypeVar
 
 from boxwright.errors import DeniedError
-from boxwright.host import syscalls
+from boxwright.host import cgroups, syscalls
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CGROUPS = "/sys/fs/cgroup"
-_UNIFIED = f"{_CGROUPS}/unified"
+cgroups_are_hybrid = cgroups.are_hybrid
 
 
 class NamespaceDenied(DeniedError):
@@ -28,24 +27,12 @@ class NamespaceDenied(DeniedError):
         super().__init__("not allowed to create a mount namespace", hint="run it as root")
 
 
-def cgroups_are_hybrid() -> bool:
-    """Tell whether cgroup v1 and v2 are mounted side by side and v2 has controllers of its own.
-
-    crun refuses to work then, until the v2 tree is out of its sight.
-    """
-    try:
-        with open(f"{_UNIFIED}/cgroup.controllers", encoding="ascii") as stream:
-            return bool(stream.read().strip())
-    except OSError:
-        return False
-
-
 class PrivateMounts:
     """A thread with a mount namespace of its own, that runs one function after another.
 
     Started by the first `call`, ended by `close` (or the end of the process). A program started inside keeps the
     namespace, with its mounts, for as long as it lives. Mounts and unmounts of the host show up inside, never the
-    reverse. The v2 tree of hybrid cgroups is hidden, see `cgroups_are_hybrid`.
+    reverse. The v2 tree of hybrid cgroups is hidden, see `cgroups.are_hybrid`.
     """
 
     __slots__ = ("_jobs", "_lock", "_thread")
@@ -134,5 +121,5 @@ def _enter() -> None:
         raise NamespaceDenied from None
     # Slave, not private: an unmount on the host must reach us, or our copy would keep the file system busy.
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
-    if cgroups_are_hybrid():
-        syscalls.umount(_UNIFIED, syscalls.MNT_DETACH)
+    if cgroups.are_hybrid():
+        syscalls.umount(cgroups.UNIFIED, syscalls.MNT_DETACH)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.errors import InvalidError
-from boxwright.host import mounts, syscalls
+from boxwright.host import cgroups, mounts, syscalls
 from boxwright.host.passwd import Account, UnknownUser, find_account, groups
 from boxwright.runtime import capabilities, scaffolding, seccomp
 from boxwright.runtime.files import Files
@@ -63,6 +63,7 @@ class Bundle(NamedTuple):
 
 def mount_rootfs(bundle: Bundle, layers: Layers) -> None:
     """Mount the union on the bundle's rootfs. Raises OverlayFailed."""
+    cgroups.hasten_moves()
     os.makedirs(bundle.rootfs, exist_ok=True)
     mounts.overlay(bundle.rootfs, layers.lowers, layers.upper, layers.work, volatile=layers.volatile)
 
@@ -93,7 +94,7 @@ def write_config(
             rootfs=bundle.rootfs,
             capabilities=granted,
             cgroup=f"{CGROUP_PARENT}/{bundle.id}",
-            cgroup_namespace=os.path.exists("/sys/fs/cgroup/cgroup.controllers"),
+            cgroup_namespace=cgroups.are_unified(),
             seccomp=filter_.section if filter_ else None,
             files=_write_files(bundle, files),
             devices=_host_devices() if options.privileged else (),

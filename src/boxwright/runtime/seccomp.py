@@ -6,11 +6,14 @@ takes a finished program instead, so the program is compiled once and kept in a 
 
 from __future__ import annotations
 
+import binascii
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from boxwright.runtime import seccomp_table as table
+from boxwright.runtime.capabilities import ALL
 from boxwright.runtime.seccomp_table import Comparison
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 _EPERM = 1
 _ENOSYS = 38
+_INSTRUCTION = 8  # bytes
 
 ANNOTATION = "run.oci.seccomp_bpf_data"
 """crun loads the base64 of a program under this name in place of compiling the section."""
@@ -84,33 +88,46 @@ class Filter(NamedTuple):
     program: str | None
 
 
-def load(capabilities: Iterable[str], architecture: str, cache: Path | None) -> Filter:
+def load(capabilities: Sequence[str], architecture: str, cache: Path | None) -> Filter:
     """Return the filter, compiled through `cache` (a directory, made when missing; None: not compiled).
 
     The program is only ever given beside the section, never in its place: a runtime that doesn't know the annotation
     then still confines the container. Without libseccomp there is no program.
     """
-    import hashlib
-    import json
-
     source = section(capabilities, architecture)
     if cache is None or architecture not in table.ARCHITECTURES:
         return Filter(source, None)
-    path = cache / f"{hashlib.sha256(json.dumps(source).encode()).hexdigest()[:32]}.bpf"
-    try:
-        program = path.read_bytes()
-    except FileNotFoundError:
-        from boxwright.host import durable
+    # A cached program stands behind the text that it was compiled from, so it can't be mistaken for another's.
+    text = json.dumps(source).encode()
+    path = f"{cache}/{architecture}-{_bits(capabilities):x}"
+    program = _read(path, text)
+    if program is None:
         from boxwright.runtime.seccomp_compiler import compile_rules
 
-        compiled = compile_rules(rules(capabilities, architecture), _ENOSYS, table.ARCHITECTURES[architecture])
-        if compiled is None:
+        program = compile_rules(rules(capabilities, architecture), _ENOSYS, table.ARCHITECTURES[architecture])
+        if program is None:
             return Filter(source, None)
-        os.makedirs(cache, exist_ok=True)
-        durable.write(path, program := compiled, mode=0o600)
-    if not program or len(program) % 8:  # a cut file must not become a filter
-        path.unlink(missing_ok=True)
-        return Filter(source, None)
-    import binascii
-
+        _keep(path, text, program)
     return Filter(source, binascii.b2a_base64(program, newline=False).decode("ascii"))
+
+
+def _bits(capabilities: Iterable[str]) -> int:
+    return sum(1 << ALL.index(name) for name in capabilities)
+
+
+def _read(path: str, text: bytes) -> bytes | None:
+    try:
+        with open(path, "rb") as stream:
+            found, _, program = stream.read().partition(b"\0")
+    except FileNotFoundError:
+        return None
+    return program if found == text and program and len(program) % _INSTRUCTION == 0 else None
+
+
+def _keep(path: str, text: bytes, program: bytes) -> None:
+    from pathlib import Path
+
+    from boxwright.host import durable
+
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    durable.write(Path(path), text + b"\0" + program, mode=0o600, durable=False)
