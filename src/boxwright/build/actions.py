@@ -9,7 +9,6 @@ from boxwright.build.failure import CommandFailed
 from boxwright.build.keys import step_key
 from boxwright.build.plan import RunAction, WorkdirAction
 from boxwright.build.runner import Runner, StepCancelled, StepProcess
-from boxwright.layer.union import UnionView
 from boxwright.oci.digest import ChainID, DiffID
 from boxwright.oci.platform import Platform
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from boxwright.build.contents import FileChange
+    from boxwright.layer.union import UnionView
     from boxwright.store.snapshots import Draft, Snapshot
     from boxwright.store.store import Store
 
@@ -72,6 +72,8 @@ class Layers:
         return [str(self._store.snapshots.path(snapshot)) for snapshot in self._snapshots]
 
     def view(self) -> UnionView:
+        from boxwright.layer.union import UnionView
+
         if self._view is None:
             self._view = UnionView(self.paths())
         return self._view

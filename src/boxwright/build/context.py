@@ -11,7 +11,6 @@ from typing import BinaryIO, NamedTuple
 from boxwright.dockerfile.ignore import IgnoreRules
 from boxwright.dockerfile.source import Source
 from boxwright.errors import InvalidError, NotFoundError
-from boxwright.layer.union import UnionView
 
 _MAX_DOCKERFILE = 4 << 20
 _MAX_IGNORE_FILE = 4 << 20
@@ -123,6 +122,7 @@ def tar_context(stream: BinaryIO, dockerfile: str | None, scratch: Path) -> Iter
     from boxwright.build import archives
     from boxwright.host.trees import remove_tree
     from boxwright.layer.apply import apply_entries
+    from boxwright.layer.union import UnionView
 
     root = scratch / "context"
     try:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from boxwright.build.plan import Destination
 from boxwright.build.scan import Item, scan
 from boxwright.build.trees import Selection
 from boxwright.build.writing import Placement
@@ -72,19 +73,6 @@ class Attributes(NamedTuple):
 
 
 KEEP = Attributes()
-
-
-class Destination(NamedTuple):
-    path: str
-    """Absolute, not resolved yet."""
-    directory: bool
-    """It was written as one: with a slash at its end, or as ``.``."""
-
-    @classmethod
-    def parse(cls, text: str, working_dir: str) -> Destination:
-        """Read an instruction's last argument; a relative one is below `working_dir`."""
-        directory = text in ("", ".") or text.endswith(("/", "/."))
-        return cls(posixpath.normpath(posixpath.join("/", working_dir, text).replace("//", "/")), directory)
 
 
 class Staging:
@@ -212,7 +200,7 @@ class Staging:
         if path:
             self._ensure(posixpath.dirname(path), owner)
         node = self._below(path)
-        if node is None:
+        if node is None or not node.location:  # the root of no layers at all is nowhere on disk
             uid, gid = owner or self._attributes.owner or (0, 0)
             mode = 0o755 if self._attributes.mode is None else self._attributes.mode
             self._staged[path] = Placement(path, stat.S_IFDIR | mode, uid, gid, self._made_ns)

@@ -6,11 +6,11 @@ after it. Only stages that the target needs are planned; a stage's `needs` are t
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, TypeAlias
 
 from boxwright.build import metadata
-from boxwright.build.placing import Destination
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
@@ -43,6 +43,19 @@ class Bases(Protocol):
 
         Raises NotFoundError, UnavailableError and whatever else keeps it from being had.
         """
+
+
+class Destination(NamedTuple):
+    path: str
+    """Absolute, not resolved yet."""
+    directory: bool
+    """It was written as one: with a slash at its end, or as ``.``."""
+
+    @classmethod
+    def parse(cls, text: str, working_dir: str) -> Destination:
+        """Read an instruction's last argument; a relative one is below `working_dir`."""
+        directory = text in ("", ".") or text.endswith(("/", "/."))
+        return cls(posixpath.normpath(posixpath.join("/", working_dir, text).replace("//", "/")), directory)
 
 
 class RunAction(NamedTuple):

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.build.actions import Layers, RunOptions, RunWork, Work, WorkdirWork
 from boxwright.build.context import Context
-from boxwright.build.copying import CopyWork, is_url
 from boxwright.build.plan import Action, CopyAction, RunAction
 from boxwright.build.runner import Runner
-from boxwright.build.trees import ContextTree, NoTree, Tree, ViewTree
 from boxwright.oci.digest import ChainID
 from boxwright.oci.platform import Platform
 from boxwright.store.store import Store
 
 if TYPE_CHECKING:
     from threading import Event
+
+    from boxwright.build.copying import CopyWork
+    from boxwright.build.trees import Tree
 
 
 class CommandIO(NamedTuple):
@@ -54,7 +56,8 @@ class Workshop:
         self._scratch = scratch
         self._made_ns = made_ns
         self._cancelled = cancelled
-        self._tree: Tree = NoTree() if context.root is None else ContextTree(context.root, context.rules)
+        self._tree: Tree | None = None
+        self._tree_lock = threading.Lock()
 
     def work(self, action: Action, chain: ChainID | None, platform: Platform, io: CommandIO) -> Work:
         """Return the work of an action on top of `chain`; waits for the stage that it copies from."""
@@ -74,7 +77,18 @@ class Workshop:
             return self._copy(action, layers)
         return WorkdirWork(action, layers, self._made_ns)
 
+    def _context_tree(self) -> Tree:
+        from boxwright.build.trees import ContextTree, NoTree
+
+        with self._tree_lock:
+            if self._tree is None:
+                context = self._context
+                self._tree = NoTree() if context.root is None else ContextTree(context.root, context.rules)
+            return self._tree
+
     def _copy(self, action: CopyAction, layers: Layers) -> CopyWork:
+        from boxwright.build.copying import CopyWork, is_url
+
         if action.stage is not None:
             return self._copy_from(action, layers, self._stage_chain(action.stage), f"stage {action.stage}")
         if action.image is not None:
@@ -88,7 +102,7 @@ class Workshop:
         return CopyWork(
             action,
             layers,
-            self._tree,
+            self._context_tree(),
             self._store.contexts,
             origin=f"context {self._context.identity}",
             revision=None,
@@ -98,6 +112,9 @@ class Workshop:
         )
 
     def _copy_from(self, action: CopyAction, layers: Layers, chain: ChainID | None, name: str) -> CopyWork:
+        from boxwright.build.copying import CopyWork
+        from boxwright.build.trees import ViewTree
+
         # Layers never change under their ChainID: what a path in them holds needs to be found out only once.
         revision = str(chain)
         return CopyWork(
