@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from boxwright.build.progress import Sink as BuildSink
+    from boxwright.build.request import BuildResult
+    from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
     from boxwright.engine.containers.listing import ContainerRow, PortRow
     from boxwright.engine.containers.streams import LogLine
@@ -141,6 +144,13 @@ class Engine:
         from boxwright.engine import bases
 
         return bases.bootstrap(self.store, what)
+
+    def build(self, wanted: Build, sink: BuildSink | None = None) -> BuildResult:
+        """Build an image from a Dockerfile: see `boxwright.engine.building.build`."""
+        from boxwright.build.progress import discard
+        from boxwright.engine import building
+
+        return building.build(self.wiring, wanted, sink or discard)
 
     # ---- sharing
 

@@ -9,8 +9,7 @@ from typing import Any
 from boxwright._version import __version__
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.wiring import Wiring
-from boxwright.host import process
-from boxwright.host.namespaces import cgroups_are_hybrid
+from boxwright.host import cgroups, process
 
 
 def facts(wiring: Wiring) -> dict[str, Any]:
@@ -28,8 +27,8 @@ def facts(wiring: Wiring) -> dict[str, Any]:
         "BoxwrightRootDir": str(wiring.settings.root),
         "Runtime": wiring.runtime.path if process.find("crun") or process.find("runc") else "none found",
         "Conmon": process.find("conmon") or "none found",
-        "CgroupVersion": "2" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "1",
-        "CgroupHybrid": cgroups_are_hybrid(),
+        "CgroupVersion": "2" if cgroups.are_unified() else "1",
+        "CgroupHybrid": cgroups.are_hybrid(),
         "Rootless": os.geteuid() != 0,
         "OperatingSystem": _operating_system(),
         "OSType": "linux",

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from boxwright.cli.parsing import Parser, UsageError, key_values, size
+from boxwright.cli.session import Session
+
+_NEXT = "it comes with the rest of BuildKit's language"
+
+
+def configure(parser: Parser) -> None:
+    parser.repeated("-t", "--tag", metavar="NAME[:TAG]", help="name the image; may be given several times")
+    parser.add_argument("-f", "--file", metavar="FILE", help="the Dockerfile; - reads it from standard input")
+    parser.repeated("--build-arg", metavar="NAME=VALUE", help="set an ARG; a bare NAME takes your variable")
+    parser.add_argument("--target", metavar="STAGE", help="build this stage instead of the last one")
+    parser.flag("--no-cache", help="build every step anew")
+    parser.flag("--pull", help="look for newer base images in their registries")
+    parser.repeated("--label", metavar="NAME=VALUE", help="set a label of the image")
+    parser.add_argument("--network", metavar="MODE", default="default", help="of RUN steps: default, none or host")
+    parser.repeated("--add-host", metavar="NAME:IP", help="add a line to /etc/hosts of RUN steps")
+    parser.add_argument("--shm-size", metavar="SIZE", type=size, help="size of /dev/shm in RUN steps")
+    parser.repeated("--ulimit", metavar="NAME=SOFT[:HARD]", help="set a resource limit of RUN steps")
+    parser.add_argument("--platform", metavar="OS/ARCH", help="what to build for")
+    parser.add_argument("--iidfile", metavar="FILE", help="write the image's ID to a file")
+    parser.flag("-q", "--quiet", help="print the image's ID only")
+    parser.add_argument(
+        "--progress", metavar="WAY", default="auto", help="auto, plain, tty, classic (docker's first builder), rawjson"
+    )
+    parser.flag("--explain", help="say why a step was built again")
+    parser.flag("--rm", default=True, help="remove the containers of steps that went well (default)")
+    parser.flag("--force-rm", help="keep no container of a failed step either")
+    parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
+    parser.flag("--load", help="accepted for docker's sake: the image is always here afterwards")
+    for name in ("--secret", "--ssh", "-o", "--output", "--cache-from", "--cache-to", "--build-context"):
+        parser.refused(name, why=_NEXT)
+    for name in ("--metadata-file", "--sbom", "--provenance", "--attest", "--annotation", "--call"):
+        parser.refused(name, why=_NEXT)
+    for name in ("--push", "--squash", "--check", "--compress"):
+        parser.refused(name, why=_NEXT, value=False)
+    for name in ("-m", "--memory", "--cpus", "-c", "--cpu-shares", "--cpuset-cpus", "--cgroup-parent"):
+        parser.refused(name, why="limits of RUN steps aren't there yet")
+    parser.add_argument("context", metavar="PATH|-", help="the folder of the context; - reads a tar or a Dockerfile")
+
+
+def run(args: Any, session: Session) -> int:
+    import os
+
+    from boxwright.cli.progress import renderer
+    from boxwright.engine.building import Build
+
+    if args.context.startswith(("http://", "https://", "git@", "git://", "github.com/")):
+        raise UsageError(
+            f"a context from a URL is not supported: {_NEXT}", hint="clone or fetch it, and name the folder"
+        )
+    if not args.rm:
+        raise UsageError("--rm=false is not supported", hint="a step that fails is kept anyway")
+    wanted = Build(
+        context=args.context,
+        dockerfile=args.file,
+        tags=tuple(args.tag),
+        build_args={name: value if equals else None for name, equals, value in _split(args.build_arg)},
+        target=args.target,
+        labels=key_values(args.label),
+        platform=args.platform,
+        network=args.network,
+        add_hosts=tuple(args.add_host),
+        shm_size=args.shm_size,
+        ulimits=tuple(args.ulimit),
+        no_cache=args.no_cache,
+        pull=args.pull,
+        force_rm=args.force_rm,
+        intermediate=args.progress == "classic",
+        explain=args.explain,
+        insecure=tuple(args.insecure_registry),
+        stdin=sys.stdin.buffer,
+    )
+    if args.iidfile and os.path.exists(args.iidfile):
+        os.unlink(args.iidfile)  # what is there after a failed build must not be taken for its result
+    with renderer("quiet" if args.quiet else args.progress) as sink:
+        result = session.engine.build(wanted, sink)
+    if args.iidfile:
+        with open(args.iidfile, "w") as stream:
+            stream.write(result.image)
+    if args.quiet:
+        print(result.image)
+    return 0
+
+
+def _split(items: list[str]) -> list[tuple[str, str, str]]:
+    return [item.partition("=") for item in items]

@@ -1,0 +1,72 @@
+"""What the renderers share: the context manager, and the words for what has happened."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from boxwright.build.progress import BuildStarted, ImageBuilt, StepDone
+from boxwright.cli import human
+
+_RESULT_COLUMN = 68
+
+
+class Base:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the terminal as it was. Most have nothing to do."""
+
+
+def opening(event: BuildStarted) -> str:
+    """Return ``web/Dockerfile · context 2 files, 1.2 kB · 1 ignored``."""
+    parts = [event.dockerfile]
+    if event.context is not None:
+        files, size, ignored = event.context
+        parts.append(f"context {files:,} file{'' if files == 1 else 's'}, {human.spaced_size(size)}")
+        if ignored:
+            parts.append(f"{ignored:,} ignored")
+    return " · ".join(parts)
+
+
+def heading(number: int, total: int, instruction: str, stage: str = "") -> str:
+    """Return ``[2/4] RUN make``; a stage's name goes before the numbers."""
+    width = len(str(total))
+    name = "" if stage.isdigit() or not stage else f"{stage} "
+    return f"[{name}{number:>{width}}/{total}] {instruction}"
+
+
+def result(event: StepDone) -> str:
+    """Return what came of a step: ``cached``, ``11.8s  +62.4 MB``, ``2.3s  exit 254``."""
+    if event.exit_code is not None:
+        return f"{human.seconds(event.seconds):>6}  exit {event.exit_code}"
+    if event.cached:
+        return f"{event.image.short}  cached" if event.image and event.instruction.startswith("FROM") else "cached"
+    added = "" if event.added is None else f"  +{human.spaced_size(event.added)}"
+    return f"{human.seconds(event.seconds):>6}{added}"
+
+
+def line(text: str, right: str) -> str:
+    """Return `text` with `right` in the column of results, or close behind when `text` is longer."""
+    return f"{text:<{_RESULT_COLUMN}}{right}" if len(text) < _RESULT_COLUMN else f"{text}  {right.strip()}"
+
+
+def closing(event: ImageBuilt) -> str:
+    """Return ``built  ada/web:latest  9c1f0e77a2d3  (182 MB, 3 layers, 12.1s, 1 of 4 from cache)``."""
+    names = "  ".join(event.names)
+    layers = f"{event.layers} layer{'' if event.layers == 1 else 's'}"
+    facts = f"{human.spaced_size(event.size)}, {layers}, {human.seconds(event.seconds)}"
+    return (
+        f"built  {names + '  ' if names else ''}{event.image.short}  "
+        f"({facts}, {event.cached} of {event.steps} from cache)"
+    )
+
+
+def warning(message: str, source: str) -> str:
+    return f"warning: {message}" + (f" ({source})" if source else "")

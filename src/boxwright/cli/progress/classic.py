@@ -1,0 +1,85 @@
+"""The voice of docker's first builder, for people who follow the book, and scripts that read it."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from boxwright.build.progress import (
+    BuildStarted,
+    Event,
+    ImageBuilt,
+    StepDone,
+    StepOutput,
+    StepRunning,
+    StepStarted,
+    Warned,
+)
+from boxwright.cli import human
+from boxwright.cli.progress import base
+
+
+class Classic(base.Base):
+    """Steps are told one after the other: what a later one says waits until those before it are done."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._next = 1
+        self._waiting: dict[int, list[Event]] = {}
+        self._containers: dict[int, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        number = getattr(event, "number", None)
+        if number is None:
+            self._tell(event)
+            return
+        self._waiting.setdefault(number, []).append(event)
+        self._flush()
+
+    def close(self) -> None:
+        for number in sorted(self._waiting):
+            for event in self._waiting.pop(number):
+                self._tell(event)
+
+    def _flush(self) -> None:
+        while self._next in self._waiting:
+            events = self._waiting.pop(self._next)
+            for event in events:
+                self._tell(event)
+            if not isinstance(events[-1], StepDone):
+                return
+            self._next += 1
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, BuildStarted):
+            if event.context is not None:
+                self._write(f"Sending build context to Docker daemon  {human.size(event.context.bytes)}")
+        elif isinstance(event, StepStarted):
+            self._write(f"Step {event.number}/{event.total} : {event.instruction}")
+        elif isinstance(event, StepRunning):
+            self._containers[event.number] = event.container
+            self._write(f" ---> Running in {event.container[:12]}")
+        elif isinstance(event, StepOutput):
+            self._write(event.line)
+        elif isinstance(event, StepDone):
+            self._done(event)
+        elif isinstance(event, Warned):
+            self._write(f"[Warning] {event.message}" + (f" ({event.source})" if event.source else ""))
+        elif isinstance(event, ImageBuilt):
+            self._write(f"Successfully built {event.image.short}")
+            for name in event.names:
+                self._write(f"Successfully tagged {name}")
+
+    def _done(self, event: StepDone) -> None:
+        container = self._containers.pop(event.number, None)
+        if event.exit_code is not None:
+            return
+        if event.cached and not event.instruction.upper().startswith("FROM"):
+            self._write(" ---> Using cache")
+        if container is not None:
+            self._write(f"Removing intermediate container {container[:12]}")
+        if event.image is not None:
+            self._write(f" ---> {event.image.short}")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()

@@ -1,0 +1,49 @@
+"""For logs: every line is final, and all output is there, in the order in which it came."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from boxwright.build.progress import BuildStarted, Event, ImageBuilt, StepDone, StepOutput, StepStarted, Warned
+from boxwright.cli.progress import base
+
+
+class Plain(base.Base):
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._headings: dict[int, str] = {}
+        self._speaking = 0  # the step whose output was printed last
+        self._spoken: set[int] = set()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, BuildStarted):
+            self._write(base.opening(event))
+        elif isinstance(event, StepStarted):
+            self._headings[event.number] = base.heading(event.number, event.total, event.instruction, event.stage)
+        elif isinstance(event, StepOutput):
+            if self._speaking != event.number:
+                # The heading stands above the output; when steps take turns, it is said again whose turn it is.
+                self._speaking = event.number
+                self._spoken.add(event.number)
+                self._write(self._headings[event.number])
+            self._write(f"      | {event.line}")
+        elif isinstance(event, StepDone):
+            self._done(event)
+        elif isinstance(event, Warned):
+            self._speaking = 0
+            self._write(base.warning(event.message, event.source))
+        elif isinstance(event, ImageBuilt):
+            self._write(base.closing(event))
+
+    def _done(self, event: StepDone) -> None:
+        heading = base.heading(event.number, event.total, event.instruction, event.stage)
+        if event.number in self._spoken:
+            heading = heading.partition("]")[0] + "]" + (" done" if event.exit_code is None else " failed")
+        self._speaking = 0
+        self._write(base.line(heading, base.result(event)))
+        if event.explanation:
+            self._write(f"      {event.explanation}")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()

@@ -1,0 +1,249 @@
+"""The use-case of building: a builder with the store, the runtime and the registries behind it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from boxwright.build.actions import RunOptions
+from boxwright.build.build import build as run_build
+from boxwright.build.context import Context, local_context, no_context, tar_context
+from boxwright.build.failure import FailedStep, KeptContainer
+from boxwright.build.plan import BaseImage
+from boxwright.build.progress import Sink
+from boxwright.build.request import BuildRequest, BuildResult
+from boxwright.build.runner import StepProcess
+from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import InvalidError, NotFoundError
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import Reference
+from boxwright.store.store import Store
+
+if TYPE_CHECKING:
+    from boxwright.engine.steps import StepRunner
+
+_EPOCH = "SOURCE_DATE_EPOCH"
+
+
+class Build(NamedTuple):
+    """What is to be built, as a person says it."""
+
+    context: str = "."
+    """A folder; ``-``: a tar, or a Dockerfile alone, from `stdin`."""
+    dockerfile: str | None = None
+    """Its path; ``-``: from `stdin`. None: the one that the context has."""
+    tags: tuple[str, ...] = ()
+    build_args: Mapping[str, str | None] = {}
+    """A value of None takes the variable of the caller's environment, if it is there."""
+    target: str | None = None
+    labels: Mapping[str, str] = {}
+    platform: str | None = None
+    network: str = "default"
+    add_hosts: tuple[str, ...] = ()
+    shm_size: int | None = None
+    """Bytes."""
+    ulimits: tuple[str, ...] = ()
+    no_cache: bool = False
+    pull: bool = False
+    """Ask the registry for a newer base image, although there is one here."""
+    force_rm: bool = False
+    """Keep no container of a failed step."""
+    intermediate: bool = False
+    """Make an image of every step."""
+    explain: bool = False
+    insecure: tuple[str, ...] = ()
+    stdin: BinaryIO | None = None
+
+
+def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
+    """Build an image: see `boxwright.build.build.build`. For the main thread: Ctrl-C ends the build cleanly.
+
+    Raises what that raises, and InvalidReference for a tag.
+    """
+    tags = tuple(_tag(text) for text in wanted.tags)
+    environ = wiring.settings.environ
+    arguments = {name: environ.get(name) if value is None else value for name, value in wanted.build_args.items()}
+    host = Platform.of_machine(os.uname().machine)
+    if wanted.network not in ("default", "bridge", "none", "host"):
+        raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
+    runner = _LazyRunner(wiring)
+    cancelled = threading.Event()
+    with _context(wiring.store, wanted) as context:
+        request = BuildRequest(
+            context=context,
+            platform=Platform.parse(wanted.platform) if wanted.platform else host,
+            build_platform=host,
+            tags=tags,
+            build_args=arguments,
+            target=wanted.target,
+            labels=wanted.labels,
+            no_cache=wanted.no_cache,
+            force_rm=wanted.force_rm,
+            intermediate=wanted.intermediate,
+            explain=wanted.explain,
+            run=RunOptions(
+                network="default" if wanted.network == "bridge" else wanted.network,
+                extra_hosts=wanted.add_hosts,
+                shm_size=wanted.shm_size,
+                ulimits=wanted.ulimits,
+            ),
+            epoch=_epoch(arguments.get(_EPOCH) or environ.get(_EPOCH)),
+        )
+        try:
+            return run_build(
+                request,
+                store=wiring.store,
+                runner=runner,
+                bases=_Bases(wiring, wanted, sink),
+                sink=sink,
+                keep=_Keeper(wiring),
+                cancelled=cancelled,
+            )
+        finally:
+            cancelled.set()
+            runner.close()
+
+
+def _tag(text: str) -> Reference:
+    ref = Reference.parse(text)
+    if ref.digest is not None:
+        raise InvalidError(f"{text} has a digest, and a name for an image has none", hint="use -t name:tag")
+    return ref
+
+
+def _epoch(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise InvalidError(f"invalid {_EPOCH} {text!r}", hint="it is a number of seconds since 1970")
+    return int(text)
+
+
+@contextmanager
+def _context(store: Store, wanted: Build) -> Iterator[Context]:
+    if wanted.context == "-" and wanted.dockerfile == "-":
+        raise InvalidError(
+            "the context and the Dockerfile cannot both come from the standard input",
+            hint="name a folder: boxwright build -f - FOLDER",
+        )
+    if wanted.context != "-":
+        text = _read_text(wanted) if wanted.dockerfile == "-" else None
+        yield local_context(wanted.context, None if text is not None else wanted.dockerfile, text=text)
+        return
+    stream = _stdin(wanted)
+    head = _peek(stream)
+    from boxwright.layer.compression import detect
+
+    # A tar's header is full of NUL bytes, and no Dockerfile has one.
+    if b"\0" in head or detect(head) != "none":
+        spool = store.layout.root / "cache"
+        spool.mkdir(exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(prefix="context-", dir=spool) as scratch,
+            tar_context(stream, wanted.dockerfile, Path(scratch)) as context,
+        ):
+            yield context
+        return
+    if wanted.dockerfile is not None:
+        raise InvalidError(
+            f"there is no {wanted.dockerfile} in the context: the standard input is no tar, but a Dockerfile itself",
+            hint="leave -f out",
+        )
+    yield no_context(_read_text(wanted))
+
+
+def _stdin(wanted: Build) -> BinaryIO:
+    if wanted.stdin is None:
+        raise InvalidError("nothing is given as the standard input")
+    return wanted.stdin
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    peek = getattr(stream, "peek", None)
+    return bytes(peek(512)) if peek else b""
+
+
+def _read_text(wanted: Build) -> str:
+    limit = 1 << 20
+    data = _stdin(wanted).read(limit + 1)
+    if len(data) > limit:
+        raise InvalidError("the Dockerfile from the standard input is longer than 1 MiB")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidError("the standard input is neither a tar nor a Dockerfile: it is not UTF-8 text") from None
+
+
+class _Bases:
+    """Base images out of the store, fetched from their registries when they aren't here (see build.plan.Bases)."""
+
+    def __init__(self, wiring: Wiring, wanted: Build, sink: Sink) -> None:
+        self._wiring = wiring
+        self._wanted = wanted
+        self._sink = sink
+
+    def resolve(self, name: str, platform: Platform) -> BaseImage:
+        store = self._wiring.store
+        if self._wanted.pull and not _is_id(name):
+            self._pull(name, platform)
+        try:
+            record = store.images.find(name)
+        except NotFoundError:
+            if _is_id(name):
+                raise
+            self._pull(name, platform)
+            record = store.images.find(name)
+        return BaseImage(name, record.id, record.chain, store.images.config(record))
+
+    def _pull(self, name: str, platform: Platform) -> None:
+        from boxwright.engine import sharing
+
+        sharing.pull(
+            self._wiring.store,
+            self._wiring.settings,
+            name,
+            platform=str(platform),
+            insecure=self._wanted.insecure,
+        )
+
+
+def _is_id(name: str) -> bool:
+    return name.startswith("sha256:")
+
+
+class _LazyRunner:
+    """The runner of steps, made when the first one has to run: a build from the cache needs no runtime."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._lock = threading.Lock()
+        self._runner: StepRunner | None = None
+
+    def run(self, process: StepProcess) -> int:
+        with self._lock:
+            if self._runner is None:
+                from boxwright.engine.steps import StepRunner
+
+                self._runner = StepRunner(self._wiring)
+        return self._runner.run(process)
+
+    def close(self) -> None:
+        if self._runner is not None:
+            self._runner.close()
+
+
+class _Keeper:
+    """Makes a stopped container of a failed step (see build.failure.Keeper)."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+
+    def __call__(self, failed: FailedStep) -> KeptContainer | None:
+        from boxwright.engine.containers import kept
+
+        return kept.keep(self._wiring.store, failed)
