@@ -5,7 +5,7 @@ A changed image has another configuration, so it loses its manifest; its layers 
 
 from __future__ import annotations
 
-from boxwright.image.image import Image, Layer
+from boxwright.image.image import Image, InvalidImage, Layer
 from boxwright.oci.config import History, ImageConfig, RunConfig
 from boxwright.oci.platform import Platform
 
@@ -44,13 +44,11 @@ def append_empty(image: Image, history: History) -> Image:
     return with_config(image, config)
 
 
-def with_history_of(image: Image, history: tuple[History, ...]) -> Image:
+def with_history(image: Image, history: tuple[History, ...]) -> Image:
     """Return the image with another history. It has to have a line for each layer, or none at all.
 
     Raises InvalidImage.
     """
-    from boxwright.image.image import InvalidImage
-
     filled = sum(not entry.empty_layer for entry in history)
     if history and filled != len(image.layers):
         raise InvalidImage(f"its history has {filled} lines for {len(image.layers)} layers")

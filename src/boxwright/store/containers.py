@@ -99,7 +99,10 @@ class ContainerStore:
         self._database = database
 
     def add(self, record: ContainerRecord) -> None:
-        """Add a container and make its empty directory. Raises ContainerNameInUse, InvalidContainerName."""
+        """Add a container and make its empty directory.
+
+        Raises ContainerNameInUse, InvalidContainerName, and ConflictError when its layers were removed meanwhile.
+        """
         if not _NAME.fullmatch(record.name):
             raise InvalidContainerName(record.name)
         directory = self.directory(record.id)
@@ -108,14 +111,19 @@ class ContainerStore:
                 holder = self._database.row("SELECT id FROM containers WHERE name = ?", record.name)
                 if holder is not None:
                     raise ContainerNameInUse(record.name, holder[0])
+                if self.get(record.id) is not None:
+                    raise ConflictError(f"container {record.id[:12]} exists already")
                 # Inside the transaction: a collector sees the directory together with its row or not at all.
+                remove_directories([directory])  # of a container whose maker was killed
                 directory.mkdir(mode=0o711)
                 faults.point("a container's directory is made, without its row")
                 marks = ", ".join("?" * len(_FIELDS))
                 self._database.run(f"INSERT INTO containers ({_COLUMNS}) VALUES ({marks})", *_values(record))
         except sqlite3.IntegrityError:
             directory.rmdir()
-            raise ConflictError(f"container {record.id[:12]} exists, or its image's layers are gone") from None
+            raise ConflictError(
+                f"the layers of image {record.image_name} are gone", hint="pull or build it again"
+            ) from None
 
     def get(self, id: str) -> ContainerRecord | None:
         row = self._database.row(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", id)

@@ -105,11 +105,12 @@ def collect(store: Store) -> Reclaimed:
     """Remove everything that nothing refers to: layers, blobs, drafts and trash of processes that are gone."""
     store.leases.drop_dead()
     with store.database.transaction():
-        gone = reach.forget_unreachable_snapshots(store)
-        # A directory and its row come together in one transaction, so in here an orphan is one for good.
+        # A directory and its row come together in one transaction, so in here an orphan is one for good. What becomes
+        # one only by this transaction has to wait for its end.
         for path in orphans(store):
             os.rename(path, path.with_name(trash_name()))
             faults.point("an orphan is trash")
+        gone = reach.forget_unreachable_snapshots(store)
     # Listed before the leases are read: whatever is named from now on was leased or named before it was looked for.
     reclaimed = reach.finish(store, gone, list(store.blobs))
     freed = sum(_remove_abandoned(path) for path in abandoned(store))

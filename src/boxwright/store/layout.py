@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from boxwright.errors import DeniedError
 from boxwright.host import durable
+from boxwright.host.spread import spread_children
 
 OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 EMPTY_INDEX = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
@@ -90,6 +91,8 @@ class Layout(NamedTuple):
             # What containers own may hold setuid programs: nobody else's users reach it.
             for private in (self.snapshots, self.containers, self.volumes, self.ingest, self.locks):
                 private.mkdir(mode=0o700, exist_ok=True)
+            spread_children(self.snapshots)
+            spread_children(self.containers)
             for shared in (self.content / "blobs" / "sha256", self.cache_mounts):
                 shared.mkdir(parents=True, exist_ok=True)
             if not (self.content / "index.json").exists():

@@ -70,6 +70,14 @@ def test_names_are_unique(store: Store, root: Path) -> None:
     assert [path.name for path in (root / "containers").iterdir()] == [ID]
 
 
+def test_an_id_is_used_once(store: Store) -> None:
+    store.containers.add(record())
+    (store.containers.directory(ID) / "upper").mkdir()
+    with pytest.raises(ConflictError, match="exists already"):
+        store.containers.add(record("other"))
+    assert (store.containers.directory(ID) / "upper").exists()
+
+
 @pytest.mark.parametrize("name", ["", "a", "-a", ".a", "a b", "a/b", "ä"])
 def test_names_have_docker_s_letters(store: Store, name: str) -> None:
     with pytest.raises(InvalidContainerName):
