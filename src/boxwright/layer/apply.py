@@ -85,8 +85,10 @@ def apply_layer(
 ) -> Applied:
     """Apply an uncompressed tar stream, read to its end, to the directory `target`, empty or missing.
 
-    `lower` shows the layers below (None: there are none). `rootless` marks opaque directories with the attribute
-    that needs no privilege, leaves owners that can't be given as they are, and skips device nodes.
+    `lower` shows the layers below; None says that nobody knows them: then directories that the tar implies are
+    ordinary ones, and every whiteout is kept, so that `diff` writes the same layer again. `rootless` marks opaque
+    directories with the attribute that needs no privilege, leaves owners that can't be given as they are, and skips
+    device nodes.
 
     Not atomic: after an exception the target is in no particular state. Nothing is synced to disk.
     Raises MalformedTar, InvalidLayer, ApplyFailed, TargetNotEmpty.
@@ -129,7 +131,7 @@ def _translated(path: str, error: OSError) -> Exception:
 class _Directory:
     """A directory of this layer. Its attributes are set when everything is in it."""
 
-    __slots__ = ("attributes", "children", "hides", "location", "path")
+    __slots__ = ("attributes", "children", "hides", "location", "path", "whiteouts")
 
     def __init__(self, path: str, location: str, attributes: Entry, hides: bool) -> None:
         self.path = path  # in the root, all links resolved
@@ -137,6 +139,7 @@ class _Directory:
         self.attributes = attributes
         self.hides = hides  # nothing of the layers below is seen in here
         self.children: dict[str, _Directory] = {}
+        self.whiteouts: list[str] = []
 
     def inner(self, name: str) -> str:
         return f"{self.path}/{name}" if self.path else name
@@ -200,6 +203,8 @@ class _Applier:
         for directory in order:
             order.extend(directory.children.values())
         for directory in reversed(order):
+            if directory.hides and self._lower is not None:
+                self._drop_whiteouts(directory)
             location, attributes = directory.location, directory.attributes
             self._chown(location, attributes)
             os.chmod(location, attributes.mode)
@@ -322,10 +327,22 @@ class _Applier:
         """Hide what the layers below have of a name, and nothing that this layer has."""
         try:
             overlay.make_whiteout(location)
+            parent.whiteouts.append(location)
         except FileExistsError:
             directory = parent.children.get(name)
             if directory is not None:
                 self._hide(directory)
+
+    def _drop_whiteouts(self, directory: _Directory) -> None:
+        """Remove whiteouts that have nothing to hide.
+
+        In a directory that isn't merged with another the overlay doesn't look for them: programs would see names
+        that lead nowhere.
+        """
+        for location in directory.whiteouts:
+            # A later member may have taken the name.
+            if os.path.lexists(location) and overlay.is_whiteout(os.lstat(location)):
+                os.unlink(location)
 
     def _hide(self, directory: _Directory) -> None:
         overlay.make_opaque(directory.location, rootless=self._rootless)
@@ -458,7 +475,8 @@ class _Applier:
 
 def _of_node(path: str, node: Node) -> Entry:
     """Return a directory's entry with its whole time: it is copied up, not archived."""
-    return entry_of(path, node.location, node.stat)._replace(mtime_ns=node.stat.st_mtime_ns)
+    names: list[str] | None = None if node.location else []  # the root of a view of no layers is nowhere
+    return entry_of(path, node.location, node.stat, names=names)._replace(mtime_ns=node.stat.st_mtime_ns)
 
 
 def _open_nofollow(path: str, flags: int) -> int:

@@ -273,4 +273,7 @@ def _by_name(item: tuple[str, Node | None]) -> bytes:
 
 
 # The root of no layers at all: an empty directory, root's, 0755.
-_EMPTY_ROOT = os.stat_result((stat.S_IFDIR | 0o755, 0, 0, 2, 0, 0, 0, 0, 0, 0))
+_EMPTY_ROOT = os.stat_result(
+    (stat.S_IFDIR | 0o755, 0, 0, 2, 0, 0, 0, 0, 0, 0),
+    {"st_atime_ns": 0, "st_mtime_ns": 0, "st_ctime_ns": 0, "st_rdev": 0, "st_blocks": 0, "st_blksize": 4096},
+)

@@ -490,6 +490,16 @@ def test_something_in_a_directory_that_a_whiteout_hides(target, below):
     assert UnionView([below, target]).listdir("/d") == ["new"]
 
 
+def test_whiteouts_that_hide_nothing_are_kept_only_where_nobody_knows(target, below):
+    make_file(below / "merged/f")
+    items = [whiteout("new/w"), whiteout("merged/w"), whiteout("merged/f"), whiteout("o/w"), opaque_marker("o")]
+    apply(target, *items)
+    assert names(target) == ["merged", "merged/f", "merged/w", "new", "new/w", "o", "o/w"]
+    (below / "o").mkdir()
+    apply(target.with_name("b"), *items, whiteout("new/x"), file("new/x"), lower=below)
+    assert names(target.with_name("b")) == ["merged", "merged/f", "merged/w", "new", "new/x", "o"]
+
+
 def test_links_in_what_is_hidden_are_not_followed(target, below):
     os.makedirs(below / "d")
     os.symlink("/elsewhere", below / "d/l")
