@@ -378,3 +378,60 @@ def test_headers_without_end_are_refused() -> None:
         writer.close()
 
     run(scenario)
+
+
+def test_a_slow_client_may_take_as_long_as_it_likes() -> None:
+    async def scenario(client: Registry) -> None:
+        location = await client.start_upload("a")
+        reader, writer = await connect(client)
+        writer.write(head("PATCH", location, Content_Length=6))
+        for letter in b"slowly":
+            await asyncio.sleep(0.2)
+            writer.write(bytes([letter]))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 202")
+        writer.close()
+
+    run(scenario, idle=0.8)
+
+
+def test_a_client_that_takes_nothing_is_let_go(tmp_path: Path) -> None:
+    data = bytes(64 << 20)
+
+    async def scenario(client: Registry) -> None:
+        digest = await client.push_blob("a", data)
+        reader, writer = await connect(client)
+        writer.write(head("GET", f"/v2/a/blobs/{digest}"))
+        await asyncio.sleep(1.0)  # more than its buffers hold is on the way, and nobody reads
+        received = 0
+        try:
+            async with asyncio.timeout(20):
+                while chunk := await reader.read(1 << 20):
+                    received += len(chunk)
+        except ConnectionError:
+            pass  # how an aborted connection may look
+        assert received < len(data)
+        writer.close()
+
+    run(scenario, tmp_path, idle=0.3)
+
+
+def test_a_blob_that_shrinks_while_it_is_sent_breaks_the_connection(tmp_path: Path) -> None:
+    data = bytes(64 << 20)
+
+    async def scenario(client: Registry) -> None:
+        digest = await client.push_blob("a", data)
+        reader, writer = await connect(client)
+        writer.write(head("GET", f"/v2/a/blobs/{digest}"))
+        received = len(await reader.readuntil(b"\r\n\r\n"))
+        (path,) = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+        os.truncate(path, 1000)
+        try:
+            async with asyncio.timeout(20):
+                while chunk := await reader.read(1 << 20):
+                    received += len(chunk)
+        except ConnectionError:
+            pass  # how an aborted connection may look
+        assert received < len(data)
+        writer.close()
+
+    run(scenario, tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from boxwright.errors import UnavailableError
@@ -24,8 +24,11 @@ class Body(Protocol):
     def length(self) -> int | None:
         """What Content-Length announced; None for a chunked body."""
 
-    def batches(self) -> AsyncIterator[list[bytes]]:
-        """Yield the body in pieces of roughly a MiB, each a list of chunks, none empty. Raises BodyBroken."""
+    async def next_batch(self) -> list[bytes]:
+        """Return the next chunks, together roughly a MiB; nothing at the end. Raises BodyBroken.
+
+        What came before a break is returned first.
+        """
 
     async def read(self, limit: int) -> bytes | None:
         """Return the whole body, None when it is longer than `limit` bytes. Raises BodyBroken."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
 from typing import BinaryIO
 
 from aiohttp import hdrs, web
@@ -28,11 +27,12 @@ _SEND_BYTES = 4 << 20
 class RequestBody:
     """A `Body` over an aiohttp request."""
 
-    __slots__ = ("_idle", "_request", "begun")
+    __slots__ = ("_broken", "_idle", "_request", "begun")
 
     def __init__(self, request: web.BaseRequest, idle: float) -> None:
         self._request = request
         self._idle = idle
+        self._broken: str | None = None
         self.begun = False
 
     @property
@@ -47,39 +47,32 @@ class RequestBody:
         if self._request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    async def batches(self) -> AsyncIterator[list[bytes]]:
+    async def next_batch(self) -> list[bytes]:
         await self._begin()
         content, loop = self._request.content, asyncio.get_running_loop()
         batch: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(self._idle) as idle:
-                while not content.at_eof():
-                    chunk = await content.readany()
-                    if chunk:
+            async with asyncio.timeout(None) as idle:
+                while size < _BATCH_BYTES and self._broken is None and not content.at_eof():
+                    idle.reschedule(loop.time() + self._idle)
+                    if chunk := await content.readany():
                         batch.append(chunk)
                         size += len(chunk)
-                    if size >= _BATCH_BYTES:
-                        idle.reschedule(None)  # what the disk takes is not the client's delay
-                        yield batch
-                        idle.reschedule(loop.time() + self._idle)
-                        batch, size = [], 0
-            broken = None
         except TimeoutError:
-            broken = f"nothing came for {self._idle:.0f} seconds"
+            self._broken = f"nothing came for {self._idle:.0f} seconds"
         except (ConnectionError, web.RequestPayloadError) as error:
-            broken = str(error) or type(error).__name__
-        if batch:
-            yield batch
-        if broken is not None:
-            raise BodyBroken(broken)
+            self._broken = str(error) or type(error).__name__
+        if not batch and self._broken is not None:
+            raise BodyBroken(self._broken)
+        return batch
 
     async def read(self, limit: int) -> bytes | None:
         if self.length is not None and self.length > limit:
             return None
         chunks: list[bytes] = []
         size = 0
-        async for batch in self.batches():
+        while batch := await self.next_batch():
             chunks += batch
             size += sum(map(len, batch))
             if size > limit:
@@ -124,7 +117,14 @@ class HttpHandler:
             response.force_close()
         if isinstance(reply.body, Stretches):
             with contextlib.closing(reply.body.file):
-                await self._send(request, response, reply.body)
+                try:
+                    await self._send(request, response, reply.body)
+                except (TimeoutError, EOFError) as error:
+                    # What was announced cannot be delivered any more: only a broken connection says so.
+                    _log.warning("%s %s: %s", request.method, request.raw_path, error or "the client takes nothing")
+                    if request.transport is not None:
+                        request.transport.abort()
+                    raise ConnectionAbortedError("the answer could not be sent whole") from None
         return response
 
     async def _send(self, request: web.BaseRequest, response: web.StreamResponse, body: Stretches) -> None:
@@ -155,7 +155,8 @@ class HttpHandler:
                         raise ConnectionResetError("the client went away")
                     # The kernel reads ahead what comes next, so that sendfile, which runs on the loop, seldom waits.
                     os.posix_fadvise(fd, position + count, _SEND_BYTES, os.POSIX_FADV_WILLNEED)
-                    await loop.sendfile(request.transport, file, position, count, fallback=False)
+                    if await loop.sendfile(request.transport, file, position, count, fallback=False) < count:
+                        raise EOFError("a blob ends early")
                 position += count
 
 
@@ -170,5 +171,5 @@ def _read(file: BinaryIO, position: int, count: int) -> bytes:
     file.seek(position)
     data = file.read(count)
     if len(data) < count:
-        raise OSError(f"a blob ends {count - len(data)} bytes early")
+        raise EOFError("a blob ends early")
     return data

@@ -201,7 +201,7 @@ class UploadSessions:
         appending: asyncio.Future[None] | None = None
         flushing: asyncio.Future[None] | None = None
         try:
-            async for batch in body.batches():
+            while batch := await body.next_batch():
                 if appending is not None:
                     await asyncio.shield(appending)
                 appending = asyncio.ensure_future(self._append(session, batch))
