@@ -247,13 +247,15 @@ def _device_rule(kind: str, major: int, minor: int, access: str) -> dict[str, An
 
 
 def limits_to_resources(limits: Limits) -> dict[str, Any]:
-    """Return ``memory``, ``cpu`` and ``pids`` of the spec's resources; the runtime turns them into cgroup v1 or v2."""
+    """Return ``memory``, ``cpu`` and ``pids`` of the spec's resources, for cgroup v1 and v2 alike. Raises InvalidError."""
     memory: dict[str, Any] = {}
+    if limits.memory_swap and not limits.memory:
+        raise InvalidError("a limit of memory and swap together needs one of memory", hint="give both")
+    if 0 < limits.memory_swap < limits.memory:
+        raise InvalidError("the limit of memory and swap together is below that of memory alone")
     if limits.memory:
         memory["limit"] = limits.memory
         memory["swap"] = limits.memory_swap or limits.memory * 2
-    if limits.memory_swap and limits.memory and 0 < limits.memory_swap < limits.memory:
-        raise InvalidError("the limit of memory and swap together is below that of memory alone")
     if limits.memory_reservation:
         memory["reservation"] = limits.memory_reservation
     cpu: dict[str, Any] = {}
