@@ -20,7 +20,6 @@ _SECONDS = 1800
 
 # Debian assumes a machine; these tell it that it is in a container: file → (where, content, mode).
 _IN_A_CONTAINER = {
-    "policy-rc.d": ("/usr/sbin/policy-rc.d", "#!/bin/sh\n# Installing a package starts no service.\nexit 101\n", "755"),
     "container.conf": (
         "/etc/apt/apt.conf.d/90container",
         "// Nothing that apt can fetch again stays in a layer.\n"
@@ -80,6 +79,8 @@ def bootstrap(suite: str, workdir: Path) -> BaseImage:
         (workdir / name).write_text(content)
         argv.append(f"--customize-hook=upload {_quoted(str(workdir / name))} {target}")
         argv.append(f'--customize-hook=chmod {mode} "$1{target}"')
+    # With the configuration above apt doesn't know these any more, so its own clean-up leaves them.
+    argv.append('--customize-hook=rm -f "$1"/var/cache/apt/*.bin')
     # The host's resolver and name are not part of the image: a container gets its own.
     argv.append('--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"')
     argv += [suite, str(tar), str(listing)]

@@ -63,6 +63,7 @@ VERBS: dict[str, Verb] = {
     "image": Verb("image", "Image commands, and image prune", _SYSTEM),
     "container": Verb("container", "Container commands, and container prune", _SYSTEM),
     "volume": Verb("volume", "Create, list and remove volumes", _SYSTEM),
+    "network": Verb("network", "List networks, and take the bridge away", _SYSTEM),
     "builder": Verb("builder", "Show and free the build cache", _SYSTEM),
     "fsck": Verb("fsck", "Check the store, and repair it", _SYSTEM),
     "info": Verb("info", "Show what boxwright found on this machine", _SYSTEM),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from boxwright.oci.digest import Digest
     from boxwright.remote.progress import Sink
     from boxwright.store.fsck import Finding
+    from boxwright.store.networks import NetworkRecord
     from boxwright.store.store import Store
 
 Filters = Mapping[str, Sequence[str]]
@@ -427,6 +428,21 @@ class Engine:
         except NotFoundError:
             if not force:
                 raise
+
+    # ---- networks
+
+    def networks(self) -> list[NetworkRecord]:
+        """Return the networks that were made here. ``host`` and ``none`` need no making."""
+        return self.store.networks.list()
+
+    def prune_network(self) -> bool:
+        """Take the bridge and its rules away; return False when a container is on it. The next one makes it again."""
+        from boxwright.engine.containers import lifecycle
+
+        if any(record.is_running for record in lifecycle.list_all(self.wiring)):
+            return False
+        self.wiring.remove_network()
+        return True
 
     # ---- looking, and cleaning up
 

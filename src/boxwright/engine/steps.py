@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from boxwright.build.runner import StepCancelled, StepProcess
 from boxwright.engine.containers.files import container_files
@@ -23,6 +24,9 @@ from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs, write_config
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.foreground import run_foreground
 from boxwright.runtime.options import MIB, ContainerOptions, Ulimit
+
+if TYPE_CHECKING:
+    from boxwright.network.borrowing import BorrowedAddress
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
@@ -83,6 +87,7 @@ class _Place:
         self._fds = [fd]
         self._mounts = PrivateMounts()
         self._netns: str | None = None
+        self._address: BorrowedAddress | None = None
 
     def run(self, process: StepProcess) -> int:
         runtime, bundle = self._wiring.runtime, self._bundle
@@ -153,32 +158,20 @@ class _Place:
         """Return the path of a network namespace on the bridge, which is made for the first step that needs it."""
         if self._netns is None:
             from boxwright.host.netns import create_netns, namespace_path
+            from boxwright.network.borrowing import borrow
+            from boxwright.network.pool import NoFreeAddress, Subnet, borrowing_pool
 
             network = self._wiring.network
-            address, fd = self._borrow(network.settings.subnet)
-            self._fds.append(fd)
+            subnet = Subnet.parse(network.settings.subnet)
+            pool = borrowing_pool(subnet)
+            if pool is None:
+                raise NoFreeAddress(subnet)
+            self._address = borrow(pool, self._wiring.run_directory / "addresses")
             netns = create_netns()
             self._fds.append(netns)
-            network.attach(self.id, netns, address)
+            network.attach(self.id, netns, self._address.address)
             self._netns = namespace_path(netns)
         return self._netns
-
-    def _borrow(self, subnet: str) -> tuple[str, int]:
-        """Return an address that no other step has, and the descriptor whose lock keeps it so."""
-        from boxwright.network.pool import NoFreeAddress, Subnet, borrowing_pool
-
-        pool = borrowing_pool(Subnet.parse(subnet))
-        if pool is None:
-            raise NoFreeAddress(Subnet.parse(subnet))
-        folder = self._wiring.run_directory / "addresses"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        taken: set[str] = set()
-        while True:
-            address = pool.choose(taken)
-            fd = locks.try_lock(folder / address)
-            if fd is not None:
-                return address, fd
-            taken.add(address)
 
     def close(self) -> None:
         self._mounts.close()
@@ -186,6 +179,8 @@ class _Place:
         for fd in self._fds:
             os.close(fd)
         self._fds.clear()
+        if self._address is not None:
+            self._address.give_back()
 
 
 def _sweep(wiring: Wiring, directory: Path) -> None:

@@ -90,6 +90,7 @@ class Wiring:
 
     def _bridge(self) -> NetworkRecord:
         from boxwright.network.bridge import free_subnet
+        from boxwright.network.pool import Subnet
 
         for _ in range(3):
             record = self.store.networks.get(_NETWORK)
@@ -97,8 +98,12 @@ class Wiring:
                 return record
             # Addresses are leased by the store, so every store has a bridge and a subnet of its own.
             interface = f"bw-{self._mark}" if self._mark else _INTERFACE
+            subnet = free_subnet()
+            gateway = Subnet.parse(subnet).gateway
             try:
-                return self.store.networks.add(_NETWORK, subnet=free_subnet(), config={"interface": interface})
+                return self.store.networks.add(
+                    _NETWORK, subnet=subnet, gateway=gateway, config={"interface": interface}
+                )
             except (NetworkExists, SubnetOverlaps):
                 continue  # another command was quicker
         return self.store.networks.find(_NETWORK)

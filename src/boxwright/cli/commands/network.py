@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from boxwright.cli import listing
+from boxwright.cli.parsing import Parser
+from boxwright.cli.session import Session
+
+
+def configure(parser: Parser) -> None:
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="ls, inspect, prune")
+    for name in ("ls", "list"):
+        ls = verbs.add_parser(name, help="list networks" if name == "ls" else "the same as ls")
+        ls.flag("-q", "--quiet", help="show IDs only")
+        ls.flag("--no-trunc", help="show IDs in full")
+        ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
+    inspect = verbs.add_parser("inspect", help="show everything about networks")
+    inspect.add_argument("names", nargs="+", metavar="NETWORK", help="name or ID of a network")
+    prune = verbs.add_parser("prune", help="take the bridge away when no container is on it; it is made again on use")
+    prune.flag("-f", "--force", help="do not ask (it doesn't ask anyway)")
+
+
+def run(args: Any, session: Session) -> int:
+    engine = session.engine
+    if args.verb == "prune":
+        print("the bridge is gone" if engine.prune_network() else "the bridge is in use")
+        return 0
+    if args.verb == "inspect":
+        found = [engine.inspect(name, kind="network") for name in args.names]
+        print(json.dumps(found, indent=4, ensure_ascii=False))
+        return 0
+    rows = [
+        {"ID": network.id if args.no_trunc else network.id[:12], "Name": network.name, "Driver": network.driver}
+        for network in engine.networks()
+    ]
+    values = [{**row, "Scope": "local"} for row in rows]
+    if args.quiet:
+        sys.stdout.write("".join(f"{row['ID']}\n" for row in rows))
+        return 0
+    columns = {"NETWORK ID": "ID", "NAME": "Name", "DRIVER": "Driver", "SCOPE": "Scope"}
+    listing.write(sys.stdout, values, columns, args.format)
+    return 0
