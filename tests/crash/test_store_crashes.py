@@ -15,7 +15,7 @@ from boxwright.host import faults
 from boxwright.image import docker_archive
 from boxwright.image.oci_layout import Named
 from boxwright.image.tree import open_tree
-from boxwright.store import content_index, fsck, gc
+from boxwright.store import fsck, gc
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.ingest import ingest_image, ingest_tar
 from boxwright.store.removal import remove_image
@@ -61,7 +61,6 @@ def test_bringing_an_image_in(tmp_path: Path) -> None:
         with Store.open(root) as store:
             record = ingest_image(store, memory_image(*layers(), with_manifest=True))
             store.images.tag(ref("web"), record.id)
-            content_index.refresh(store)
 
     def verify(store: Store) -> None:
         view = store.images.image(store.images.find("web"))
@@ -105,7 +104,6 @@ def one_image(root: Path) -> None:
         base = add_image(store, layers=({"c": b"3"},), intermediate=True)
         add_image(store, "built", layers=({"c": b"3"}, {"d": b"4"}), parent=base.id)
         store.snapshots.make_durable()
-        content_index.refresh(store)
 
 
 def test_tagging(tmp_path: Path) -> None:
@@ -113,7 +111,6 @@ def test_tagging(tmp_path: Path) -> None:
         with Store.open(root) as store:
             store.images.tag(ref("web:3"), store.images.find("web:1").id)
             store.images.tag(ref("web:2"), store.images.find("built").id)
-            content_index.refresh(store)
 
     crash_everywhere(tmp_path, one_image, tag)
 

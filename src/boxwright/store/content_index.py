@@ -2,13 +2,15 @@
 
 It lists the images whose manifest and blobs are all here, which are those that came from a registry or an archive; an
 image built here has no packed layers, and no manifest, before it is pushed or saved. The file is written from the
-rows, so it is never the truth: after a crash it may lag behind, and fsck or the next change brings it in line.
+rows after each change of them, so it is never the truth: after a crash it may lag behind, until the next change or
+fsck brings it in line.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from boxwright.errors import BoxwrightError
 from boxwright.host import durable
 from boxwright.host.locks import locked
 from boxwright.image.oci_layout import Named, index_of, pack
@@ -23,7 +25,10 @@ def render(store: Store) -> bytes:
     for record in store.images.list(all=True):
         if record.manifest is None:
             continue
-        view = store.images.image(record)
+        try:
+            view = store.images.image(record)
+        except BoxwrightError:
+            continue  # removed meanwhile, or damaged, which is for fsck to say
         if view.manifest is not None:
             packed.append(pack(Named(view, tuple(store.images.refs(record.id)))))
     packed.sort(key=lambda item: item.manifest.digest)
@@ -31,7 +36,7 @@ def render(store: Store) -> bytes:
 
 
 def refresh(store: Store) -> bool:
-    """Bring index.json in line with the rows; return whether it was not. To be called after images came or went."""
+    """Bring index.json in line with the rows; return whether it was not."""
     path = store.layout.content / "index.json"
     with locked(store.layout.locks / "content-index"):
         wanted = render(store)

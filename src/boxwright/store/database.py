@@ -148,6 +148,12 @@ class Database:
             finally:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the calling thread is inside `transaction`."""
+        with self._lock:  # another thread's is over, then
+            return self._depth > 0
+
     def problems(self) -> list[str]:
         """Return what SQLite's own check finds wrong with the file and with references between rows."""
         found = [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]

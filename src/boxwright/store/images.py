@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
@@ -70,12 +70,16 @@ class ImageRecord(NamedTuple):
 class ImageStore:
     """Rows of images, tags and digests. Every method is atomic; layers are removed by `removal`, not here."""
 
-    __slots__ = ("_blobs", "_database", "_snapshots")
+    __slots__ = ("_blobs", "_database", "_listing_changed", "_snapshots")
 
-    def __init__(self, database: Database, blobs: BlobStore, snapshots: SnapshotStore) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, snapshots: SnapshotStore, listing_changed: Callable[[], object]
+    ) -> None:
+        """`listing_changed` is called after a change of what ``content/index.json`` lists: images with a manifest."""
         self._database = database
         self._blobs = blobs
         self._snapshots = snapshots
+        self._listing_changed = listing_changed
 
     def add(
         self,
@@ -116,6 +120,8 @@ class ImageStore:
                 )
             record = self.get(id)
         assert record is not None
+        if manifest is not None:
+            self._listing_changed()
         return record
 
     def _size(self, chain: ChainID | None) -> int:
@@ -137,6 +143,7 @@ class ImageStore:
         self._database.run(
             "UPDATE images SET manifest_type = ?, manifest_digest = ?, manifest_size = ? WHERE id = ?", *values, id
         )
+        self._listing_changed()
 
     def get(self, id: Digest) -> ImageRecord | None:
         row = self._database.row(f"SELECT {_COLUMNS} FROM images WHERE id = ?", id)
@@ -207,15 +214,17 @@ class ImageStore:
             )
         ref = ref.with_default_tag()
         with self._database.transaction():
-            if self.get(id) is None:
+            record, before = self.get(id), self.resolve(ref)
+            if record is None:
                 raise ImageNotFound(id)
-            before = self.resolve(ref)
             self._database.run(
                 "INSERT INTO tags (repository, tag, image) VALUES (?, ?, ?)"
                 " ON CONFLICT (repository, tag) DO UPDATE SET image = excluded.image",
                 *(ref.repository, ref.tag, id),
             )
             self._database.run("UPDATE images SET intermediate = 0 WHERE id = ?", id)
+        if record.manifest or (before is not None and before.manifest):
+            self._listing_changed()
         return before.id if before is not None and before.id != id else None
 
     def untag(self, ref: Reference) -> bool:
@@ -224,7 +233,11 @@ class ImageStore:
             sql = "DELETE FROM repo_digests WHERE repository = ? AND digest = ?"
             return self._database.run(sql, ref.repository, ref.digest) > 0
         ref = ref.with_default_tag()
-        return self._database.run("DELETE FROM tags WHERE repository = ? AND tag = ?", ref.repository, ref.tag) > 0
+        before = self.resolve(ref)
+        gone = self._database.run("DELETE FROM tags WHERE repository = ? AND tag = ?", ref.repository, ref.tag) > 0
+        if before is not None and before.manifest:
+            self._listing_changed()
+        return gone
 
     def add_repo_digest(self, ref: Reference, id: Digest) -> None:
         """Note under which digest a repository has this image. Raises ImageNotFound."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from boxwright.errors import ConflictError
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.reference import Reference
-from boxwright.store import reach
+from boxwright.store import content_index, reach
 from boxwright.store.images import ImageRecord
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def remove_image(store: Store, text: str, *, force: bool = False, prune_parents:
         among = {chain for image in doomed for chain in _chains(store, image.chain)}
         gone = reach.forget_unreachable_snapshots(store, among)
         events.extend(Deleted(chain) for chain in gone.chains)
+    if record.manifest or any(image.manifest for image in doomed):
+        content_index.refresh(store)
     blobs = [image.id for image in doomed]
     blobs += [image.manifest.digest for image in doomed if image.manifest]
     return Removal(tuple(events), reach.finish(store, gone, blobs))

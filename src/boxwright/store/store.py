@@ -46,7 +46,7 @@ class Store:
         self.blobs = BlobStore(layout)
         self.leases = LeaseStore(database)
         self.snapshots = SnapshotStore(layout, database)
-        self.images = ImageStore(database, self.blobs, self.snapshots)
+        self.images = ImageStore(database, self.blobs, self.snapshots, self._refresh_index)
         self.containers = ContainerStore(layout, database)
         self.volumes = VolumeStore(layout, database)
         self.networks = NetworkStore(database)
@@ -74,6 +74,13 @@ class Store:
             store.close()
             raise
         return store
+
+    def _refresh_index(self) -> None:
+        # Not inside a transaction: it may be rolled back, and writing a file takes long.
+        if not self.database.in_transaction:
+            from boxwright.store import content_index
+
+            content_index.refresh(self)
 
     def close(self) -> None:
         self.database.close()

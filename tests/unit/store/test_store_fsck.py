@@ -10,6 +10,7 @@ from boxwright.oci.digest import Digest
 from boxwright.store import fsck
 from boxwright.store.images import ImageRecord
 from boxwright.store.ingest import ingest_image
+from boxwright.store.layout import EMPTY_INDEX
 from boxwright.store.store import Store
 from support.images import MemoryLayer, add_container, add_image, layer_tar, memory_image, ref
 
@@ -25,12 +26,9 @@ def image(store: Store) -> ImageRecord:
 
 @pytest.fixture
 def pulled(store: Store) -> ImageRecord:
-    from boxwright.store import content_index
-
     layer = MemoryLayer(layer_tar({"file": b"content"}), packing="gzip")
     record = ingest_image(store, memory_image(layer, with_manifest=True))
     store.images.tag(ref("pulled"), record.id)
-    content_index.refresh(store)
     return record
 
 
@@ -141,6 +139,7 @@ def test_garbage_is_told_from_damage(store: Store, root: Path) -> None:
 
 def test_an_index_that_lags_behind_is_stale(store: Store, pulled: ImageRecord, root: Path) -> None:
     store.images.tag(ref("another"), pulled.id)
+    (root / "content/index.json").write_bytes(EMPTY_INDEX)
     assert found(store) == [("stale", "index")]
     fsck.check(store, repair=True)
     assert found(store) == []
