@@ -89,6 +89,7 @@ def test_good_names(name: str) -> None:
             Target("/v2/", (("digest", "sha256:ab"), ("a", ""), ("a", "2"), ("b", ""))),
         ),
         ("*", Target("")),
+        ("/v2/\udcff%FF?last=\udcff%FF", Target("/v2/\ufffd\ufffd", (("last", "\ufffd\ufffd"),))),
     ],
 )
 def test_targets_are_split_and_decoded_once(raw: str, expected: Target) -> None:
@@ -289,7 +290,11 @@ def test_unknown_types_are_stored_and_their_blobs_required() -> None:
         (b'{"schemaVersion": 2}', None, "neither"),
         (b'{"schemaVersion": 2}', media.OCI_MANIFEST, "config"),
         (b'{"schemaVersion": 2}', media.OCI_INDEX, "manifests"),
-        (b'{"schemaVersion": 2}', "x" * 300, "too long"),
+        (b'{"schemaVersion": 2}', "x" * 300, "Content-Type"),
+        (b'{"schemaVersion": 2}', "x/\udcff", "Content-Type"),
+        (json.dumps(image(mediaType="a/b\r\nX: y")).encode(), None, "mediaType"),
+        (json.dumps(image(mediaType="\ud800")).encode(), None, "mediaType"),
+        (json.dumps(image(artifactType="\ud800")).encode(), None, "artifactType"),
         (json.dumps(image(manifests=[])).encode(), None, "both"),
         (json.dumps(image(layers={})).encode(), None, "not a list"),
         (json.dumps(image(layers=["x"])).encode(), None, "not a descriptor"),

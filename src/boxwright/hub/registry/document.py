@@ -7,15 +7,17 @@ not judge their media types. It looks at the members that name content, whatever
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from boxwright.errors import InvalidError
 from boxwright.hub.db.metadata import Requirements
 from boxwright.oci import media
 from boxwright.oci.digest import Digest
 
-_MAX_MEDIA_TYPE = 255
+# More than RFC 6838 allows, but nothing that would not fit into a header or a database.
+_MEDIA_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
 class InvalidDocument(InvalidError):
@@ -62,13 +64,13 @@ def read_document(raw: bytes, content_type: str | None) -> Document:
     if annotations is not None and not _is_string_map(annotations):
         raise InvalidDocument("annotations are not a map of strings")
     artifact_type = value.get("artifactType")
-    if artifact_type is not None and not isinstance(artifact_type, str):
-        raise InvalidDocument("artifactType is not a string")
+    if artifact_type and not _is_media_type(artifact_type):
+        raise InvalidDocument("artifactType is not a media type")
     if not artifact_type and isinstance(config, dict):
         artifact_type = config.get("mediaType")
     return Document(
         media_type,
-        artifact_type if isinstance(artifact_type, str) and artifact_type else None,
+        artifact_type if _is_media_type(artifact_type) else None,
         None if subject is None else _digest(subject, "subject"),
         annotations or {},
         _requirements(value, config),
@@ -77,17 +79,21 @@ def read_document(raw: bytes, content_type: str | None) -> Document:
 
 def _media_type(inside: object, announced: str | None) -> str:
     outside = (announced or "").strip()
-    if inside is not None and (not isinstance(inside, str) or not 0 < len(inside) <= _MAX_MEDIA_TYPE):
+    if inside is not None and not _is_media_type(inside):
         raise InvalidDocument("mediaType is not a media type")
     if not outside:
-        if not isinstance(inside, str):
+        if inside is None:
             raise InvalidDocument("neither a Content-Type nor a mediaType says what it is")
         return inside
-    if len(outside) > _MAX_MEDIA_TYPE:
-        raise InvalidDocument("the Content-Type is too long")
-    if isinstance(inside, str) and outside != inside:
+    if not _is_media_type(outside):
+        raise InvalidDocument("the Content-Type is not a media type")
+    if inside is not None and outside != inside:
         raise InvalidDocument(f"it says {inside}, but was pushed as {outside}")
     return outside
+
+
+def _is_media_type(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _MEDIA_TYPE.fullmatch(value) is not None
 
 
 def _requirements(value: dict[str, Any], config: object) -> Requirements:

@@ -62,7 +62,11 @@ class Route(NamedTuple):
 
 
 def parse_target(raw: str) -> Target:
-    """Split and decode a request target, in origin form (``/v2/?a=b``) or in absolute form (``http://host/v2/``)."""
+    """Split and decode a request target, in origin form (``/v2/?a=b``) or in absolute form (``http://host/v2/``).
+
+    Bytes that are no UTF-8 become U+FFFD, which no name, tag or digest holds.
+    """
+    raw = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not raw.startswith("/"):
         _, _, rest = raw.partition("://")
         _, slash, raw = rest.partition("/")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "127.0.0.1:5000"
 
+_ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _UPLOAD_DAYS = 7
 _SWEEP_SECONDS = 3600.0
 _SHUTDOWN_SECONDS = 30.0
@@ -114,7 +115,7 @@ async def _serve(options: ServeOptions) -> None:
     credentials = _credentials(options)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDINGS:
         loop.add_signal_handler(number, stopped.set)
     with ExitStack() as stack:
         storage = FilesystemBlobStorage(options.root)
@@ -135,6 +136,8 @@ async def _serve(options: ServeOptions) -> None:
             options.ready(f"serving on {_url(runner, host, context)} (root {options.root})")
             await stopped.wait()
         finally:
+            for number in _ENDINGS:
+                loop.remove_signal_handler(number)  # whoever asks a second time does not want to wait
             sweeping.cancel()
             await runner.cleanup()
 
