@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPMessage
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +75,7 @@ def _wait_for(domain: str, server: subprocess.Popen[bytes], log: Path) -> None:
 class Asked(NamedTuple):
     method: str
     path: str
-    headers: HTTPMessage
+    headers: Message[str, str]
     body: bytes
     connection: int
     """Which of the server's connections it came by, from 1."""

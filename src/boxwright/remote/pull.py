@@ -60,10 +60,11 @@ def pull(
     NoMatchingPlatform, CancelledError.
     """
     reference = reference.with_default_tag()
-    with client.cancellable() as cancelled:
+    with store.leases.hold() as lease, client.cancellable() as cancelled:
         resolved = client.fetch_manifest(reference, platform)
         manifest = resolved.manifest
         before = store.images.resolve(reference)
+        lease.add("image", manifest.config.digest)  # until it has its name
         record = store.images.get(manifest.config.digest)
         if record is None:
             image = _remote_image(client, reference, manifest)
@@ -78,12 +79,10 @@ def pull(
         else:
             for layer in manifest.layers:
                 progress(LayerExists(layer.digest))
-    PackedLayers(store.database).add_origin(
-        reference.repository, manifest.config.digest, *(layer.digest for layer in manifest.layers)
-    )
-    store.images.add_repo_digest(reference._replace(tag=None, digest=resolved.digest), record.id)
-    if reference.digest is None:
-        store.images.tag(reference, record.id)
+        PackedLayers(store.database).add_origin(reference.repository, *(layer.digest for layer in manifest.layers))
+        store.images.add_repo_digest(reference._replace(tag=None, digest=resolved.digest), record.id)
+        if reference.digest is None:
+            store.images.tag(reference, record.id)
     unchanged = before is not None and before.id == record.id
     return PullResult(record, resolved.digest, "up to date" if unchanged else "downloaded")
 

@@ -8,8 +8,8 @@ gzip while it is sent; what that gave is remembered, so the next push asks befor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
 
 from boxwright.image.image import Image, Layer
 from boxwright.layer.compression import CompressingReader
@@ -23,7 +23,7 @@ from boxwright.remote.client import RegistryClient
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
 from boxwright.remote.upload import BytesSource
 from boxwright.store import stored
-from boxwright.store.images import ImageRecord
+from boxwright.store.images import ImageNotFound, ImageRecord
 from boxwright.store.packed import PackedLayers
 from boxwright.store.store import Store
 
@@ -57,10 +57,18 @@ def push(
     CorruptError when the store is damaged, CancelledError.
     """
     reference = reference.with_default_tag()
-    image = stored.image(store.blobs, store.snapshots, store.images, record)
-    with client.cancellable():
+    with store.leases.hold() as lease, client.cancellable():
+        # Who removes the image meanwhile leaves what is being sent.
+        lease.add("image", record.id)
+        lease.add("blob", record.id, *([record.manifest.digest] if record.manifest else []))
+        if record.chain is not None:
+            lease.add("snapshot", record.chain)
+        image = stored.image(store.blobs, store.snapshots, store.images, record)
         result = _Push(client, reference, image, store, progress).run(parallel)
-    store.images.add_repo_digest(reference._replace(tag=None, digest=result.digest), record.id)
+    try:
+        store.images.add_repo_digest(reference._replace(tag=None, digest=result.digest), record.id)
+    except ImageNotFound:
+        pass  # removed meanwhile: it is in the registry all the same
     return result
 
 
@@ -92,8 +100,10 @@ class _Push:
             try:
                 config = pool.submit(self._place_config)
                 jobs = {diff_id: pool.submit(self._place, layer) for diff_id, layer in layers.items()}
+                everything: list[Future[Any]] = [config, *jobs.values()]
+                for job in wait(everything, return_when=FIRST_EXCEPTION).done:
+                    job.result()
                 placed = {diff_id: job.result() for diff_id, job in jobs.items()}
-                config.result()
             except BaseException:
                 self._client.cancel()
                 pool.shutdown(cancel_futures=True)
