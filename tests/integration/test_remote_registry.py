@@ -14,6 +14,7 @@ from boxwright.oci.manifest import Descriptor, Manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
+from boxwright.remote.connect import connect, credential_file
 from boxwright.remote.credential_file import CredentialFile
 from boxwright.remote.credentials import Credential, GivenCredential
 from boxwright.remote.failure import AccessDenied, NotInRegistry
@@ -170,6 +171,15 @@ def test_a_login_is_kept_and_used(guarded: str, tmp_path: Path) -> None:
     with client, pytest.raises(AccessDenied, match="the registry asks for a login") as caught:
         _put_image(client, "private", "1")
     assert caught.value.hint == f"boxwright login {guarded}"
+
+
+def test_the_users_own_credentials_are_used(guarded: str, tmp_path: Path) -> None:
+    environment = {"DOCKER_CONFIG": str(tmp_path)}
+    credential_file(environment).put(guarded, Credential("ada", "lovelace"))
+    with connect(guarded, environment) as client:
+        _put_image(client, "own", "1")
+    with connect(guarded, {"HOME": str(tmp_path)}) as client, pytest.raises(AccessDenied):
+        list(client.repositories())
 
 
 def test_a_wrong_password_is_not_kept(guarded: str, tmp_path: Path) -> None:

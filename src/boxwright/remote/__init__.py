@@ -1,6 +1,7 @@
 """The client of registries: pull, push, login, and the protocol under them (distribution-spec, docker's token flow).
 
     pull · push · login                   use-cases over the store and the keychain
+    connect                               the parts put together for a command
     client                                one registry: manifests, tags, blobs
     download · upload                     one blob's bytes, resumed when a connection breaks
     authorization · session               who asks; a request with its retries, redirects and tokens

@@ -17,6 +17,8 @@ from boxwright.remote.headers import origin_of
 from boxwright.remote.transport import Body, ConnectionFailed, Request, Response
 
 _PING_STATUSES = frozenset({200, 401, 403})
+# How an attempt at TLS ends where nobody speaks it.
+_NOT_TLS = frozenset({"plain", "tls", "broken"})
 
 
 class PlainHttpRegistry(UnavailableError):
@@ -116,10 +118,11 @@ class Session:
             try:
                 return self._try(endpoint)
             except ConnectionFailed as error:
-                # The first failure is told, unless the second way gets further: "refused" over HTTP says nothing new.
-                failure = failure or error
+                # The first failure is told: "refused" over HTTP says nothing new. But not that TLS was a wrong guess.
+                if failure is None or failure.reason in _NOT_TLS:
+                    failure = error
         assert failure is not None
-        if not self._insecure and failure.reason in ("plain", "tls") and self._answers_plain_http(failure):
+        if not self._insecure and failure.reason in _NOT_TLS and self._answers_plain_http(failure):
             raise PlainHttpRegistry(self.domain)
         raise failure
 

@@ -72,6 +72,22 @@ def test_broken_tls_that_is_not_plain_http_stays_what_it_is() -> None:
         made.ping()
 
 
+def test_a_server_that_hangs_up_on_tls_is_asked_without_before_it_is_told() -> None:
+    made, _ = client(lambda sent: _broken(sent.url) if sent.url.startswith("https:") else _FOUND)
+    with pytest.raises(PlainHttpRegistry):
+        made.ping()
+
+
+@pytest.mark.parametrize(("first", "told"), [("plain", "http"), ("refused", "https")])
+def test_of_two_failures_the_telling_one_is_told(first: Reason, told: str) -> None:
+    made, _ = client(
+        lambda sent: _broken(sent.url, first if sent.url.startswith("https:") else "timeout"), insecure=True
+    )
+    with pytest.raises(ConnectionFailed) as caught:
+        made.ping()
+    assert caught.value.url == f"{told}://registry.test/v2/"
+
+
 def test_an_address_without_a_registry_is_told() -> None:
     made, _ = client(lambda sent: Answer(404))
     with pytest.raises(RegistryBroken, match=r"it is no registry \(there is no /v2/\)"):
