@@ -17,6 +17,7 @@ from boxwright.runtime.conmon import Monitoring
 from boxwright.runtime.container import AlreadyRunning, ExitLost
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.oci_runtime import NotRunning
+from boxwright.runtime.options import Limits
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
@@ -134,6 +135,16 @@ def test_following_a_log_to_the_end_over_a_new_start_of_the_file(sandbox):
     ]
     expected = [f"{n}\n".encode() for i in range(1, 9) for n in range(i * 111, i * 111 + 100)]
     assert seen == expected
+
+
+def test_want_of_memory_is_noted(sandbox):
+    script = "head -c 100m /dev/zero | tail"
+    sandbox.create("sh", "-c", script, limits=Limits(memory=16 * 1024 * 1024))
+    sandbox.start()
+    assert container.wait(sandbox.bundle) == 137
+    assert container.was_out_of_memory(sandbox.bundle)
+    sandbox.create("true")
+    assert not container.was_out_of_memory(sandbox.bundle)
 
 
 def test_a_lost_monitor_is_told(sandbox):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -72,8 +73,48 @@ def test_the_environment_is_what_was_asked_and_nothing_of_the_hosts(sandbox, mon
 def test_no_descriptor_of_ours_reaches_the_container(sandbox, tmp_path):
     with open(tmp_path / "secret", "w") as stream:
         os.set_inheritable(stream.fileno(), True)
-        output = sandbox.run("sh", "-c", "ls /proc/$$/fd | wc -w")
-    assert output.stdout.strip() == "3"
+        output = sandbox.run("ls", "/proc/self/fd")
+    assert output.stdout.split() == ["0", "1", "2", "3"]  # the last is the directory that ls reads
+
+
+def test_signals_that_we_ignore_are_not_ignored_inside(sandbox):
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)}
+    try:
+        ignored = int(sandbox.run("grep", "SigIgn", "/proc/self/status").stdout.split()[1], 16)
+        assert ignored & (1 << 31) - 1 == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_our_mask_and_directory_do_not_matter(make_sandbox, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    sandbox = make_sandbox()
+    before = os.umask(0o077)
+    try:
+        output = sandbox.run("sh", "-c", "umask; cat /etc/hosts > /dev/null && stat -c %a /new", user="ada", cwd="/new")
+    finally:
+        os.umask(before)
+    assert output.stdout == "0022\n755\n"
+
+
+def test_secrets_in_the_environment_are_for_their_owner(sandbox):
+    sandbox.run("true", env=("TOKEN=x",))
+    assert os.stat(sandbox.bundle.config).st_mode & 0o777 == 0o600
+
+
+def test_a_network_of_its_own_by_path_has_open_ports(sandbox):
+    from boxwright.host.netns import create_netns, namespace_path
+
+    fd = create_netns()
+    try:
+        path = namespace_path(fd)
+        output = sandbox.run("cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start", network=path)
+    finally:
+        os.close(fd)
+    assert output.stdout == "0\n"
 
 
 def test_a_closed_pipe_ends_a_writer_as_usual(sandbox):

@@ -6,6 +6,7 @@ the kernel takes it all down when the last of them is gone, kill -9 included, so
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -119,6 +120,10 @@ def _enter() -> None:
         syscalls.unshare(syscalls.CLONE_NEWNS)
     except PermissionError:
         raise NamespaceDenied from None
+    # Directory and mask are the thread's own now. What it starts may live long and must not keep our caller's directory
+    # busy; what it makes has the usual modes, whatever the caller's are.
+    os.chdir("/")
+    os.umask(0o022)
     # Slave, not private: an unmount on the host must reach us, or our copy would keep the file system busy.
     syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
     if cgroups.are_hybrid():

@@ -1,6 +1,6 @@
 """Programs that are started and lived with: posix_spawn, which costs half a millisecond and no import.
 
-A program gets exactly the descriptors and the environment that it is given, and default signal dispositions.
+A program gets exactly the descriptors and the environment that it is given, and no signal ignored or blocked.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from boxwright.errors import UnavailableError
 
-# Python ignores these two; a program that inherits that doesn't end when its reader does.
-_DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
+# Python ignores SIGPIPE, nohup SIGHUP, a shell's background SIGINT: who inherits that can't be ended as usual.
+_DEFAULT_SIGNALS = [number for number in range(1, 32) if number not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
 class SpawnFailed(UnavailableError):
@@ -56,10 +56,11 @@ def spawn(
         actions += [(os.POSIX_SPAWN_DUP2, fd, fd) for fd in pass_fds]
         return os.posix_spawn(
             argv[0],
-            argv,
+            list(argv),
             env,
             file_actions=actions,
             setsigdef=_DEFAULT_SIGNALS,
+            setsigmask=(),
             setsid=new_session,
         )
     except OSError as error:

@@ -18,6 +18,7 @@ from typing import Literal, Self
 from boxwright.errors import ConflictError
 from boxwright.host import terminal
 from boxwright.host.pids import Process
+from boxwright.host.streams import read_some, write_all
 from boxwright.runtime import conmon
 from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.keys import KeyWatch
@@ -95,12 +96,14 @@ class Attachment:
                 packet = _receive(connection)
                 if packet == b"":
                     return "ended"
-                if packet and not write_all(outputs.get(packet[0]), packet[1:]):
-                    return "broken"
+                if packet:
+                    output = outputs.get(packet[0])
+                    if output is not None and not write_all(output, packet[1:]):
+                        return "broken"
             if events & select.POLLOUT:
                 waiting = _send(connection, waiting)
             if reading is not None and reading in ready:
-                typed = os.read(reading, _CHUNK)
+                typed = read_some(reading, _CHUNK)
                 waiting, detached = watch.feed(typed)
                 if waiting:
                     waiting = _send(connection, waiting)
@@ -137,21 +140,6 @@ def _shut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_WR)
     except OSError:
         pass  # the container was quicker
-
-
-def write_all(fd: int | None, data: bytes) -> bool:
-    """Write all of `data`; tell whether somebody still reads."""
-    if fd is None:
-        return True
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except BlockingIOError:
-            select.select([], [fd], [])
-        except BrokenPipeError:
-            return False
-    return True
 
 
 @contextmanager

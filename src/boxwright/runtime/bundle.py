@@ -102,7 +102,7 @@ def write_config(
     )
     if filter_ and filter_.program and annotate:
         spec.setdefault("annotations", {})[seccomp.ANNOTATION] = filter_.program
-    _write(bundle.config, json.dumps(spec, separators=(",", ":")))
+    write_private(bundle.config, json.dumps(spec, separators=(",", ":")))
     return scaffolding.survey(bundle.rootfs, [mount["destination"] for mount in spec["mounts"]])
 
 
@@ -144,14 +144,17 @@ def read_in(rootfs: str, path: str) -> str:
 def _write_files(bundle: Bundle, files: Files) -> dict[str, str]:
     written = {}
     for name, target, text in files.items():
-        _write(bundle.path(name), text)
+        # In place: where it is mounted already, it has to stay the same file.
+        with open(bundle.path(name), "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(text)
         written[target] = bundle.path(name)
     return written
 
 
-def _write(path: str, text: str) -> None:
-    # In place: a file that is bind-mounted somewhere has to stay the same file. Whoever reads it comes later.
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as stream:
+def write_private(path: str, text: str) -> None:
+    """Write a file that only its owner may read: environments hold secrets."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)
 
 

@@ -70,13 +70,7 @@ def create(
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
         try:
-            monitor = mounts.call(
-                spawn.spawn,
-                [path or find(), *_arguments(runtime, bundle, how)],
-                env={**ENVIRONMENT, "_OCI_SYNCPIPE": str(writer)},
-                pass_fds=(writer,),
-                new_session=True,
-            )
+            monitor = mounts.call(_spawn, bundle, [path or find(), *_arguments(runtime, bundle, how)], writer)
         finally:
             os.close(writer)
         # This process forks the one that stays, and ends.
@@ -92,6 +86,16 @@ def create(
         runtime.delete(mounts, bundle.id, force=True)
         raise failure(runtime.kind, "create", message, program)
     return pid
+
+
+def _spawn(bundle: Bundle, argv: Sequence[str], report: int) -> int:
+    # It leaves a note about memory where it is, too.
+    os.chdir(bundle.directory)
+    try:
+        env = {**ENVIRONMENT, "_OCI_SYNCPIPE": str(report)}
+        return spawn.spawn(argv, env=env, pass_fds=(report,), new_session=True)
+    finally:
+        os.chdir("/")
 
 
 def resize(bundle: Bundle, size: Size) -> None:

@@ -7,16 +7,15 @@ import os
 import secrets
 import select
 import signal
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from boxwright.host import spawn, syscalls, terminal
+from boxwright.host import cgroups, spawn, syscalls, terminal
 from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.streams import read_some, write_all
 from boxwright.runtime import capabilities
-from boxwright.runtime.attach import write_all
-from boxwright.runtime.bundle import Bundle, account_of
+from boxwright.runtime.bundle import Bundle, account_of, write_private
 from boxwright.runtime.container import require_process
 from boxwright.runtime.failures import RuntimeFailed, failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
@@ -24,7 +23,7 @@ from boxwright.runtime.options import ContainerOptions
 from boxwright.runtime.spec import process
 
 _CHUNK = 65536
-_ANSWER = 10_000  # milliseconds for a runtime to hand over a terminal
+_ANSWER = 10.0  # seconds for a runtime to hand over a terminal
 
 
 def exec_options(
@@ -156,13 +155,13 @@ class _ProcessFile(NamedTuple):
 def _process_file(bundle: Bundle, options: ContainerOptions) -> Iterator[_ProcessFile]:
     """Write the ``process`` object of the spec, for the block."""
     init = require_process(bundle)
+    cgroups.hasten_moves()
     account = account_of(f"/proc/{init.pid}/root", options.user, options.groups)
     added = ("ALL",) if options.privileged else options.cap_add
     granted = capabilities.select(added, options.cap_drop, capabilities.available())
     file = _ProcessFile(bundle.path(f"exec-{secrets.token_hex(6)}"))
     try:
-        with open(file.path, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            json.dump(process(options, account, granted), stream)
+        write_private(file.path, json.dumps(process(options, account, granted)))
         yield file
     finally:
         for path in (file.path, file.log, file.pid):
@@ -178,6 +177,8 @@ class _ConsoleSocket:
     __slots__ = ("_server", "path")
 
     def __init__(self, runtime: OciRuntime) -> None:
+        import socket  # here, since most programs need no terminal
+
         # Not in the bundle: its path may be too long for a socket's name.
         directory = f"{runtime.state}.consoles"
         os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -195,7 +196,9 @@ class _ConsoleSocket:
 
     def receive(self, runtime: OciRuntime) -> int:
         """Return the terminal's descriptor. Raises RuntimeFailed when none comes."""
-        self._server.settimeout(_ANSWER / 1000)
+        import socket
+
+        self._server.settimeout(_ANSWER)
         try:
             connection, _ = self._server.accept()
             with connection:
@@ -235,12 +238,13 @@ def _pump(master: int, pid: int, stdin: int | None, stdout: int) -> None:
         while True:
             ready = dict(poll.poll())
             if master in ready:
-                if not _pass_on(master, stdout):
+                data = read_some(master, _CHUNK)  # empty: nobody has the other side open any more
+                if not data or not write_all(stdout, data):
                     return
             elif ended in ready:
                 return
             if stdin is not None and stdin in ready:
-                typed = os.read(stdin, _CHUNK)
+                typed = read_some(stdin, _CHUNK)
                 if typed:
                     write_all(master, typed)
                 else:
@@ -248,11 +252,3 @@ def _pump(master: int, pid: int, stdin: int | None, stdout: int) -> None:
                     write_all(master, b"\x04")  # what a terminal has for an end of input
     finally:
         os.close(ended)
-
-
-def _pass_on(master: int, stdout: int) -> bool:
-    try:
-        data = os.read(master, _CHUNK)
-    except OSError:  # EIO: nobody has the other side open any more
-        return False
-    return bool(data) and write_all(stdout, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxwright.errors import BoxwrightError, DeniedError, NotFoundError, UnavailableError
+from boxwright.errors import DeniedError, NotFoundError, UnavailableError
 
 _NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
 _NOT_EXECUTABLE = ("permission denied", "is a directory", "exec format error", "open executable")
@@ -44,7 +44,11 @@ class RuntimeFailed(UnavailableError):
         self.output = output
 
 
-def failure(runtime: str, action: str, output: str, program: str) -> BoxwrightError:
+StartFailure = ExecutableNotFound | NotExecutable | RuntimeFailed
+"""Why a program did not start; each has an `exit_code`, docker's."""
+
+
+def failure(runtime: str, action: str, output: str, program: str) -> StartFailure:
     """Return the error that the runtime's `output` tells of, where `program` was to be started.
 
     The message is the only thing that crun and runc give; the exit codes of the answer are docker's.

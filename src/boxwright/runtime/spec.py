@@ -32,7 +32,8 @@ MASKED = (
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 NETWORK_SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
-"""In a network of its own, any port and ping are harmless: they need no capability."""
+"""In a network of its own, any port and ping are harmless: they need no capability. Not set where a container joins the
+network of another process (/proc/PID/ns/net)."""
 
 _NAMED_DEVICES = ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))  # null … ptmx
 _PSEUDO_TERMINALS = 136  # the major number of /dev/pts/*
@@ -178,7 +179,7 @@ def _linux(options: ContainerOptions, surroundings: Surroundings) -> dict[str, A
         "namespaces": _namespaces(options, surroundings.cgroup_namespace),
         "cgroupsPath": surroundings.cgroup,
         "resources": _resources(options, surroundings),
-        "sysctl": {**(NETWORK_SYSCTLS if not options.network else {}), **options.sysctls},
+        "sysctl": {**(NETWORK_SYSCTLS if _has_own_network(options) else {}), **options.sysctls},
     }
     if not options.privileged:
         value["maskedPaths"] = list(MASKED)
@@ -199,6 +200,11 @@ def _linux(options: ContainerOptions, surroundings: Surroundings) -> dict[str, A
             for device in devices
         ]
     return value
+
+
+def _has_own_network(options: ContainerOptions) -> bool:
+    # A process's namespace is one that is shared with it, and set up the way that it wants.
+    return options.network != "host" and not options.network.endswith("/ns/net")
 
 
 def _namespaces(options: ContainerOptions, cgroup: bool) -> list[dict[str, str]]:
@@ -247,7 +253,7 @@ def _device_rule(kind: str, major: int, minor: int, access: str) -> dict[str, An
 
 
 def limits_to_resources(limits: Limits) -> dict[str, Any]:
-    """Return ``memory``, ``cpu`` and ``pids`` of the spec's resources, for cgroup v1 and v2 alike. Raises InvalidError."""
+    """Return ``memory``, ``cpu`` and ``pids`` of the spec's resources, for either cgroup. Raises InvalidError."""
     memory: dict[str, Any] = {}
     if limits.memory_swap and not limits.memory:
         raise InvalidError("a limit of memory and swap together needs one of memory", hint="give both")

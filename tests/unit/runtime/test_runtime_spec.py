@@ -98,9 +98,10 @@ def test_cgroup_namespace_where_it_means_something():
     assert {"type": "cgroup"} in spec(HERE._replace(cgroup_namespace=True))["linux"]["namespaces"]
 
 
-def test_network_settings_are_for_a_new_network_only():
+def test_network_settings_are_for_a_network_of_its_own():
     assert spec(network="host")["linux"]["sysctl"] == {}
-    assert spec(network="/x")["linux"]["sysctl"] == {}
+    assert spec(network="/proc/7/ns/net")["linux"]["sysctl"] == {}
+    assert spec(network="/proc/7/fd/5")["linux"]["sysctl"] == NETWORK_SYSCTLS
     own = spec(sysctls={"net.ipv4.ip_unprivileged_port_start": "80", "kernel.msgmax": "1"})["linux"]["sysctl"]
     assert own["net.ipv4.ip_unprivileged_port_start"] == "80"
     assert own["kernel.msgmax"] == "1"
