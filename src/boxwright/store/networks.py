@@ -13,6 +13,7 @@ from boxwright.host.clock import rfc3339
 from boxwright.store.database import Database, Row
 
 _COLUMNS = "id, name, driver, subnet, gateway, created, config"
+_UNSHARED = 4  # addresses: of a subnet as small as that, nothing is kept back for those without a row
 
 
 class NetworkNotFound(NotFoundError):
@@ -145,12 +146,12 @@ class NetworkStore:
         """Return the address that a container holds in a network, given to it now if it has none.
 
         Addresses are given out one after the other and used again only when all have been, so that whoever still
-        remembers a removed container does not reach another one. The address is `wanted`, where that is given.
+        remembers a removed container does not reach another one. The last quarter of the subnet is not given out:
+        it is lent to processes that have no row (see `boxwright.network.pool`). The address is `wanted`, where that
+        is given.
         The container's row exists; removing it releases the address. Idempotent. Raises NetworkNotFound,
         AddressInUse, AddressesExhausted, InvalidError for a wanted address outside of the subnet.
         """
-        import ipaddress
-
         with self._database.transaction():
             record = self.find(network)
             if record.subnet is None:
@@ -158,22 +159,25 @@ class NetworkStore:
             held = self.addresses(record.name).get(container_id)
             if held is not None and wanted in (None, held):
                 return held
-            subnet = ipaddress.IPv4Network(record.subnet)
+            start, count = _range_of(record.subnet)
             taken = {address: container for container, address in self.addresses(record.name).items()}
             if wanted is not None:
-                if not _is_usable(wanted, subnet, record.gateway):
+                number = _number_of(wanted)
+                if number is None or not 0 < number - start < count - 1 or wanted == record.gateway:
                     raise InvalidError(f"address {wanted} cannot be used in subnet {record.subnet}")
                 if wanted in taken:
                     raise AddressInUse(wanted, record.name, taken[wanted])
                 self.release_address(network, container_id)
                 return self._take(record, container_id, wanted)
             row = self._database.row("SELECT next_host FROM networks WHERE id = ?", record.id)
-            first, count = (row[0] if row else 0), subnet.num_addresses
-            for step in range(min(count, len(taken) + 4)):
-                number = (first + step) % count
-                address = str(subnet[number])
-                if address not in taken and _is_usable(address, subnet, record.gateway):
-                    self._database.run("UPDATE networks SET next_host = ? WHERE id = ?", number + 1, record.id)
+            # Host numbers from 1 on; of a subnet too small to share, all but the broadcast address.
+            hosts = (count * 3 // 4 if count > _UNSHARED else count - 1) - 1
+            first = max(row[0], 1) if row else 1
+            for step in range(min(hosts, len(taken) + 2)):
+                host = (first - 1 + step) % hosts + 1
+                address = _text_of(start + host)
+                if address not in taken and address != record.gateway:
+                    self._database.run("UPDATE networks SET next_host = ? WHERE id = ?", host + 1, record.id)
                     return self._take(record, container_id, address)
             raise AddressesExhausted(record.name, record.subnet)
 
@@ -211,15 +215,32 @@ class NetworkStore:
         return dict(rows)
 
 
-def _is_usable(address: str, subnet: Any, gateway: str | None) -> bool:
-    import ipaddress
+# Addresses by plain arithmetic: the ipaddress module takes longer to import than a lease takes.
 
-    try:
-        value = ipaddress.IPv4Address(address)
-    except ValueError:
-        return False
-    ends = (subnet.network_address, subnet.broadcast_address)
-    return value in subnet and value not in ends and address != gateway
+
+def _range_of(subnet: str) -> tuple[int, int]:
+    """Return the first address of a subnet, as a number, and how many addresses it has."""
+    address, _, length = subnet.partition("/")
+    start = _number_of(address)
+    assert start is not None, "a subnet was checked before it was written"
+    return start, 1 << 32 - int(length or 32)
+
+
+def _number_of(address: str) -> int | None:
+    """Return an IPv4 address as a number, or None for anything else."""
+    parts = address.split(".")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) <= 3 for part in parts):
+        return None
+    number = 0
+    for part in parts:
+        if int(part) > 255:
+            return None
+        number = number << 8 | int(part)
+    return number
+
+
+def _text_of(number: int) -> str:
+    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
 
 
 def _record(row: Row) -> NetworkRecord:

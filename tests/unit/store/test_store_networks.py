@@ -60,8 +60,8 @@ def test_configuration_can_be_replaced(networked: Store) -> None:
 
 
 def test_addresses_are_given_out_one_after_the_other(networked: Store) -> None:
-    given = [networked.networks.lease_address("lan", f"{number:064x}") for number in range(5)]
-    assert given == ["10.9.0.2", "10.9.0.3", "10.9.0.4", "10.9.0.5", "10.9.0.6"]
+    given = [networked.networks.lease_address("lan", f"{number:064x}") for number in range(4)]
+    assert given == ["10.9.0.2", "10.9.0.3", "10.9.0.4", "10.9.0.5"]
     assert networked.networks.lease_address("lan", f"{3:064x}") == "10.9.0.5"
     assert networked.networks.addresses("lan")[f"{3:064x}"] == "10.9.0.5"
     assert networked.networks.of_container(f"{3:064x}") == {"lan": "10.9.0.5"}
@@ -69,12 +69,27 @@ def test_addresses_are_given_out_one_after_the_other(networked: Store) -> None:
         networked.networks.lease_address("lan", f"{5:064x}")
 
 
+def test_the_last_quarter_of_a_subnet_is_kept_for_those_who_borrow(networked: Store) -> None:
+    networked.networks.add("wan", subnet="10.8.0.0/28", gateway="10.8.0.1")
+    for number in range(8, 20):
+        networked.containers.add(ContainerRecord(f"{number:064x}", f"box{number}", None, "web", "", "created"))
+    given = [networked.networks.lease_address("wan", f"{number:064x}") for number in range(10)]
+    assert given == [f"10.8.0.{host}" for host in range(2, 12)]
+    with pytest.raises(AddressesExhausted):
+        networked.networks.lease_address("wan", f"{10:064x}")
+
+
+def test_a_subnet_of_two_hosts_is_not_shared(networked: Store) -> None:
+    networked.networks.add("p2p", subnet="10.7.0.0/30", gateway="10.7.0.1")
+    assert networked.networks.lease_address("p2p", f"{0:064x}") == "10.7.0.2"
+
+
 def test_an_address_that_came_back_is_used_again_last(networked: Store) -> None:
     networked.networks.lease_address("lan", f"{0:064x}")
     assert networked.networks.release_address("lan", f"{0:064x}")
     assert not networked.networks.release_address("lan", f"{0:064x}")
-    given = [networked.networks.lease_address("lan", f"{number:064x}") for number in range(1, 6)]
-    assert given == ["10.9.0.3", "10.9.0.4", "10.9.0.5", "10.9.0.6", "10.9.0.2"]
+    given = [networked.networks.lease_address("lan", f"{number:064x}") for number in range(1, 5)]
+    assert given == ["10.9.0.3", "10.9.0.4", "10.9.0.5", "10.9.0.2"]
 
 
 def test_removing_a_container_gives_its_address_back(networked: Store) -> None:
