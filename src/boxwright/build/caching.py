@@ -94,7 +94,7 @@ class Cache:
                 chain = parent
                 if made is not None:
                     self._claim(chain_id(parent, made.diff_id), exists=False)
-                    chain = draft.commit(parent, made.diff_id, made.size).chain
+                    chain = draft.commit(parent, made.diff_id, made.size, usage=made.content).chain
                     self.wrote = True
             step = self._store.steps.record(key.key, chain, document=key.document)
             return self._answer(key, step, parent, document, added=made.content if made is not None else None)

@@ -42,11 +42,13 @@ _BAD_NAME = frozenset((errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.ENOT
 
 
 class Applied(NamedTuple):
-    """What was applied: `size` in bytes of the tar, `entries` counted, `skipped` devices that rootless can't make."""
+    """What was applied: `size` in bytes of the tar, `entries` counted, `skipped` devices that rootless can't make,
+    `content` in bytes of the files in it."""
 
     size: int
     entries: int
     skipped: int = 0
+    content: int = 0
 
 
 class InvalidLayer(CorruptError):
@@ -94,8 +96,8 @@ def apply_layer(
     Raises MalformedTar, InvalidLayer, ApplyFailed, TargetNotEmpty.
     """
     reader = TarReader(stream)
-    entries, skipped = apply_entries(reader, target, rootless=rootless, lower=lower)
-    return Applied(reader.offset, entries, skipped)
+    applied = apply_entries(reader, target, rootless=rootless, lower=lower)
+    return applied._replace(size=reader.offset)
 
 
 def apply_entries(
@@ -104,13 +106,14 @@ def apply_entries(
     *,
     rootless: bool = False,
     lower: UnionView | None = None,
-) -> tuple[int, int]:
-    """Apply entries, each with its content, as `apply_layer` does; return how many there were, and how many of them
-    were skipped."""
+) -> Applied:
+    """Apply entries, each with its content, as `apply_layer` does; the size of what is returned is 0: there is no tar."""
     applier = _Applier(os.fspath(target), rootless, lower)
-    entries = 0
+    entries = total = 0
     for entry, content in members:
         entries += 1
+        if content is not None:
+            total += entry.size
         try:
             applier.apply(entry, content)
         except OSError as error:
@@ -119,7 +122,7 @@ def apply_entries(
         applier.finish()
     except OSError as error:
         raise _translated(str(error.filename), error) from error
-    return entries, applier.skipped
+    return Applied(0, entries, applier.skipped, total)
 
 
 def _translated(path: str, error: OSError) -> Exception:

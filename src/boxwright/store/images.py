@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,8 +25,13 @@ _COLUMNS = (
     "images.id, images.chain, images.created, images.size, images.parent,"
     " images.manifest_type, images.manifest_digest, images.manifest_size, images.intermediate"
 )
-_ID_PREFIX = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
-_FULL_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_HEX = frozenset("0123456789abcdef")
+
+
+def id_digits(text: str) -> str:
+    """Return the hex digits of what may be an image ID or the beginning of one, else nothing."""
+    digits = text.removeprefix("sha256:")
+    return digits if len(digits) <= 64 and _HEX.issuperset(digits) else ""
 
 
 class ImageNotFound(NotFoundError):
@@ -58,7 +62,7 @@ class ImageRecord(NamedTuple):
     created: str
     """RFC 3339, or empty."""
     size: int
-    """Bytes of its layers, uncompressed."""
+    """Bytes of content in the files of all its layers, as docker counts."""
     parent: Digest | None
     """The image that this one was built or committed on in this store."""
     manifest: Descriptor | None
@@ -128,9 +132,9 @@ class ImageStore:
         if chain is None:
             return 0
         row = self._database.row(
-            "WITH RECURSIVE stack (chain, parent, size) AS (SELECT chain, parent, size FROM snapshots WHERE chain = ?"
-            " UNION ALL SELECT s.chain, s.parent, s.size FROM stack JOIN snapshots s ON s.chain = stack.parent)"
-            " SELECT sum(size) FROM stack",
+            "WITH RECURSIVE stack (chain, parent, usage) AS (SELECT chain, parent, usage FROM snapshots WHERE chain = ?"
+            " UNION ALL SELECT s.chain, s.parent, s.usage FROM stack JOIN snapshots s ON s.chain = stack.parent)"
+            " SELECT sum(usage) FROM stack",
             chain,
         )
         if row is None or row[0] is None:
@@ -154,19 +158,18 @@ class ImageStore:
 
         A name goes before an ID's beginning, as docker has it. Raises ImageNotFound, AmbiguousImage, InvalidReference.
         """
-        full = _FULL_ID.fullmatch(text)
-        if full:
-            record = self.get(Digest("sha256:" + full[1]))
+        digits = id_digits(text)
+        if len(digits) == 64:
+            record = self.get(Digest("sha256:" + digits))
             if record is None:
                 raise ImageNotFound(text)
             return record
-        # Two hex digits and more may be a name or an ID; what is no possible name is refused here, with its reason.
+        # Fewer digits may be a name too; what is no possible name is refused here, with its reason.
         record = self.resolve(Reference.parse(text))
         if record is not None:
             return record
-        prefix = _ID_PREFIX.fullmatch(text)
-        if prefix:
-            found = self._by_prefix(prefix[1])
+        if digits:
+            found = self._by_prefix(digits)
             if len(found) > 1:
                 raise AmbiguousImage(text, [record.id for record in found])
             if found:

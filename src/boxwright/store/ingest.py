@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from boxwright.errors import CancelledError
 from boxwright.image.image import Image, Layer
-from boxwright.layer.apply import apply_layer
+from boxwright.layer.apply import Applied, apply_layer
 from boxwright.layer.compression import open_decompressed
 from boxwright.layer.diff import measure_layer
 from boxwright.layer.hashing import HashingReader
@@ -123,7 +123,7 @@ def ingest_tar(
         apply_layer(open_decompressed(stream), draft.fs, rootless=rootless)
         measured = measure_layer(draft.fs, epoch=epoch)
         lease.add("snapshot", measured.diff_id)
-        return draft.commit(None, measured.diff_id, measured.size, epoch=epoch)
+        return draft.commit(None, measured.diff_id, measured.size, usage=measured.content, epoch=epoch)
 
 
 class _Work:
@@ -195,11 +195,13 @@ class _Ingest:
             draft = stack.enter_context(self._store.snapshots.draft())
             parent = self._below.result() if self._below is not None else None
             hashed = fetch is not None and (packed is None or _is_plain(packed, self._layer.diff_id))
-            size = self._apply(stream, draft, parent, hashed)
+            applied = self._apply(stream, draft, parent, hashed)
             if fetch is not None:
                 fetch.commit()
-                packed = packed or Descriptor(media.OCI_LAYER, Digest(self._layer.diff_id), size)
-            snapshot = draft.commit(parent.chain if parent else None, self._layer.diff_id, size, packed)
+                packed = packed or Descriptor(media.OCI_LAYER, Digest(self._layer.diff_id), applied.size)
+            snapshot = draft.commit(
+                parent.chain if parent else None, self._layer.diff_id, applied.size, packed, usage=applied.content
+            )
         if local is None:
             self._work.progress(LayerProgress(self._layer, "complete"))
         return snapshot
@@ -214,20 +216,20 @@ class _Ingest:
                 return StoredLayer(store.blobs, store.snapshots, snapshot).open_packed(), snapshot.blob
         return None
 
-    def _apply(self, stream: BinaryIO, draft: Draft, parent: Snapshot | None, hashed: bool) -> int:
-        """Unpack into the draft, verified unless what fetches the bytes does it; return the size of the plain tar."""
+    def _apply(self, stream: BinaryIO, draft: Draft, parent: Snapshot | None, hashed: bool) -> Applied:
+        """Unpack into the draft, verified unless what fetches the bytes does it."""
         store = self._store
         os.rmdir(draft.fs)  # made by apply_layer, with the attributes of the root below
         lower = None
         if parent is not None:
             lower = UnionView([store.snapshots.path(snapshot) for snapshot in store.snapshots.stack(parent.chain)])
         if hashed:
-            return apply_layer(stream, draft.fs, rootless=self._work.rootless, lower=lower).size
+            return apply_layer(stream, draft.fs, rootless=self._work.rootless, lower=lower)
         hashing = HashingReader(open_decompressed(stream))
         with ReadAhead(hashing) as ahead:
-            apply_layer(ahead, draft.fs, rootless=self._work.rootless, lower=lower)
+            applied = apply_layer(ahead, draft.fs, rootless=self._work.rootless, lower=lower)
         hashing.verify(self._layer.diff_id)
-        return hashing.size
+        return applied._replace(size=hashing.size)
 
 
 def _is_plain(packed: Descriptor, diff_id: DiffID) -> bool:

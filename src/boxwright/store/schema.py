@@ -18,7 +18,7 @@ CREATE TABLE snapshots (
     parent TEXT REFERENCES snapshots (chain),
     diff_id TEXT NOT NULL,
     size INTEGER NOT NULL,           -- bytes of the uncompressed tar
-    usage INTEGER NOT NULL,          -- bytes that the directory takes
+    usage INTEGER NOT NULL,          -- bytes of content in its files
     epoch INTEGER,                   -- the latest time that the tar may hold, where it was made so
     blob_type TEXT,                  -- the blob in content/ that holds this layer, if one does
     blob_digest TEXT,

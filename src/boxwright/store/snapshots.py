@@ -16,9 +16,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 from boxwright.errors import NotFoundError
-from boxwright.host import faults, syscalls
+from boxwright.host import faults
 from boxwright.host.locks import locked
-from boxwright.host.trees import remove_tree
 from boxwright.oci.digest import ChainID, DiffID, Digest, chain_id
 from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row
@@ -46,7 +45,7 @@ class Snapshot(NamedTuple):
     size: int
     """Bytes of the uncompressed tar."""
     usage: int
-    """Bytes that the directory takes."""
+    """Bytes of content in the layer's files: what people mean by its size, and what listings add up."""
     blob: Descriptor | None
     """The blob in ``content/`` that holds this layer, compressed or not; None for a layer made here."""
     epoch: int | None = None
@@ -136,9 +135,11 @@ class SnapshotStore:
         fresh = [row[0] for row in self._database.rows("SELECT chain FROM snapshots WHERE NOT durable")]
         if not fresh:
             return
+        from boxwright.host.syscalls import syncfs  # ctypes: not at every start
+
         fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            syscalls.syncfs(fd)
+            syncfs(fd)
         finally:
             os.close(fd)
         faults.point("snapshots are synced")
@@ -186,13 +187,15 @@ class Draft:
     ) -> Snapshot:
         """Make this the snapshot of `diff_id` on `parent`, at once and whole.
 
-        `size` is that of the uncompressed tar, which was measured with `epoch`; `usage`, what the directory takes, is
-        taken to be the same when it isn't given. Without a blob, ``write_layer(fs, epoch=epoch)`` has to give
+        `size` is that of the uncompressed tar, which was measured with `epoch`; `usage`, the bytes of content in its
+        files, is taken to be the same when it isn't given. Without a blob, ``write_layer(fs, epoch=epoch)`` has to give
         `diff_id` whenever the layer leaves: what shall not be in the layer is not in the directory.
 
         Nothing may be mounted on the draft any more. When the chain exists meanwhile, this draft is dropped and the
         existing snapshot returned, with `blob` noted if it had none. Raises SnapshotNotFound when the parent is gone.
         """
+        from boxwright.host.trees import remove_tree
+
         chain = chain_id(parent, diff_id)
         remove_tree(self.work)
         snapshots = SnapshotStore(Layout(self._directory.parent), self._database)
@@ -232,6 +235,8 @@ class Draft:
     def discard(self) -> None:
         """Remove the draft; nothing after `commit` or `discard`. Raises StillMounted."""
         if self._fd >= 0:
+            from boxwright.host.trees import remove_tree
+
             remove_tree(self.path)
             self._close()
 
@@ -265,7 +270,7 @@ def remove_snapshots(database: Database, directory: Path, chains: list[ChainID])
 
 
 def remove_directories(paths: list[Path]) -> None:
-    """Remove directories that no row names any more: first out of sight, then file by file."""
+    """Remove directories that no row names any more: first out of sight, then file by file. Raises StillMounted."""
     moved = []
     for path in paths:
         trash = path.with_name(trash_name())
@@ -275,6 +280,8 @@ def remove_directories(paths: list[Path]) -> None:
             continue  # another collector was quicker
         moved.append(trash)
         faults.point("a directory is trash")
+    if moved:
+        from boxwright.host.trees import remove_tree
     for trash in moved:
         remove_tree(trash)
         faults.point("trash is removed")

@@ -85,7 +85,7 @@ def measure(store: Store) -> Usage:
             ImageUsage(
                 image.id,
                 image.size,
-                sum(snapshots[chain].size for chain in stack(image.chain) if holders[chain] > 1),
+                sum(snapshots[chain].usage for chain in stack(image.chain) if holders[chain] > 1),
                 users.get(image.id, 0),
             )
             for image in images

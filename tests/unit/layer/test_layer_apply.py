@@ -89,7 +89,7 @@ def test_files_directories_links_and_their_attributes(target):
         hardlink("d/h", "d/f"),
         Entry("d/p", Kind.FIFO, mode=0o600, mtime_ns=stamp),
     )
-    assert applied == Applied(size=4096, entries=5)
+    assert applied == Applied(size=4096, entries=5, content=len(b"content"))
     d, f = (target / "d").stat(), (target / "d/f").stat()
     assert (stat.filemode(d.st_mode), d.st_mtime_ns) == ("drwxr-x--T", stamp)
     assert (stat.filemode(f.st_mode), f.st_mtime_ns, f.st_nlink) == ("-rw-r-----", stamp + 10**9, 2)

@@ -58,7 +58,7 @@ def test_adding_again_keeps_what_is_known_and_adds_what_is_new(store: Store) -> 
 
 def test_sizes_are_those_of_all_layers(store: Store) -> None:
     record = add_image(store, layers=({"a": b"1"}, {"b": b"2" * 10_000}))
-    assert record.size == sum(snapshot.size for snapshot in store.snapshots.stack(record.chain))
+    assert record.size == sum(snapshot.usage for snapshot in store.snapshots.stack(record.chain))
 
 
 @pytest.mark.parametrize(
