@@ -107,7 +107,7 @@ def apply_entries(
     rootless: bool = False,
     lower: UnionView | None = None,
 ) -> Applied:
-    """Apply entries, each with its content, as `apply_layer` does; the size of what is returned is 0: there is no tar."""
+    """Apply entries, each with its content, as `apply_layer` does; without a tar the size that is returned is 0."""
     applier = _Applier(os.fspath(target), rootless, lower)
     entries = total = 0
     for entry, content in members:
@@ -323,6 +323,8 @@ class _Applier:
         except FileExistsError:
             if os.path.samestat(status, os.lstat(location)):
                 return
+            if source.startswith(f"{location}/"):
+                raise InvalidLayer(entry.path, "a hard link to a file below itself") from None
             self._remove(parent, name, location)
             os.link(source, location, follow_symlinks=False)
 
