@@ -86,8 +86,14 @@ class Execution:
             ]
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            try:
+                for thread in threads:
+                    thread.join()
+            except BaseException:  # Ctrl-C comes to the main thread alone
+                self._cancelled.set()
+                for thread in threads:
+                    thread.join()
+                raise
         errors = [end.error for end in self._ends.values() if end.error is not None]
         if errors:
             # What stopped the others goes before their having been stopped.
