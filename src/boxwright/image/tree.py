@@ -227,6 +227,7 @@ def open_tree(source: Path | BinaryIO, spool: Path) -> Tree:
 
 def _uncompressed(source: BinaryIO, spool: Path) -> BinaryIO:
     from boxwright.layer.compression import detect, open_decompressed
+    from boxwright.layer.streams import ReadAhead
 
     seekable = _is_seekable(source)
     if seekable:
@@ -236,7 +237,7 @@ def _uncompressed(source: BinaryIO, spool: Path) -> BinaryIO:
             return source
     file: IO[bytes] = tempfile.TemporaryFile(dir=spool, buffering=0)  # noqa: SIM115  # it is the result
     try:
-        with source, open_decompressed(source) as plain:
+        with source, ReadAhead(open_decompressed(source)) as plain:
             shutil.copyfileobj(plain, file, 1 << 20)
     except BaseException:
         file.close()

@@ -8,19 +8,16 @@ until the cache is pruned, so that removing and building again is quick.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from boxwright.errors import ConflictError
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.reference import Reference
 from boxwright.store import content_index, reach
-from boxwright.store.images import ImageRecord
+from boxwright.store.images import ImageRecord, id_digits
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store
-
-_DIGITS = re.compile(r"(?:sha256:)?([0-9a-f]+)")
 
 
 class Untagged(NamedTuple):
@@ -89,8 +86,8 @@ def remove_image(store: Store, text: str, *, force: bool = False, prune_parents:
 
 
 def _is_id_of(id: Digest, text: str) -> bool:
-    match = _DIGITS.fullmatch(text)
-    return match is not None and id.hex.startswith(match[1])
+    digits = id_digits(text)
+    return bool(digits) and id.hex.startswith(digits)
 
 
 def _chains(store: Store, chain: ChainID | None) -> list[ChainID]:

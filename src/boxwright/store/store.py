@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from boxwright.store.blobs import BlobStore
-from boxwright.store.containers import ContainerStore
 from boxwright.store.contexts import ContextCache
 from boxwright.store.database import Database
 from boxwright.store.images import ImageStore
 from boxwright.store.layout import Layout
 from boxwright.store.leases import LeaseStore
-from boxwright.store.networks import NetworkStore
 from boxwright.store.owner import boot_id
 from boxwright.store.snapshots import SnapshotStore
 from boxwright.store.steps import StepCache
-from boxwright.store.volumes import VolumeStore
+
+if TYPE_CHECKING:
+    from boxwright.store.containers import ContainerStore
+    from boxwright.store.networks import NetworkStore
+    from boxwright.store.volumes import VolumeStore
 
 
 class Store:
@@ -28,16 +31,13 @@ class Store:
 
     __slots__ = (
         "blobs",
-        "containers",
         "contexts",
         "database",
         "images",
         "layout",
         "leases",
-        "networks",
         "snapshots",
         "steps",
-        "volumes",
     )
 
     def __init__(self, layout: Layout, database: Database) -> None:
@@ -47,9 +47,6 @@ class Store:
         self.leases = LeaseStore(database)
         self.snapshots = SnapshotStore(layout, database)
         self.images = ImageStore(database, self.blobs, self.snapshots, self._refresh_index)
-        self.containers = ContainerStore(layout, database)
-        self.volumes = VolumeStore(layout, database)
-        self.networks = NetworkStore(database)
         self.steps = StepCache(database)
         self.contexts = ContextCache(database)
 
@@ -74,6 +71,26 @@ class Store:
             store.close()
             raise
         return store
+
+    # Imported on use: a build that the cache answers has no containers, volumes and networks.
+
+    @property
+    def containers(self) -> ContainerStore:
+        from boxwright.store.containers import ContainerStore
+
+        return ContainerStore(self.layout, self.database)
+
+    @property
+    def volumes(self) -> VolumeStore:
+        from boxwright.store.volumes import VolumeStore
+
+        return VolumeStore(self.layout, self.database)
+
+    @property
+    def networks(self) -> NetworkStore:
+        from boxwright.store.networks import NetworkStore
+
+        return NetworkStore(self.database)
 
     def _refresh_index(self) -> None:
         # Not inside a transaction: it may be rolled back, and writing a file takes long.
