@@ -29,15 +29,20 @@ def _attributes(**more):
     return st.fixed_dictionaries({"mode": MODES, "uid": OWNERS, "gid": OWNERS, "mtime_ns": TIMES, **more})
 
 
-def trees(names=NAMES, targets=("x", "/y", "../z", "é" * 80), *, deep: int = 20):
-    """Nested dictionaries: name → (kind, attributes, content), or ((attributes, opaque), inner) for a directory."""
-    leaves = st.one_of(
+def _leaves(targets):
+    """(kind, attributes, content) of what is no directory."""
+    return st.one_of(
         st.tuples(st.just(Kind.FILE), _attributes(xattrs=XATTRS), st.binary(max_size=700)),
         st.tuples(st.just(Kind.SYMLINK), _attributes(linkname=st.sampled_from(targets)), st.just(b"")),
         st.tuples(st.just(Kind.FIFO), _attributes(), st.just(b"")),
         st.tuples(st.just(Kind.WHITEOUT), st.just({}), st.just(b"")),
         st.tuples(st.just(Kind.HARDLINK), st.just({}), st.just(b"")),
     )
+
+
+def trees(names=NAMES, targets=("x", "/y", "../z", "é" * 80), *, deep: int = 20):
+    """Nested dictionaries: name → a leaf, or ((attributes, opaque), inner) for a directory."""
+    leaves = _leaves(targets)
     folders = st.tuples(_attributes(xattrs=XATTRS), st.booleans())
     return st.recursive(
         st.dictionaries(names, leaves, max_size=4),
@@ -49,6 +54,14 @@ def trees(names=NAMES, targets=("x", "/y", "../z", "é" * 80), *, deep: int = 20
 def members(**options):
     """The members of a random layer, in canonical order."""
     return trees(**options).map(_members)
+
+
+def loose_members(names, targets, *, most: int = 12):
+    """The members of a random layer, in canonical order, whose directories may be implied, or links, or files."""
+    paths = st.lists(names, min_size=1, max_size=3).map("/".join)
+    folders = st.tuples(_attributes(), st.booleans()).map(lambda folder: (folder, {}))
+    things = st.one_of(_leaves(targets), folders)
+    return st.dictionaries(paths, things, min_size=2, max_size=most).map(_members)
 
 
 def _members(tree) -> list[Member]:

@@ -70,6 +70,9 @@ class Merged:
                 target = holder.children.get(original)
                 if target is None or target.is_dir:
                     return Refused("no such target")
+                there = parent.children.get(name)
+                if there is not None and there.is_dir and there.new:
+                    raise Ambiguous
                 parent.children[name] = target
             elif entry.kind is Kind.DIR and there is not None and there.is_dir:
                 there.entry, there.new = entry, True

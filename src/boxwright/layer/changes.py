@@ -26,18 +26,21 @@ def changes(upper: os.PathLike[str], lower: UnionView, *, exclude: Collection[st
     gone are listed as deleted. The root itself is never listed. `exclude` is that of `diff.write_layer`.
     """
     found: dict[str, Change] = {}
-    merged: dict[str, set[str]] = {}
+    # Of each directory that isn't merged with the one below: the names there that haven't come up in `upper`.
+    missing: dict[str, set[str]] = {}
     for entry, _ in members(upper, exclude=exclude):
         path, kind = entry.path, entry.kind
-        parent, _, name = path.rpartition("/")
-        if parent in merged and kind is not Kind.OPAQUE:
-            merged[parent].discard(name)
+        below = lower.find(path)
         if kind is Kind.OPAQUE:
-            merged[path] = set(lower.listdir(path)) if _is_merged(lower, path) else set()
+            missing[path] = _names(lower, below)
             continue
         if not path:
             continue
-        below = lower.find(path)
+        parent, _, name = path.rpartition("/")
+        if parent in missing:
+            missing[parent].discard(name)
+            if kind is Kind.DIR:  # nothing below an opaque directory is merged
+                missing[path] = _names(lower, below)
         if kind is Kind.WHITEOUT:
             if below is not None:
                 found[path] = Change("D", f"/{path}")
@@ -45,7 +48,7 @@ def changes(upper: os.PathLike[str], lower: UnionView, *, exclude: Collection[st
             found[path] = Change("A", f"/{path}")
         elif kind is not Kind.DIR or not below.is_dir or _attributes_differ(entry, below):
             found[path] = Change("C", f"/{path}")
-    for directory, names in merged.items():
+    for directory, names in missing.items():
         for name in names:
             path = f"{directory}/{name}" if directory else name
             found[path] = Change("D", f"/{path}")
@@ -55,9 +58,8 @@ def changes(upper: os.PathLike[str], lower: UnionView, *, exclude: Collection[st
     return [found[path] for path in sorted(found, key=sort_key)]
 
 
-def _is_merged(lower: UnionView, path: str) -> bool:
-    below = lower.find(path)
-    return below is not None and below.is_dir
+def _names(lower: UnionView, below: Node | None) -> set[str]:
+    return set(lower.listdir(below.path)) if below is not None and below.is_dir else set()
 
 
 def _attributes_differ(entry: Entry, below: Node) -> bool:

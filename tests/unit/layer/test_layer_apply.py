@@ -383,6 +383,8 @@ def test_a_hard_link_to_nowhere_is_refused(target, below):
         apply(target.with_name("b"), hardlink("h", "missing"), lower=below)
     with pytest.raises(InvalidLayer, match="not there"):
         apply(target.with_name("c"), whiteout("w"), hardlink("h", "w"))
+    with pytest.raises(InvalidLayer, match="below itself"):
+        apply(target.with_name("e"), file("d/f"), hardlink("d", "d/f"))
     with pytest.raises(InvalidLayer, match="a directory"):
         apply(target.with_name("d"), folder("d"), hardlink("h", "d"))
 

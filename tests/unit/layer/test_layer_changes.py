@@ -72,6 +72,14 @@ def test_a_replaced_directory_tells_what_is_gone(pair):
     assert told(pair) == ["C /d", "D /d/gone", "C /d/kept", "A /d/new", "D /d/sub"]
 
 
+def test_a_replaced_directory_is_not_merged_further_down_either(pair):
+    lower, upper = pair
+    make_file(lower / "d/sub/gone")
+    make_opaque(upper / "d")
+    make_file(upper / "d/sub/new")
+    assert told(pair) == ["C /d", "C /d/sub", "D /d/sub/gone", "A /d/sub/new"]
+
+
 def test_a_new_directory_may_be_opaque(pair):
     _, upper = pair
     make_opaque(upper / "d")
