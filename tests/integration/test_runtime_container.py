@@ -67,6 +67,41 @@ def test_a_signal_ends_it_with_128_and_its_number(sandbox):
         container.send_signal(sandbox.bundle, signal.SIGKILL)
 
 
+def test_the_runtime_tells_its_status(sandbox):
+    def status():
+        return sandbox.runtime.status(sandbox.mounts, sandbox.bundle.id)
+
+    assert status() is None
+    sandbox.create("sleep", "60")
+    assert status() == "created"
+    sandbox.start()
+    assert status() == "running"
+    sandbox.runtime.pause(sandbox.mounts, sandbox.bundle.id)
+    assert status() == "paused"
+    sandbox.runtime.resume(sandbox.mounts, sandbox.bundle.id)
+    sandbox.runtime.kill(sandbox.mounts, sandbox.bundle.id, signal.SIGKILL)
+    container.wait(sandbox.bundle)
+    assert status() == "stopped"
+    container.remove(sandbox.runtime, sandbox.mounts, sandbox.bundle)
+    assert status() is None
+
+
+def test_an_interrupted_creation_leaves_nothing(sandbox, monkeypatch):
+    waited = []
+
+    def interrupt(pid):
+        waited.append(os.waitpid(pid, 0))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("boxwright.host.spawn.wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        sandbox.create("sleep", "60")
+    monkeypatch.undo()
+    assert waited
+    assert sandbox.runtime.status(sandbox.mounts, sandbox.bundle.id) is None
+    assert container.process_of(sandbox.bundle) is None
+
+
 def test_waiting_gives_up_in_time(sandbox):
     sandbox.create("sleep", "60")
     sandbox.start()

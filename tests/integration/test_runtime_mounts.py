@@ -160,6 +160,10 @@ def test_errors_come_out_and_the_thread_goes_on(mounts):
     assert mounts.call(lambda: threading.current_thread().name) == "private-mounts"
 
 
+def test_a_call_from_inside_runs_at_once(mounts):
+    assert mounts.call(lambda: mounts.call(lambda: 5)) == 5
+
+
 def test_many_threads_take_turns(mounts):
     results: list[int] = []
     threads = [threading.Thread(target=lambda n=n: results.append(mounts.call(lambda: n))) for n in range(20)]

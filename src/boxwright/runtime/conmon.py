@@ -73,10 +73,15 @@ def create(
             monitor = mounts.call(_spawn, bundle, [path or find(), *_arguments(runtime, bundle, how)], writer)
         finally:
             os.close(writer)
-        # This process forks the one that stays, and ends.
-        code = spawn.wait(monitor)
-        with open(reader, "rb", closefd=False) as stream:
-            answer = stream.readline()
+        try:
+            # This process forks the one that stays, and ends.
+            code = spawn.wait(monitor)
+            answer = _read_line(reader)
+        except BaseException:
+            # It is half-way: what it comes to is taken down.
+            _read_line(reader)
+            runtime.delete(mounts, bundle.id, force=True)
+            raise
     finally:
         os.close(reader)
     pid, message = _parse(answer)
@@ -133,6 +138,11 @@ def _arguments(runtime: OciRuntime, bundle: Bundle, how: Monitoring) -> list[str
         words += ["--exit-command", how.exit_command[0]]
         words += [f"--exit-command-arg={word}" for word in how.exit_command[1:]]
     return words
+
+
+def _read_line(fd: int) -> bytes:
+    with open(fd, "rb", closefd=False) as stream:
+        return stream.readline()
 
 
 def _parse(answer: bytes) -> tuple[int | None, str]:

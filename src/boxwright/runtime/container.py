@@ -71,10 +71,14 @@ def create(
     built = mounts.call(write_config, bundle, options, files, annotate=runtime.kind == "crun", cache=cache)
     _remember(bundle, scaffolding_of(bundle).merged(built))
     pid = conmon.create(runtime, mounts, bundle, options.argv[0], how)
-    process = Process.of(pid)
-    if process is None:
-        raise ExitLost(bundle.id)
-    _write(bundle.path("init"), json.dumps(list(process)))
+    try:
+        process = Process.of(pid)
+        if process is None:
+            raise ExitLost(bundle.id)
+        _write(bundle.path("init"), json.dumps(list(process)))
+    except BaseException:
+        runtime.delete(mounts, bundle.id, force=True)
+        raise
     return process
 
 

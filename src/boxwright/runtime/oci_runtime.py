@@ -47,6 +47,18 @@ class OciRuntime(NamedTuple):
             argv += ["--log", log]
         return [*argv, *words]
 
+    def status(self, mounts: PrivateMounts, container: str) -> str | None:
+        """Return created, running, paused or stopped, or None for a container that the runtime doesn't know."""
+        import json
+
+        code, output = mounts.call(spawn.capture, self.command("state", container), env=ENVIRONMENT)
+        if code:
+            return None
+        try:
+            return str(json.loads(output)["status"])
+        except (ValueError, KeyError, TypeError):
+            raise RuntimeFailed(self.kind, "tell the state of", output) from None
+
     def start(self, mounts: PrivateMounts, container: str, program: str = "") -> None:
         """Let the program of a created container run. Raises RuntimeFailed and its like."""
         self._run(mounts, "start", container, program=program)
