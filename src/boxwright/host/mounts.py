@@ -19,13 +19,16 @@ _NO_NEW_API = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
 
 
 class OverlayFailed(UnavailableError):
-    """The kernel refused to stack the directories; `code` is its errno."""
+    """The kernel refused to stack the directories; `code` is its errno, `path` what it was about, where that is known."""
 
-    def __init__(self, target: str, code: int, detail: Sequence[str] = ()) -> None:
-        hint = "an overlay needs root, and a file system such as ext4 or xfs below it" if code == errno.EPERM else None
-        super().__init__(f"cannot mount an overlay on {target}: {os.strerror(code)}", detail=detail, hint=hint)
+    def __init__(self, target: str, error: OSError) -> None:
         self.target = target
-        self.code = code
+        self.code = error.errno or 0
+        self.path = error.filename if error.filename not in (target, None) else None
+        why = os.strerror(self.code) if self.path is None else f"{self.path}: {os.strerror(self.code)}"
+        allowed = self.code not in (errno.EPERM, errno.EINVAL)
+        hint = None if allowed else "an overlay needs root, and a file system such as ext4 or xfs below it"
+        super().__init__(f"cannot mount an overlay on {target}: {why}", hint=hint)
 
 
 class TooManyLayers(UnsupportedError):
@@ -65,7 +68,7 @@ def overlay(
         _overlay_by_descriptor(target, lowers, options)
     except OSError as error:
         if error.errno not in _NO_NEW_API:
-            raise OverlayFailed(target, error.errno or 0) from error
+            raise OverlayFailed(target, error) from error
         _overlay_by_options(target, lowers, options)
 
 
@@ -126,7 +129,7 @@ def _overlay_by_options(target: str, lowers: Sequence[str], options: Sequence[tu
     thread.start()
     thread.join()
     if failures:
-        raise OverlayFailed(target, failures[0].errno or 0) from failures[0]
+        raise OverlayFailed(target, failures[0]) from failures[0]
 
 
 def _escape(path: str) -> str:
