@@ -19,7 +19,7 @@ _NO_NEW_API = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
 
 
 class OverlayFailed(UnavailableError):
-    """The kernel refused to stack the directories; `code` is its errno, `path` what it was about, where that is known."""
+    """The kernel refused to stack the directories; `code` is its errno, `path` the one it was about, or None."""
 
     def __init__(self, target: str, error: OSError) -> None:
         self.target = target
