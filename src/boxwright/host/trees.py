@@ -25,33 +25,49 @@ class StillMounted(UnavailableError):
 
 
 def remove_tree(path: Path | str) -> None:
-    """Remove `path` and everything below it; nothing there is fine.
+    """Remove `path` and everything below it; nothing there is fine, and so is another one that does the same.
 
     Symbolic links are removed, never followed, and a mount point is never entered: what is mounted there belongs to
     somebody else. Directories without permissions are no obstacle to their owner. Raises StillMounted, with all but
     the way to the mount removed already; stopped half-way, it can be called again.
     """
     try:
-        top = os.open(path, _OPEN_DIRECTORY | os.O_CLOEXEC)
+        top = _open_top(path)
     except FileNotFoundError:
         return
-    except NotADirectoryError:
-        os.unlink(path)
+    if top is None:
+        _unlink(os.fspath(path))
         return
+    try:
+        while True:
+            while _empty(top, top, 0, os.fspath(path)):
+                pass
+            try:
+                os.rmdir(path)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:  # another remover moved something deep up to here
+                    raise
+            else:
+                return
+    finally:
+        os.close(top)
+
+
+def _open_top(path: Path | str) -> int | None:
+    """Open the directory `path`, or return None when it is something else."""
+    try:
+        return os.open(path, _OPEN_DIRECTORY | os.O_CLOEXEC)
+    except NotADirectoryError:
+        return None
     except PermissionError:
         os.chmod(path, 0o700)
-        top = os.open(path, _OPEN_DIRECTORY | os.O_CLOEXEC)
+        return os.open(path, _OPEN_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         if error.errno != errno.ELOOP:  # a symbolic link, refused by O_NOFOLLOW
             raise
-        os.unlink(path)
-        return
-    try:
-        while _empty(top, top, 0, os.fspath(path)):
-            pass
-    finally:
-        os.close(top)
-    os.rmdir(path)
+        return None
 
 
 def _empty(directory: int, top: int, depth: int, shown: str) -> bool:
@@ -61,18 +77,29 @@ def _empty(directory: int, top: int, depth: int, shown: str) -> bool:
         children = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_directory in children:
         if not is_directory:
-            os.unlink(name, dir_fd=directory)
-        elif depth >= _MAX_DEPTH:
-            os.rename(name, f".{os.urandom(6).hex()}", src_dir_fd=directory, dst_dir_fd=top)
-            moved = True
-        else:
+            _unlink(name, directory)
+            continue
+        try:
+            if depth >= _MAX_DEPTH:
+                os.rename(name, f".{os.urandom(6).hex()}", src_dir_fd=directory, dst_dir_fd=top)
+                moved = True
+                continue
             child = _open_child(directory, name, f"{shown}/{name}")
             try:
                 moved |= _empty(child, top, depth + 1, f"{shown}/{name}")
             finally:
                 os.close(child)
             os.rmdir(name, dir_fd=directory)
+        except FileNotFoundError:
+            continue  # another remover was quicker
     return moved
+
+
+def _unlink(name: str, directory: int | None = None) -> None:
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        pass  # gone, as was asked
 
 
 def _open_child(directory: int, name: str, shown: str) -> int:

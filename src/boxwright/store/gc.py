@@ -20,7 +20,7 @@ from boxwright.host.trees import StillMounted, disk_usage, remove_tree
 from boxwright.oci.digest import Digest
 from boxwright.store import reach
 from boxwright.store.images import ImageRecord
-from boxwright.store.layout import DRAFT, TRASH, trash_name
+from boxwright.store.layout import DRAFT, TRASH, move_to_trash
 from boxwright.store.reach import Reclaimed
 from boxwright.store.removal import Deleted, Removal, Untagged, remove_image
 
@@ -108,7 +108,7 @@ def collect(store: Store) -> Reclaimed:
         # A directory and its row come together in one transaction, so in here an orphan is one for good. What becomes
         # one only by this transaction has to wait for its end.
         for path in orphans(store):
-            os.rename(path, path.with_name(trash_name()))
+            move_to_trash(path)
             faults.point("an orphan is trash")
         gone = reach.forget_unreachable_snapshots(store)
     # Listed before the leases are read: whatever is named from now on was leased or named before it was looked for.
@@ -163,11 +163,12 @@ def _remove_abandoned(path: Path) -> int:
         return 0
     try:
         # Out of sight while the lock is held: its maker, about to lock it, finds that it is gone and makes another.
-        doomed = path.with_name(trash_name())
-        os.rename(path, doomed)
+        doomed = move_to_trash(path)
         faults.point("something abandoned is trash")
     finally:
         os.close(fd)
+    if doomed is None:
+        return 0
     freed = disk_usage(doomed)
     try:
         remove_tree(doomed)

@@ -108,6 +108,14 @@ class Layout(NamedTuple):
             durable.write(self.content / "index.json", EMPTY_INDEX)
 
 
-def trash_name() -> str:
-    """Return a new name for something that is on its way out, in the directory where it is."""
-    return TRASH + os.urandom(6).hex()
+def move_to_trash(path: Path) -> Path | None:
+    """Take something out of sight, where it is, for removal; return its new name, or None when it is gone already.
+
+    Whoever dies before it is removed leaves it to the next collection.
+    """
+    trash = path.with_name(TRASH + os.urandom(6).hex())
+    try:
+        os.rename(path, trash)
+    except FileNotFoundError:
+        return None
+    return trash

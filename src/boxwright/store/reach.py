@@ -29,7 +29,7 @@ WITH RECURSIVE live (chain) AS (
     UNION SELECT value FROM json_each(?)
     UNION SELECT parent FROM live JOIN snapshots USING (chain) WHERE parent IS NOT NULL
 )
-SELECT chain, id, usage, blob_digest FROM snapshots WHERE chain NOT IN (SELECT chain FROM live) ORDER BY chain
+SELECT chain, parent, usage, blob_digest FROM snapshots WHERE chain NOT IN (SELECT chain FROM live) ORDER BY chain
 """
 
 _NAMED_BLOBS = """
@@ -71,10 +71,14 @@ def _unreachable(store: Store) -> list[Row]:
 def forget_unreachable_snapshots(store: Store, among: Iterable[ChainID] | None = None) -> Unreachable:
     """Delete the rows of snapshots that nothing refers to, in the caller's transaction; `finish` does the rest.
 
-    Only those `among` the given ones, where given.
+    Only those `among` the given ones, where given, with what is stacked on them: that is unreachable too.
     """
-    wanted = None if among is None else set(among)
-    rows = [row for row in _unreachable(store) if wanted is None or row[0] in wanted]
+    rows = _unreachable(store)
+    if among is not None:
+        wanted = set(among)
+        while grown := {chain for chain, parent, *_ in rows if parent in wanted} - wanted:
+            wanted |= grown
+        rows = [row for row in rows if row[0] in wanted]
     chains = [ChainID(Digest(row[0])) for row in rows]
     directories = remove_snapshots(store.database, store.layout.snapshots, chains)
     blobs = tuple(Digest(row[3]) for row in rows if row[3])

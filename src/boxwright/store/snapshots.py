@@ -21,7 +21,7 @@ from boxwright.host.locks import locked
 from boxwright.oci.digest import ChainID, DiffID, Digest, chain_id
 from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row
-from boxwright.store.layout import DRAFT, Layout, trash_name
+from boxwright.store.layout import DRAFT, Layout, move_to_trash
 
 _COLUMNS = "id, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size, epoch"
 
@@ -273,13 +273,10 @@ def remove_directories(paths: list[Path]) -> None:
     """Remove directories that no row names any more: first out of sight, then file by file. Raises StillMounted."""
     moved = []
     for path in paths:
-        trash = path.with_name(trash_name())
-        try:
-            os.rename(path, trash)
-        except FileNotFoundError:
-            continue  # another collector was quicker
-        moved.append(trash)
-        faults.point("a directory is trash")
+        trash = move_to_trash(path)
+        if trash is not None:  # else another collector was quicker
+            moved.append(trash)
+            faults.point("a directory is trash")
     if moved:
         from boxwright.host.trees import remove_tree
     for trash in moved:
