@@ -51,7 +51,8 @@ def test_help_and_version_import_nothing_heavy(verb: str) -> None:
 
 
 def test_importing_the_package_imports_no_room() -> None:
-    assert {name for name in loaded_by("import boxwright") if name.startswith("boxwright.")} == set()
+    loaded = {name for name in loaded_by("import boxwright") if name.startswith("boxwright.")}
+    assert loaded == {"boxwright._version"}
 
 
 def test_help_starts_nearly_as_fast_as_argparse_alone() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from boxwright.engine.settings import Settings
@@ -14,9 +12,8 @@ from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.remote.client import RegistryClient
-from boxwright.remote.credential_file import CredentialFile, config_path
+from boxwright.remote.connect import connect, credential_file
 from boxwright.remote.credentials import Credential, GivenCredential, Keychain
-from boxwright.remote.endpoint import is_insecure
 from boxwright.remote.exchange import Waiting
 from boxwright.remote.progress import Sink, ignore
 from boxwright.remote.pull import PullResult
@@ -60,12 +57,12 @@ def pull(
 
     ref = Reference.parse(name).with_default_tag()
     wanted = Platform.parse(platform) if platform else Platform.of_machine(os.uname().machine)
-    client = _client(settings, ref.domain, insecure, notice=sink)
-    try:
-        result: PullResult = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
-    except KeyboardInterrupt:
-        client.cancel()
-        raise
+    with _client(settings, ref.domain, insecure, notice=sink) as client:
+        try:
+            result: PullResult = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
+        except KeyboardInterrupt:
+            client.cancel()
+            raise
     return Pulled(result.record.id, result.digest, result.status, ref)
 
 
@@ -78,12 +75,12 @@ def push(store: Store, settings: Settings, name: str, *, insecure: tuple[str, ..
         raise InvalidError(f"cannot push {name}: a push goes to a tag", hint="name it without the digest")
     ref = ref.with_default_tag()
     record = store.images.find(str(ref))
-    client = _client(settings, ref.domain, insecure, notice=sink)
-    try:
-        result: PushResult = pushing.push(client, ref, record, store, progress=sink)
-    except KeyboardInterrupt:
-        client.cancel()
-        raise
+    with _client(settings, ref.domain, insecure, notice=sink) as client:
+        try:
+            result: PushResult = pushing.push(client, ref, record, store, progress=sink)
+        except KeyboardInterrupt:
+            client.cancel()
+            raise
     return Pushed(ref, result.digest, result.size, result.sent, result.there)
 
 
@@ -104,8 +101,8 @@ def login(settings: Settings, server: str, username: str, password: str, *, inse
 
     domain = registry_domain(server)
     credential = Credential(username, password)
-    client = _client(settings, domain, insecure, GivenCredential(domain, credential))
-    result = logging_in.login(client, credential, _credential_file(settings))
+    with _client(settings, domain, insecure, GivenCredential(domain, credential)) as client:
+        result = logging_in.login(client, credential, credential_file(settings.environ))
     if result.helper:
         return ""
     return f"the password is kept unencrypted in {result.path}; a credential helper would keep it safer"
@@ -115,12 +112,12 @@ def logout(settings: Settings, server: str) -> bool:
     """Forget a registry's credentials; return whether there were any."""
     from boxwright.remote import login as logging_in
 
-    return logging_in.logout(registry_domain(server), _credential_file(settings))
+    return logging_in.logout(registry_domain(server), credential_file(settings.environ))
 
 
 def stored_username(settings: Settings, server: str) -> str | None:
     """Return the user whose credentials of a registry are kept, if there are any."""
-    credential = _credential_file(settings).get(registry_domain(server))
+    credential = credential_file(settings.environ).get(registry_domain(server))
     return credential.username if credential else None
 
 
@@ -139,10 +136,6 @@ def registry_domain(server: str) -> str:
     return domain
 
 
-def _credential_file(settings: Settings) -> CredentialFile:
-    return CredentialFile(config_path(settings.environ, Path.home()))
-
-
 def _client(
     settings: Settings,
     domain: str,
@@ -150,17 +143,10 @@ def _client(
     credentials: Keychain | None = None,
     notice: Callable[[Waiting], object] | None = None,
 ) -> RegistryClient:
-    entries = (*settings.insecure_registries, *insecure)
-    return RegistryClient(
+    return connect(
         domain,
-        credentials=credentials or _credential_file(settings),
-        insecure=is_insecure(domain, entries, _addresses),
+        settings.environ,
+        insecure_registries=(*settings.insecure_registries, *insecure),
+        credentials=credentials,
         notice=notice,
     )
-
-
-def _addresses(host: str) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
-    except OSError:
-        return []
