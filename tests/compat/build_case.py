@@ -1,0 +1,71 @@
+"""Cases for builders: folders under ``dockerfiles/`` (all builders make the same image) and ``failing/`` (none does).
+
+A case is a build context with two files that are no part of it:
+
+    case.toml     about = what is shown; options = build's options; classic = false where the classic builder can't;
+                  of a failing case: line = where, words = what all messages say
+    prepare.py    prepare(context: Path) makes what git can't hold: modes, owners, links, archives, odd names
+
+Contexts are made reproducible: modes 0644 (0755 when executable) and one time for all files that prepare.py hasn't
+given another.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import time
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+CONTEXT_TIME = 1_234_567_890
+"""The mtime of files in contexts (seconds)."""
+
+_OWN_FILES = ("case.toml", "prepare.py")
+
+
+class Case(NamedTuple):
+    name: str
+    directory: Path
+    about: str
+    options: tuple[str, ...] = ()
+    classic: bool = True
+    line: int | None = None
+    words: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, directory: Path) -> Case:
+        with open(directory / "case.toml", "rb") as stream:
+            values = tomllib.load(stream)
+        for name in ("options", "words"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(directory.name, directory, **values)
+
+    def make_context(self, target: Path) -> None:
+        """Make the build context in `target`, which isn't there yet."""
+        shutil.copytree(
+            self.directory, target, symlinks=True, ignore=shutil.ignore_patterns(*_OWN_FILES, "__pycache__")
+        )
+        for path in (target, *target.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+            _set_time(path)
+        prepare = self.directory / "prepare.py"
+        if prepare.exists():
+            started = time.time() - 1
+            runpy.run_path(str(prepare))["prepare"](target)
+            for path in (target, *target.rglob("*")):
+                if path.lstat().st_mtime >= started:
+                    _set_time(path)
+
+
+def _set_time(path: Path) -> None:
+    os.utime(path, (CONTEXT_TIME, CONTEXT_TIME), follow_symlinks=False)
+
+
+def load_cases(folder: str) -> list[Case]:
+    """Return the cases of ``dockerfiles`` or ``failing``, by name."""
+    return [Case.load(path.parent) for path in sorted((HERE / folder).glob("*/case.toml"))]

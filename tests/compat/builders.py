@@ -1,0 +1,89 @@
+"""The three builders: docker's BuildKit, docker's classic one, and boxwright."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from compat.build_case import Case
+from support.docker_daemon import Docker
+from support.image_archive import ArchivedImage, read_docker_archive
+
+BUILDERS = ("buildkit", "classic", "boxwright")
+_AT_ONCE = 4
+
+
+class Boxwright:
+    """The command, with a root of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.command = [sys.executable, "-m", "boxwright", "--root", str(root)]
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*self.command, *arguments],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=200,
+            env={**os.environ, "PYTHONSAFEPATH": "1"},
+        )
+        assert not check or done.returncode == 0, f"boxwright {arguments}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def image_id(self, name: str) -> str:
+        return self.run("inspect", "--format", "{{.Id}}", name).stdout.strip()
+
+
+class Built(NamedTuple):
+    """What a builder made of a case: an image, or what it said."""
+
+    image: ArchivedImage | None
+    log: str
+
+
+Results = dict[tuple[str, str], Built]
+"""By builder's and case's name."""
+
+
+def build_all(cases: list[Case], docker: Docker, boxwright: Boxwright, scratch: Path) -> Results:
+    """Build every case with every builder that can, a few at a time."""
+    jobs = [(builder, case) for case in cases for builder in BUILDERS]
+    jobs = [(builder, case) for builder, case in jobs if builder != "classic" or case.classic]
+    for case in cases:
+        case.make_context(scratch / case.name)
+
+    def build(job: tuple[str, Case]) -> subprocess.CompletedProcess[str]:
+        builder, case = job
+        options = ["build", "--network", "none", "-t", _tag(builder, case), *case.options, str(scratch / case.name)]
+        if builder == "boxwright":
+            return boxwright.run(*options, check=False)
+        kind = str(int(builder == "buildkit"))
+        return docker.run(*options, check=False, DOCKER_BUILDKIT=kind, BUILDKIT_PROGRESS="plain")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        done = dict(zip(jobs, pool.map(build, jobs), strict=True))
+    images: dict[str, ArchivedImage] = {}
+    for tool in (docker, boxwright):
+        tags = [
+            _tag(builder, case)
+            for (builder, case), end in done.items()
+            if end.returncode == 0 and (builder == "boxwright") == (tool is boxwright)
+        ]
+        if tags:
+            archive = scratch / "images.tar"
+            tool.run("save", "-o", str(archive), *tags)
+            images.update(read_docker_archive(archive))
+            archive.unlink()
+    return {
+        (builder, case.name): Built(images.get(_tag(builder, case)), end.stdout + end.stderr)
+        for (builder, case), end in done.items()
+    }
+
+
+def _tag(builder: str, case: Case) -> str:
+    return f"{builder}/{case.name}:latest"
