@@ -134,7 +134,7 @@ def test_an_ended_container_cannot_be_attached_to(sandbox):
 
 def test_a_terminal_has_our_size_and_follows_it(sandbox, tmp_path):
     script = "stty size; tty; trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.05; done"
-    sandbox.create("sh", "-c", script, tty=True, stdin=True, console_size=(20, 60))
+    sandbox.create("sh", "-c", script, tty=True, stdin=True, console_size=(33, 77))
     ours, far = pty.openpty()
     terminal.resize(far, terminal.Size(33, 77))
     seen = bytearray()
