@@ -104,7 +104,7 @@ def apply(instruction: Instruction, config: RunConfig, *, cmd_set: bool) -> Chan
 
 
 def run_history(argv: Sequence[str], arguments: Iterable[tuple[str, str]]) -> str:
-    """Return the history of a RUN; `arguments` are the declared ARGs that have a value."""
+    """Return the history of a RUN; `arguments` are the stage's ARGs."""
     values = [f"{name}={value}" for name, value in arguments]
     prefix = f"|{len(values)} {' '.join(values)} " if values else ""
     return f"RUN {prefix}{' '.join(argv)} # buildkit"

@@ -227,7 +227,7 @@ class _StagePlanner:
             config, scope, self._author = below.planned.config, below.scope.continued(globals_), below.author
         else:
             assert base.image is not None
-            config = RunConfig()
+            config = RunConfig(working_dir="/")
             if base.image != _SCRATCH:
                 image = self._planner.image(base.image, self._platform)
                 config, self._author = image.config.config, image.config.author

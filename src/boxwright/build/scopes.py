@@ -99,13 +99,13 @@ class StageScope:
         self._globals = globals_
         self._escape = escape
         self._variables: dict[str, str] = dict(entry.partition("=")[::2] for entry in env)
-        self._declared: dict[str, str] = {}
+        self._declared: dict[str, None] = {}
+        """Names of ARGs, in the order of their first lines."""
 
     def continued(self, globals_: Mapping[str, str]) -> StageScope:
         """Return the scope of a stage that is built on this one, as it is now."""
         child = StageScope(self._arguments, globals_, escape=self._escape)
         child._variables = dict(self._variables)
-        child._declared = dict(self._declared)
         return child
 
     def declare(self, arg: Arg) -> Arg:
@@ -114,8 +114,8 @@ class StageScope:
         resolved = resolve_arg(arg, self._variables, given, globals_, self._escape).instruction
         self._arguments.consume(resolved)
         for name, value in resolved.values:
+            self._declared[name] = None
             if value is not None:
-                self._declared[name] = value
                 self._variables[name] = value
         return resolved
 
@@ -128,8 +128,8 @@ class StageScope:
         return expand(instruction, self._variables, self._escape).instruction
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
-        """Return the declared ARGs that have a value, by name: what history shows of a RUN."""
-        return tuple(sorted(self._declared.items()))
+        """Return this stage's ARGs with the values that a RUN sees, in order: what its history shows."""
+        return tuple((name, self._variables.get(name, "")) for name in self._declared)
 
     def run_env(self) -> dict[str, str]:
         """Return the environment of a RUN at this point, without undeclared proxies."""

@@ -17,7 +17,7 @@ from support.building import Workbench
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SH = ["/bin/sh", "-c"]
 
-# instructions after FROM scratch → what the configuration's JSON has beyond PATH
+# instructions after FROM scratch → what the configuration's JSON has beyond PATH and WorkingDir
 CONFIGS: list[tuple[str, dict[str, Any]]] = [
     ("CMD echo hi", {"Cmd": [*SH, "echo hi"]}),
     ('CMD ["echo", "hi"]', {"Cmd": ["echo", "hi"]}),
@@ -59,7 +59,7 @@ CONFIGS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("instructions", "expected"), CONFIGS, ids=[case[0] for case in CONFIGS])
 def test_configuration(bench: Workbench, instructions: str, expected: dict[str, Any]) -> None:
     image = bench.build(f"FROM scratch\n{instructions}\n", {"f": ""})
-    assert image.config.config.to_json() == {"Env": [PATH], **expected}
+    assert image.config.config.to_json() == {"Env": [PATH], "WorkingDir": "/", **expected}
 
 
 def test_author(bench: Workbench) -> None:
@@ -69,7 +69,7 @@ def test_author(bench: Workbench) -> None:
 
 def test_history_is_buildkits(bench: Workbench) -> None:
     image = bench.build(
-        "FROM scratch\nARG V=1 W\nENV A=b\nCOPY --chown=1 f g /d/\nRUN say hi\n"
+        "FROM scratch\nARG V=1 W\nARG O=o\nENV A=b O=env\nCOPY --chown=1 f g /d/\nRUN say hi\n"
         'CMD ["x", "y z"]\nENTRYPOINT run\nEXPOSE 80\nWORKDIR /d\nWORKDIR /e\nLABEL a=b\nVOLUME /v\nUSER u\n'
         "STOPSIGNAL 9\nADD f /\nMAINTAINER me\n",
         {"f": "", "g": ""},
@@ -77,9 +77,10 @@ def test_history_is_buildkits(bench: Workbench) -> None:
     )
     assert [(entry.created_by, entry.empty_layer) for entry in image.config.history] == [
         ("ARG V=2 W", True),
-        ("ENV A=b", True),
+        ("ARG O=o", True),
+        ("ENV A=b O=env", True),
         ("COPY --chown=1 f g /d/ # buildkit", False),
-        ("RUN |1 V=2 /bin/sh -c say hi # buildkit", False),
+        ("RUN |3 V=2 W= O=env /bin/sh -c say hi # buildkit", False),
         ('CMD ["x" "y z"]', True),
         ('ENTRYPOINT ["/bin/sh" "-c" "run"]', True),
         ("EXPOSE [80/tcp]", True),
@@ -95,6 +96,11 @@ def test_history_is_buildkits(bench: Workbench) -> None:
     assert {entry.comment for entry in image.config.history} == {"buildkit.dockerfile.v0"}
     assert all(entry.created for entry in image.config.history)
     assert len(image.config.diff_ids) == sum(not entry.empty_layer for entry in image.config.history)
+
+
+def test_a_stages_history_does_not_tell_the_arguments_of_the_one_below(bench: Workbench) -> None:
+    image = bench.build("FROM scratch AS one\nARG A=1\nFROM one\nARG B=2\nRUN say $A\n")
+    assert image.config.history[-1].created_by == "RUN |1 B=2 /bin/sh -c say $A # buildkit"
 
 
 def test_entrypoint_resets_an_inherited_cmd_only(bench: Workbench) -> None:
