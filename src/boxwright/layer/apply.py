@@ -351,7 +351,12 @@ class _Applier:
 
     def _hide(self, directory: _Directory) -> None:
         overlay.make_opaque(directory.location, rootless=self._rootless)
-        directory.hides = True
+        pending = [directory]
+        while pending:
+            hidden = pending.pop()
+            if not hidden.hides:  # else everything below it hides too
+                hidden.hides = True
+                pending.extend(hidden.children.values())
 
     # -- names
 

@@ -502,6 +502,13 @@ def test_whiteouts_that_hide_nothing_are_kept_only_where_nobody_knows(target, be
     assert names(target.with_name("b")) == ["merged", "merged/f", "merged/w", "new", "new/x", "o"]
 
 
+def test_what_becomes_hidden_later_is_hidden_all_the_way_down(target, below):
+    make_file(below / "d/sub/f")
+    os.symlink("/elsewhere", below / "d/sub/l")
+    apply(target, whiteout("d/sub/f"), opaque_marker("d"), file("d/sub/l/f"), lower=below)
+    assert names(target) == ["d", "d/sub", "d/sub/l", "d/sub/l/f"]
+
+
 def test_links_in_what_is_hidden_are_not_followed(target, below):
     os.makedirs(below / "d")
     os.symlink("/elsewhere", below / "d/l")
