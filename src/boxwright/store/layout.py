@@ -87,12 +87,13 @@ class Layout(NamedTuple):
     def create(self) -> None:
         """Make every directory and the empty image layout. Idempotent, also beside another process that does it."""
         try:
-            self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
-            # What containers own may hold setuid programs: nobody else's users reach it.
+            # Layers and volumes hold setuid programs and secrets: other users of the machine do not get in.
+            self.root.mkdir(mode=0o710, parents=True, exist_ok=True)
             for private in (self.snapshots, self.containers, self.volumes, self.ingest, self.locks):
                 private.mkdir(mode=0o700, exist_ok=True)
             spread_children(self.snapshots)
             spread_children(self.containers)
+            os.close(os.open(self.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             for shared in (self.content / "blobs" / "sha256", self.cache_mounts):
                 shared.mkdir(parents=True, exist_ok=True)
             if not (self.content / "index.json").exists():

@@ -163,7 +163,8 @@ class Draft:
         self._directory = directory
         self._database = database
         self.path, self._fd = _make_locked(directory)
-        os.mkdir(self.fs, 0o755)
+        os.mkdir(self.fs)
+        os.chmod(self.fs, 0o755)  # it may become the root of a container: whatever the umask
         os.mkdir(self.work, 0o700)
         faults.point("a draft is made")
 

@@ -14,7 +14,7 @@ from boxwright.store.blobs import BlobStore
 from boxwright.store.contexts import ContextCache
 from boxwright.store.database import Database
 from boxwright.store.images import ImageStore
-from boxwright.store.layout import Layout
+from boxwright.store.layout import Layout, StoreDenied
 from boxwright.store.leases import LeaseStore
 from boxwright.store.owner import boot_id
 from boxwright.store.snapshots import SnapshotStore
@@ -58,7 +58,13 @@ class Store:
         Raises StoreDenied, StoreTooNew, StoreCorrupt, StoreUnavailable.
         """
         layout = Layout(root)
-        if not layout.database.exists():
+        try:
+            fresh = layout.database.stat().st_size == 0
+        except FileNotFoundError:
+            fresh = True
+        except OSError as error:
+            raise StoreDenied(root, (error.strerror or "permission denied").lower()) from None
+        if fresh:
             layout.create()
         store = cls(layout, Database(layout.database))
         try:

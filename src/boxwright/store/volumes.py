@@ -87,6 +87,7 @@ class VolumeStore:
             # What a removed volume of this name may have left behind is not this volume's.
             remove_directories([self.path(name).parent])
             self.path(name).mkdir(parents=True)
+            self.path(name).chmod(0o755)  # containers' users shall reach it: whatever the umask
             faults.point("a volume's directory is made, without its row")
             volume = Volume(name, driver, rfc3339(), anonymous, labels or {}, options or {})
             self._database.run(

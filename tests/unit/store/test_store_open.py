@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import subprocess
@@ -28,6 +29,24 @@ def test_a_new_store_is_an_empty_image_layout(root: Path) -> None:
 def test_what_containers_own_is_private(root: Path, name: str) -> None:
     with Store.open(root):
         assert stat.S_IMODE((root / name).stat().st_mode) == 0o700
+
+
+def test_nobody_else_reads_the_store(root: Path) -> None:
+    with Store.open(root):
+        assert stat.S_IMODE(root.stat().st_mode) == 0o710
+        assert stat.S_IMODE((root / "boxwright.db").stat().st_mode) == 0o600
+
+
+def test_roots_of_containers_are_open_whatever_the_umask(root: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with Store.open(root) as store:
+            store.volumes.create("data")
+            assert stat.S_IMODE(store.volumes.path("data").stat().st_mode) == 0o755
+            with store.snapshots.draft() as draft:
+                assert stat.S_IMODE(draft.fs.stat().st_mode) == 0o755
+    finally:
+        os.umask(before)
 
 
 def test_opening_twice_is_the_same_store(root: Path) -> None:
