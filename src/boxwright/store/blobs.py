@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from boxwright.errors import CorruptError, InvalidError, NotFoundError
+from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnavailableError
 from boxwright.host import faults
 from boxwright.host.durable import sync_directory, write
 from boxwright.oci.digest import Digest
@@ -38,6 +39,18 @@ class BlobTooLarge(CorruptError):
     def __init__(self, digest: Digest, size: int, limit: int) -> None:
         super().__init__(f"blob {digest} has {size} bytes, at most {limit} were expected")
         self.digest = digest
+
+
+class BlobWriteFailed(UnavailableError):
+    """The file system does not take a blob: it is full, or broken."""
+
+    def __init__(self, error: OSError) -> None:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        super().__init__(
+            f"cannot write to the store: {(error.strerror or str(error)).lower()}",
+            hint="free some space: boxwright system prune" if full else None,
+        )
+        self.errno = error.errno
 
 
 class BlobStore:
@@ -90,10 +103,13 @@ class BlobStore:
         return BlobWriter(self, self._ingest, algorithm)
 
     def put(self, data: bytes) -> Digest:
-        """Store small content durably; return its digest. Idempotent."""
+        """Store small content durably; return its digest. Idempotent. Raises BlobWriteFailed."""
         digest = Digest.of(data)
         if not self.has(digest):
-            write(self.path(digest), data)
+            try:
+                write(self.path(digest), data)
+            except OSError as error:
+                raise BlobWriteFailed(error) from error
         return digest
 
     def verify(self, digest: Digest) -> int:
@@ -165,12 +181,15 @@ class BlobWriter:
             os.close(self._fd)  # a collector saw the file before it was locked
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Append `data`, all of it; return its length."""
+        """Append `data`, all of it; return its length. Raises BlobWriteFailed."""
         view = memoryview(data)
         self._hasher.update(view)
         length = len(view)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            raise BlobWriteFailed(error) from error
         self.position += length
         return length
 
@@ -187,7 +206,8 @@ class BlobWriter:
 
         Without `durable`, it is left to `SnapshotStore.make_durable` to bring it to disk: for a blob that only a
         snapshot names. After a power failure before that, both are dropped.
-        Raises BlobMismatch, with the content dropped, when it is not `expected` or has not `size` bytes.
+        Raises BlobMismatch, with the content dropped, when it is not `expected` or has not `size` bytes, and
+        BlobWriteFailed.
         """
         digest = self.digest()
         if size is not None and size != self.position:
@@ -200,7 +220,10 @@ class BlobWriter:
             self.abort()
             return digest
         if durable:
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                raise BlobWriteFailed(error) from error
         faults.point("a blob is written, not named")
         target = self._blobs.path(digest)
         if digest.algorithm != "sha256":
