@@ -75,6 +75,23 @@ def free_subnet() -> str:
         return str(choose_subnet((route.destination, route.prefix_length) for route in rtnetlink.list_routes(netlink)))
 
 
+def exists(settings: BridgeSettings) -> bool:
+    """Tell whether the bridge is there with its address."""
+    with Netlink() as netlink:
+        return is_ready(netlink, settings)
+
+
+def is_free(subnet: str) -> bool:
+    """Tell whether none of this machine's routes leads into a subnet."""
+    wanted = Subnet.parse(subnet)
+    with Netlink() as netlink:
+        return not any(
+            wanted.overlaps(route.destination, route.prefix_length)
+            for route in rtnetlink.list_routes(netlink)
+            if route.prefix_length
+        )
+
+
 def is_ready(netlink: Netlink, settings: BridgeSettings) -> bool:
     """Tell whether the bridge is there, up and with its address alone."""
     link = rtnetlink.find_link(netlink, settings.name)

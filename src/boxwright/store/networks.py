@@ -133,6 +133,16 @@ class NetworkStore:
         if not self._database.run("UPDATE networks SET config = ? WHERE name = ?", text, name):
             raise NetworkNotFound(name)
 
+    def move(self, name: str, subnet: str, gateway: str) -> NetworkRecord:
+        """Give a network another subnet; every address in the old one is forgotten. Raises NetworkNotFound."""
+        with self._database.transaction():
+            record = self.find(name)
+            self._database.run("DELETE FROM addresses WHERE network = ?", record.id)
+            self._database.run(
+                "UPDATE networks SET subnet = ?, gateway = ?, next_host = 0 WHERE id = ?", subnet, gateway, record.id
+            )
+        return record._replace(subnet=subnet, gateway=gateway)
+
     def remove(self, name: str) -> None:
         """Remove a network that no container holds an address in. Raises NetworkNotFound, NetworkInUse."""
         with self._database.transaction():
