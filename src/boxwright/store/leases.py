@@ -32,6 +32,8 @@ class Lease:
 
     def add(self, kind: Kind, *objects: Digest) -> None:
         """Claim objects by digest (a snapshot by its chain), whether they exist or not. Idempotent."""
+        if not objects:
+            return
         self._database.run_many(
             "INSERT OR IGNORE INTO leases (token, kind, object, pid, started, boot) VALUES (?, ?, ?, ?, ?, ?)",
             [(self._token, kind, str(name), *self._owner) for name in objects],

@@ -79,10 +79,24 @@ def forget_unreachable_snapshots(store: Store, among: Iterable[ChainID] | None =
         while grown := {chain for chain, parent, *_ in rows if parent in wanted} - wanted:
             wanted |= grown
         rows = [row for row in rows if row[0] in wanted]
+    rows = _topmost_first(rows)
     chains = [ChainID(Digest(row[0])) for row in rows]
     directories = remove_snapshots(store.database, store.layout.snapshots, chains)
     blobs = tuple(Digest(row[3]) for row in rows if row[3])
     return Unreachable(tuple(chains), tuple(directories), blobs, sum(row[2] for row in rows))
+
+
+def _topmost_first(rows: list[Row]) -> list[Row]:
+    parents = {row[0]: row[1] for row in rows}
+
+    def depth(chain: str | None) -> int:
+        count = 0
+        while chain is not None:
+            chain = parents.get(chain)
+            count += 1
+        return count
+
+    return sorted(rows, key=lambda row: (-depth(row[0]), row[0]))
 
 
 def named_blobs(store: Store) -> set[str]:

@@ -11,7 +11,7 @@ from boxwright.store import fsck
 from boxwright.store.images import ImageNotFound
 from boxwright.store.removal import Deleted, ImageInUse, Removal, Untagged, remove_image
 from boxwright.store.store import Store
-from support.images import add_container, add_image, ref
+from support.images import add_container, add_image, add_layer, ref
 
 DIGEST = Digest.of(b"manifest")
 
@@ -28,8 +28,8 @@ def test_the_last_name_takes_the_image_and_its_layers_along(store: Store, root: 
     chains = [snapshot.chain for snapshot in store.snapshots.stack(record.chain)]
     removal = remove_image(store, "web")
     assert removal.events[:2] == (Untagged(ref("web:latest")), Deleted(record.id))
-    assert set(removal.events[2:]) == {Deleted(chain) for chain in chains}
-    assert set(removal.reclaimed.snapshots) == set(chains)
+    assert removal.events[2:] == tuple(Deleted(chain) for chain in reversed(chains))
+    assert removal.reclaimed.snapshots == tuple(reversed(chains))
     assert removal.reclaimed.blobs == (record.id,)
     assert removal.reclaimed.bytes > 0
     assert list((root / "snapshots").iterdir()) == []
@@ -184,6 +184,14 @@ def test_layers_that_another_image_has_stay(store: Store) -> None:
     assert len(removal.reclaimed.snapshots) == 1
     assert base.chain is not None
     assert base.chain in store.snapshots
+
+
+def test_garbage_stacked_on_its_layers_goes_along(store: Store) -> None:
+    record = add_image(store, "web")
+    garbage = add_layer(store, record.chain, {"b": b"2"})
+    removal = remove_image(store, "web")
+    assert removal.reclaimed.snapshots == (garbage.chain, record.chain)
+    assert fsck.check(store) == []
 
 
 def test_what_a_build_cached_stays_cached(store: Store) -> None:
