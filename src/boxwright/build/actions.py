@@ -89,10 +89,21 @@ class RunOptions(NamedTuple):
     ulimits: tuple[str, ...] = ()
 
 
+class CommandIO(NamedTuple):
+    """How a RUN's command is connected."""
+
+    id: str
+    """64 hex digits, the name of its container."""
+    started: Callable[[], None]
+    """Called when the command is about to run."""
+    output: Callable[[str, str], None]
+    """Takes (line, stream)."""
+
+
 class RunWork:
     """RUN."""
 
-    __slots__ = ("_action", "_cancelled", "_id", "_layers", "_options", "_output", "_platform", "_runner")
+    __slots__ = ("_action", "_cancelled", "_io", "_layers", "_options", "_platform", "_runner")
 
     def __init__(
         self,
@@ -101,19 +112,15 @@ class RunWork:
         platform: Platform,
         options: RunOptions,
         runner: Runner,
-        *,
-        id: str,
-        output: Callable[[str, str], None],
+        io: CommandIO,
         cancelled: Event,
     ) -> None:
-        """`output` takes (line, stream)."""
         self._action = action
         self._layers = layers
         self._platform = platform
         self._options = options
         self._runner = runner
-        self._id = id
-        self._output = output
+        self._io = io
         self._cancelled = cancelled
 
     def document(self) -> Document:
@@ -145,7 +152,7 @@ class RunWork:
 
         _like_root_below(draft, self._layers.view())
         process = StepProcess(
-            self._id,
+            self._io.id,
             tuple(Path(path) for path in self._layers.paths()),
             draft.fs,
             draft.work,
@@ -154,16 +161,17 @@ class RunWork:
             self._action.cwd,
             self._action.user,
             self._options.network,
-            self._id[:12],
+            self._io.id[:12],
             self._options.extra_hosts,
             self._options.shm_size,
             self._options.ulimits,
-            lambda line: self._output(line, "stdout"),
-            lambda line: self._output(line, "stderr"),
+            lambda line: self._io.output(line, "stdout"),
+            lambda line: self._io.output(line, "stderr"),
             self._cancelled,
         )
         if self._cancelled.is_set():
             raise StepCancelled
+        self._io.started()
         exit_code = self._runner.run(process)
         if exit_code:
             raise CommandFailed(exit_code, process)

@@ -72,11 +72,11 @@ class Cache:
         step = self._lookup(key)
         return None if step is None else self._answer(key, step, parent, document, added=None)
 
-    def do(self, work: Work, parent: ChainID | None, failed: Callable[[CommandFailed, Draft], None]) -> Answer:
+    def do(self, work: Work, parent: ChainID | None, failed: Callable[[CommandFailed, Draft], Exception]) -> Answer:
         """Do the work, unless another build has just done the same, and remember what it gave.
 
-        `failed` is called while the draft of a command that failed is still there; CommandFailed is raised after it,
-        as is whatever else `Work.make` raises.
+        `failed` is called while the draft of a command that failed is still there, and returns what is to be raised.
+        Raises whatever else `Work.make` raises.
         """
         with self._alone(work.lock):
             found = self.answer(work, parent)
@@ -87,8 +87,7 @@ class Cache:
                 try:
                     made = work.make(draft)
                 except CommandFailed as failure:
-                    failed(failure, draft)
-                    raise
+                    raise failed(failure, draft) from None
                 document = work.made_of()
                 key = step_key(document)
                 chain = parent

@@ -102,13 +102,14 @@ def local_context(directory: str, dockerfile: str | None = None, *, text: str | 
     if text is not None:
         return Context(Source("Dockerfile", text), "-", root, _rules(ignore, _IGNORE_FILE), root)
     path = os.path.abspath(dockerfile) if dockerfile is not None else _default_dockerfile(root, directory)
-    name = os.path.relpath(path, root) if _is_inside(os.path.realpath(path), root) else dockerfile or path
+    inside = _is_inside(os.path.realpath(path), root)
+    name = os.path.relpath(path, root) if inside else dockerfile or path
     source = Source(name, _read(path, name, _MAX_DOCKERFILE))
     if os.path.lexists(path + _IGNORE_FILE):
         rules = _rules(path + _IGNORE_FILE, name + _IGNORE_FILE)
     else:
         rules = _rules(ignore, _IGNORE_FILE)
-    title = os.path.join(os.path.basename(root), name) if not os.path.isabs(name) else name
+    title = os.path.join(os.path.basename(root), name) if inside else name
     return Context(source, title, root, rules, root)
 
 

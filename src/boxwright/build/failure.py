@@ -55,7 +55,14 @@ class BuildFailed(UnavailableError):
     `exit_code` is the command's; `container` is the one that was kept, if one was; `image` the last good image.
     """
 
-    def __init__(self, step: Step, exit_code: int, container: KeptContainer | None, image: Digest | None) -> None:
+    def __init__(
+        self,
+        step: Step,
+        exit_code: int,
+        container: KeptContainer | None,
+        image: Digest | None,
+        hint: str | None = None,
+    ) -> None:
         detail = list(step.span.excerpt(context=1))
         if container is not None or image is not None:
             detail.append("")
@@ -66,7 +73,7 @@ class BuildFailed(UnavailableError):
         if image is not None:
             detail.append(f"The image before this step:                    boxwright run -it {image.short} sh")
         super().__init__(
-            f"the command in step {step.number} exited with {exit_code}", detail=detail, hint=_hint(exit_code)
+            f"the command in step {step.number} exited with {exit_code}", detail=detail, hint=hint or _hint(exit_code)
         )
         self.step = step.number
         self.command = step.text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from boxwright.build.actions import Layers, RunOptions, RunWork, Work, WorkdirWork
+from boxwright.build.actions import CommandIO, Layers, RunOptions, RunWork, Work, WorkdirWork
 from boxwright.build.context import Context
 from boxwright.build.plan import Action, CopyAction, RunAction
 from boxwright.build.runner import Runner
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
     from boxwright.build.copying import CopyWork
     from boxwright.build.trees import Tree
-
-
-class CommandIO(NamedTuple):
-    """How a RUN's command is connected."""
-
-    id: str
-    """64 hex digits, the name of its container."""
-    output: Callable[[str, str], None]
-    """Takes (line, stream)."""
 
 
 class Workshop:
@@ -69,9 +60,8 @@ class Workshop:
                 platform,
                 self._options,
                 self._runner,
-                id=io.id,
-                output=io.output,
-                cancelled=self._cancelled,
+                io,
+                self._cancelled,
             )
         if isinstance(action, CopyAction):
             return self._copy(action, layers)

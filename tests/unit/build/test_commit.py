@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from support.building import Built, Workbench
 
 from boxwright.build.changes import apply_changes
 from boxwright.build.commit import commit_container
@@ -18,6 +17,7 @@ from boxwright.oci.config import RunConfig
 from boxwright.oci.digest import Digest
 from boxwright.oci.reference import Reference
 from boxwright.store.fsck import check
+from support.building import Built, Workbench
 
 
 def committed(bench: Workbench, id: Digest) -> Built:

@@ -1,0 +1,182 @@
+"""The steps of one stage: through the cache or done, told as they go, explained when they fail."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from boxwright.build import keys
+from boxwright.build.actions import CommandIO
+from boxwright.build.caching import Answer, Cache
+from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, locate
+from boxwright.build.plan import PlannedStage, Step
+from boxwright.build.progress import Sink, StepDone, StepOutput, StepRunning, StepStarted
+from boxwright.build.state import ImageState
+from boxwright.build.workshop import Workshop
+from boxwright.errors import BoxwrightError
+from boxwright.host.clock import rfc3339
+from boxwright.oci.digest import Digest
+from boxwright.store.store import Store
+
+if TYPE_CHECKING:
+    from threading import Semaphore
+
+    from boxwright.build.actions import Work
+    from boxwright.build.request import BuildRequest
+    from boxwright.store.snapshots import Draft
+    from boxwright.store.steps import CachedStep
+
+_TAIL_LINES = 50
+_SAME_BYTES = "what it is built from has the same bytes as before"
+
+
+class Surroundings(NamedTuple):
+    """What the stages of one build share; all of it is thread-safe."""
+
+    request: BuildRequest
+    store: Store
+    cache: Cache
+    workshop: Workshop
+    tell: Sink
+    keep: Keeper
+    places: Semaphore
+    """Bounds how much is under way at once."""
+    total: int
+    """How many steps the build has."""
+
+
+class StageSteps:
+    """Takes the steps of one stage. `slots` is filled with the place of each step and the key that it has now."""
+
+    __slots__ = ("_around", "_stage", "slots")
+
+    def __init__(self, stage: PlannedStage, around: Surroundings) -> None:
+        self._stage = stage
+        self._around = around
+        self.slots: dict[str, str] = {}
+
+    def start(self, begin: Callable[[], ImageState]) -> ImageState:
+        """Take the FROM; `begin` returns what the stage starts from, and may wait for it."""
+        stage, around = self._stage, self._around
+        around.tell(StepStarted(stage.first, around.total, stage.title, stage.from_text))
+        started = time.monotonic()
+        state = begin()
+        seconds = time.monotonic() - started
+        image = state.image
+        around.tell(
+            StepDone(stage.first, around.total, stage.title, stage.from_text, state.cached, seconds, None, None, image)
+        )
+        return state
+
+    def take(self, index: int, step: Step, state: ImageState) -> ImageState:
+        """Take the step at `index`; return the state after it. Raises BuildFailed, and what its work raises."""
+        around = self._around
+        around.tell(StepStarted(step.number, around.total, self._stage.title, step.text))
+        started = time.monotonic()
+        explanation = ""
+        if step.action is None:
+            answer = around.cache.metadata(state.lineage, step.history)
+            cached = answer.cached and state.cached
+        else:
+            try:
+                answer, explanation = self._answer(index, step, state)
+            except BuildFailed as failure:
+                self._done(step, started, exit_code=failure.exit_code)
+                raise
+            except BoxwrightError as error:
+                locate(error, step.span)
+                raise
+            cached = answer.cached
+        after = self._after(step, state, answer)
+        self._done(step, started, cached=cached, added=answer.added, image=after.image, explanation=explanation)
+        return after
+
+    def _done(
+        self,
+        step: Step,
+        started: float,
+        *,
+        cached: bool = False,
+        added: int | None = None,
+        exit_code: int | None = None,
+        image: Digest | None = None,
+        explanation: str = "",
+    ) -> None:
+        seconds = time.monotonic() - started
+        title, total = self._stage.title, self._around.total
+        self._around.tell(
+            StepDone(step.number, total, title, step.text, cached, seconds, added, exit_code, image, explanation)
+        )
+
+    def _answer(self, index: int, step: Step, state: ImageState) -> tuple[Answer, str]:
+        """Return what a step that changes files gave, and why it wasn't cached, if that is to be told."""
+        assert step.action is not None
+        around, request = self._around, self._around.request
+        id = os.urandom(32).hex()
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+
+        def output(line: str, stream: str) -> None:
+            tail.append(line)
+            around.tell(StepOutput(step.number, line, stream))
+
+        io = CommandIO(id, lambda: around.tell(StepRunning(step.number, id)), output)
+        work = around.workshop.work(step.action, state.chain, state.platform, io)
+        slot = keys.slot(request.context.identity, request.context.dockerfile.name, self._stage.title, index)
+        answer = around.cache.answer(work, state.chain)
+        if answer is None:
+            before = around.store.steps.previous(slot) if request.explain else None
+            with around.places:
+                answer = around.cache.do(
+                    work, state.chain, lambda failure, draft: self._failed(step, state, failure, draft, tail)
+                )
+            explanation = self._why(step, work, answer, before) if request.explain else ""
+        else:
+            explanation = _SAME_BYTES if request.explain and not state.cached else ""
+        self.slots[slot] = answer.key
+        return answer, explanation
+
+    def _why(self, step: Step, work: Work, answer: Answer, before: CachedStep | None) -> str:
+        if answer.cached:  # another build has just done it
+            return ""
+        from boxwright.build.explain import rebuilt
+
+        document = before.document if before is not None else None
+        return rebuilt(document, answer.document, work.changes(), self._around.request.context.root, step.number - 1)
+
+    def _failed(
+        self, step: Step, state: ImageState, failure: CommandFailed, draft: Draft, output: Iterable[str]
+    ) -> BuildFailed:
+        """Keep what a failed command left, as far as it is wanted, and return the error that tells of it."""
+        from boxwright.build.hints import copied_later
+
+        image = self._last_good_image(state)
+        container = None
+        if not self._around.request.force_rm:
+            config = state.image_config()
+            container = self._around.keep(
+                FailedStep(failure.process, failure.exit_code, draft, state.chain, image, config)
+            )
+        hint = copied_later(output, self._around.request.context.root, self._stage.steps, step)
+        return BuildFailed(step, failure.exit_code, container, image, hint)
+
+    def _last_good_image(self, state: ImageState) -> Digest | None:
+        """Return the image of what was built before a step failed, made so that it can be run."""
+        if state.image is not None or state.chain is None:
+            return state.image
+        return self._around.store.images.add(state.image_config(), intermediate=True).id
+
+    def _after(self, step: Step, state: ImageState, answer: Answer) -> ImageState:
+        request = self._around.request
+        created = request.epoch if request.epoch is not None else answer.created
+        layer = None
+        if answer.diff_id is not None:
+            assert answer.chain is not None
+            layer = (answer.chain, answer.diff_id)
+        after = state.after(step, answer.key, rfc3339(created), cached=answer.cached, layer=layer)
+        if request.intermediate:
+            record = self._around.store.images.add(after.image_config(), parent=state.image, intermediate=True)
+            after = after._replace(image=record.id)
+        return after
