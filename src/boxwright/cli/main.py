@@ -18,6 +18,8 @@ _FAILED = 1
 _BUG = 3
 # Verbs whose own failure must not be mistaken for the exit code of the program that they run.
 _RUNS_PROGRAMS = frozenset({"run", "create", "start", "exec"})
+# Verbs that will have the kernel move a process between control groups in a moment.
+_STARTS_PROGRAMS = frozenset({"run", "start", "exec"})
 
 
 def entry() -> NoReturn:
@@ -129,6 +131,10 @@ def _dispatch(options: dict[str, str], name: str, rest: list[str]) -> int:
     from boxwright.cli.session import Session
 
     name, verb, rest = find_verb(name, rest)
+    if name in _STARTS_PROGRAMS:
+        from boxwright.host.cgroups import hasten_moves
+
+        hasten_moves()
     module: Any = importlib.import_module(f"boxwright.cli.commands.{verb.module}")
     parser = Parser(f"boxwright {name}", description=verb.summary)
     module.configure(parser)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import NewType
 
@@ -30,6 +29,8 @@ class Digest(str):
     @classmethod
     def of(cls, data: bytes) -> Digest:
         """Return the sha256 digest of `data`."""
+        import hashlib  # it loads OpenSSL, and most commands compute no digest
+
         return cls("sha256:" + hashlib.sha256(data).hexdigest())
 
     @property

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from boxwright.errors import InvalidError
 from boxwright.host import cgroups, mounts, syscalls
 from boxwright.host.passwd import Account, UnknownUser, find_account, groups
-from boxwright.runtime import capabilities, scaffolding, seccomp
+from boxwright.runtime import capabilities, scaffolding
 from boxwright.runtime.files import Files
 from boxwright.runtime.options import ContainerOptions, Device, Ulimit
 from boxwright.runtime.scaffolding import Scaffolding
@@ -82,6 +82,8 @@ def write_config(
     for that. Raises UnknownUser, UnknownCapability, CapabilityDenied and InvalidError.
     """
     added = ("ALL",) if options.privileged else options.cap_add
+    from boxwright.runtime import seccomp  # a large table, which exec has no use for
+
     granted = capabilities.select(added, options.cap_drop, capabilities.available())
     filter_ = None
     if options.confined and not options.privileged:

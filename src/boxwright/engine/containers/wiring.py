@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from pathlib import Path
@@ -83,6 +82,8 @@ class Wiring:
         """Empty for the store in the usual place, else a few letters that tell this store from others."""
         if self.settings.root == Path("/var/lib/boxwright"):
             return ""
+        import hashlib
+
         return hashlib.sha256(os.fsencode(self.settings.root)).hexdigest()[:8]
 
     def _network_of(self, record: NetworkRecord) -> Network:
