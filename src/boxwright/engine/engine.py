@@ -288,7 +288,7 @@ class Engine:
         """Note the end of a container: what its monitor has us do."""
         from boxwright.engine.containers import lifecycle
 
-        lifecycle.ended(self.wiring, container)
+        lifecycle.ended_unattended(self.wiring, container)
 
     def containers(
         self, *, all: bool = False, filters: Filters | None = None, last: int | None = None, size: bool = False

@@ -16,6 +16,7 @@ from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.files import container_files
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import BoxwrightError, ConflictError
+from boxwright.host import mounts
 from boxwright.host.clock import rfc3339
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.signals import signal_number
@@ -131,7 +132,7 @@ def _start(
     options = config.options
     attachment: Attachment | None = None
     netns = -1
-    mounts = PrivateMounts()
+    private = PrivateMounts()
     try:
         if config.network == "bridge":
             netns, attachment = _attach(wiring, record, config)
@@ -148,7 +149,7 @@ def _start(
         )
         process = container.create(
             wiring.runtime,
-            mounts,
+            private,
             bundle,
             layers,
             options,
@@ -170,15 +171,15 @@ def _start(
             )
             if connect is not None:
                 connect(record, bundle)
-            wiring.runtime.start(mounts, record.id, options.argv[0])
+            wiring.runtime.start(private, record.id, options.argv[0])
         except BaseException:
-            container.remove(wiring.runtime, mounts, bundle)
+            container.remove(wiring.runtime, private, bundle)
             raise
     except BaseException as error:
         _roll_back(wiring, record, attachment, error)
         raise
     finally:
-        mounts.close()
+        private.close()
         if netns >= 0:
             os.close(netns)
     return record
@@ -289,6 +290,16 @@ def ended(wiring: Wiring, id: str) -> int:
     return _LOST if code is None else code
 
 
+def ended_unattended(wiring: Wiring, id: str) -> None:
+    """Note a container's end as its monitor's child: what `_exit_command` calls.
+
+    The monitor's mount namespace is ours then, with the container's root file system in it: only without that can
+    the directory of a container with ``--rm`` be removed.
+    """
+    mounts.detach(bundle_of(wiring.store, id).rootfs)
+    ended(wiring, id)
+
+
 def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | None:
     """Note the end of a container whose process is gone, and take down what it had. Its lock is held.
 
@@ -305,8 +316,8 @@ def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | 
         code = container.wait(bundle, 0.0)
     except container.ExitLost:
         code = None
-    with PrivateMounts() as mounts:
-        container.remove(wiring.runtime, mounts, bundle)
+    with PrivateMounts() as private:
+        container.remove(wiring.runtime, private, bundle)
     attachment = attachment_of(record)
     if attachment is not None:
         wiring.network.detach(attachment)
@@ -335,8 +346,8 @@ def kill(wiring: Wiring, text: str, signal: str) -> None:
     """Send a signal to a container's first process. Raises ContainerNotRunning, UnknownSignal."""
     number = signal_number(signal)
     record = find_running(wiring, text, "kill")
-    with PrivateMounts() as mounts:
-        wiring.runtime.kill(mounts, record.id, number)
+    with PrivateMounts() as private:
+        wiring.runtime.kill(private, record.id, number)
     if number == _KILL:
         _await_end(wiring, record, STOP_SECONDS)
 
@@ -353,13 +364,13 @@ def stop(wiring: Wiring, text: str, *, timeout: float | None = None, signal: str
     number = signal_number(signal or config.stop_signal)
     if timeout is None:
         timeout = STOP_SECONDS if config.stop_timeout is None else float(config.stop_timeout)
-    with PrivateMounts() as mounts:
+    with PrivateMounts() as private:
         try:
             if record.state == "paused":
-                wiring.runtime.resume(mounts, record.id)
-            wiring.runtime.kill(mounts, record.id, number)
+                wiring.runtime.resume(private, record.id)
+            wiring.runtime.kill(private, record.id, number)
             if not _await_end(wiring, record, None if timeout < 0 else timeout):
-                wiring.runtime.kill(mounts, record.id, _KILL, everyone=True)
+                wiring.runtime.kill(private, record.id, _KILL, everyone=True)
                 _await_end(wiring, record, None)
         except ConflictError:
             settle(wiring, record)  # it ended by itself in between
@@ -379,20 +390,20 @@ def _await_end(wiring: Wiring, record: ContainerRecord, seconds: float | None) -
 def pause(wiring: Wiring, text: str) -> None:
     """Freeze all processes of a container. Raises ContainerNotRunning, ConflictError when it is paused."""
     record = find_running(wiring, text, "pause")
-    with wiring.store.containers.lock(record.id), PrivateMounts() as mounts:
+    with wiring.store.containers.lock(record.id), PrivateMounts() as private:
         if record.state == "paused":
             raise ConflictError(f"container {record.name} is already paused")
-        wiring.runtime.pause(mounts, record.id)
+        wiring.runtime.pause(private, record.id)
         wiring.store.containers.update(record.id, state="paused")
 
 
 def unpause(wiring: Wiring, text: str) -> None:
     """Let a paused container go on. Raises ConflictError when it isn't paused."""
     record = find_running(wiring, text, "unpause")
-    with wiring.store.containers.lock(record.id), PrivateMounts() as mounts:
+    with wiring.store.containers.lock(record.id), PrivateMounts() as private:
         if record.state != "paused":
             raise ConflictError(f"container {record.name} is not paused")
-        wiring.runtime.resume(mounts, record.id)
+        wiring.runtime.resume(private, record.id)
         wiring.store.containers.update(record.id, state="running")
 
 
@@ -413,8 +424,8 @@ def remove(wiring: Wiring, text: str, *, force: bool = False, volumes: bool = Fa
     if record.is_running:
         if not force:
             raise ContainerRunning(record, "remove")
-        with PrivateMounts() as mounts:
-            container.remove(wiring.runtime, mounts, bundle_of(wiring.store, record.id))
+        with PrivateMounts() as private:
+            container.remove(wiring.runtime, private, bundle_of(wiring.store, record.id))
         _await_end(wiring, record, STOP_SECONDS)
     with wiring.store.containers.lock(record.id):
         current = wiring.store.containers.get(record.id)
