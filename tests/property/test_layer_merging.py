@@ -46,7 +46,7 @@ def seen(view: UnionView):
 
 
 @given(st.lists(LAYERS, min_size=2, max_size=3))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=250)
 def test_applied_alone_and_merged_is_applied_on_each_other(layers):
     model = Merged()
     with tempfile.TemporaryDirectory() as directory:
@@ -84,17 +84,20 @@ def compare_changes(before: UnionView, after: UnionView, upper: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.skipif(ROOTLESS, reason="mounting needs root")
-@given(st.lists(LAYERS, min_size=2, max_size=4))
+@given(st.lists(LAYERS, min_size=3, max_size=5))
 @settings(deadline=None, max_examples=60)
 def test_the_view_sees_what_the_kernels_overlay_shows(layers):
     with tempfile.TemporaryDirectory() as directory:
-        stack = []
+        stack: list[Path] = []
         for index, found in enumerate(layers):
-            stack.append(Path(directory, str(index)))
+            target = Path(directory, str(index))
             try:
-                apply_layer(io.BytesIO(tar(found)), stack[-1], lower=UnionView(stack[:-1]))
+                apply_layer(io.BytesIO(tar(found)), target, lower=UnionView(stack))
             except InvalidLayer:
-                assume(False)
+                continue
+            stack.append(target)
+        if not stack:
+            return
         merged = Path(directory, "merged")
         merged.mkdir()
         try:

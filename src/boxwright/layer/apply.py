@@ -21,11 +21,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from boxwright.errors import ConflictError, CorruptError, UnavailableError
-from boxwright.host import xattrs
+from boxwright.host.trees import remove_tree
 from boxwright.layer import overlay
-from boxwright.layer.diff import entry_of
-from boxwright.layer.entry import WHITEOUT_PREFIX, Entry, Kind, is_portable_xattr
+from boxwright.layer.entry import WHITEOUT_PREFIX, Entry, Kind
 from boxwright.layer.reader import Content, TarReader
+from boxwright.layer.restore import Restorer, copied
 
 if TYPE_CHECKING:
     from boxwright.layer.union import Node, UnionView
@@ -35,8 +35,6 @@ MAX_LINKS = 40
 
 _PENDING_MODE = 0o700  # of a directory until the end, so that it can be filled whatever its mode shall be
 _ORDINARY = Entry("", Kind.DIR, mode=0o755)
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NODES = {Kind.CHAR: stat.S_IFCHR, Kind.BLOCK: stat.S_IFBLK, Kind.FIFO: stat.S_IFIFO}
 # What the kernel says when a name in the archive cannot be a name here.
 _BAD_NAME = frozenset((errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP, errno.ENOTDIR))
 
@@ -122,7 +120,7 @@ def apply_entries(
         applier.finish()
     except OSError as error:
         raise _translated(str(error.filename), error) from error
-    return Applied(0, entries, applier.skipped, total)
+    return Applied(0, entries, applier.restorer.skipped, total)
 
 
 def _translated(path: str, error: OSError) -> Exception:
@@ -152,12 +150,11 @@ class _Applier:
     def __init__(self, target: str, rootless: bool, lower: UnionView | None) -> None:
         self._rootless = rootless
         self._lower = lower
-        self._owner = (os.geteuid(), os.getegid())
+        self.restorer = Restorer(rootless=rootless)
         # Directories by the name that members use for them. Valid as long as no directory or link is replaced.
         self._known: dict[str, _Directory] = {}
         # Where links of the layers below were followed: a member of such a name makes `_known` stale.
         self._followed: set[str] = set()
-        self.skipped = 0
         try:
             os.mkdir(target, _PENDING_MODE)
         except FileExistsError:
@@ -165,7 +162,7 @@ class _Applier:
                 if next(found, None) is not None:
                     raise TargetNotEmpty(target) from None
         below = self._below("")
-        self._root = _Directory("", target, _of_node("", below) if below else _ORDINARY, lower is None)
+        self._root = _Directory("", target, copied(below) if below else _ORDINARY, lower is None)
         os.chmod(target, _PENDING_MODE)
 
     # -- members
@@ -188,17 +185,16 @@ class _Applier:
         if self._followed and parent.inner(name) in self._followed:
             self._forget()
         location = f"{parent.location}/{name}"
-        if kind is Kind.FILE:
-            assert content is not None
-            self._make_file(parent, name, location, entry, content)
-        elif kind is Kind.SYMLINK:
-            self._make_symlink(parent, name, location, entry)
-        elif kind is Kind.HARDLINK:
+        if kind is Kind.HARDLINK:
             self._make_hardlink(parent, name, location, entry)
         elif kind is Kind.WHITEOUT or (kind is Kind.CHAR and entry.devmajor == entry.devminor == 0):
             self._make_whiteout(parent, name, location)
         else:
-            self._make_node(parent, name, location, entry)
+            try:
+                self._make(location, entry, content)
+            except FileExistsError:
+                self._remove(parent, name, location)
+                self._make(location, entry, content)
 
     def finish(self) -> None:
         """Give every directory its attributes, the deepest first: a change below would change its time."""
@@ -208,11 +204,15 @@ class _Applier:
         for directory in reversed(order):
             if directory.hides and self._lower is not None:
                 self._drop_whiteouts(directory)
-            location, attributes = directory.location, directory.attributes
-            self._chown(location, attributes)
-            os.chmod(location, attributes.mode)
-            self._set_xattrs(location, attributes)
-            os.utime(location, ns=(attributes.mtime_ns, attributes.mtime_ns))
+            self.restorer.attributes(directory.location, directory.attributes)
+
+    def _make(self, location: str, entry: Entry, content: Content | None) -> None:
+        if content is not None:
+            self.restorer.file(location, entry, content)
+        elif entry.kind is Kind.SYMLINK:
+            self.restorer.symlink(location, entry)
+        else:
+            self.restorer.node(location, entry)
 
     def _make_directory(self, parent: _Directory, name: str, entry: Entry) -> None:
         existing = parent.children.get(name)
@@ -248,57 +248,9 @@ class _Applier:
         if below is not None and not stat.S_ISDIR(below.stat.st_mode):
             below = None
         if entry is None:
-            entry = _of_node(path, below) if below is not None else _ORDINARY._replace(mtime_ns=because.mtime_ns)
+            entry = copied(below) if below is not None else _ORDINARY._replace(mtime_ns=because.mtime_ns)
         directory = parent.children[name] = _Directory(path, location, entry, below is None)
         return directory
-
-    def _make_file(self, parent: _Directory, name: str, location: str, entry: Entry, content: Content) -> None:
-        try:
-            fd = os.open(location, _CREATE, 0o600)
-        except FileExistsError:
-            self._remove(parent, name, location)
-            fd = os.open(location, _CREATE, 0o600)
-        try:
-            if content.layout is None:
-                for piece in content.pieces():
-                    _write(fd, piece)
-            else:
-                _write_sparse(fd, content)
-            self._chown(fd, entry)
-            os.fchmod(fd, entry.mode)
-            if entry.xattrs:
-                self._set_xattrs(fd, entry)
-            os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
-        finally:
-            os.close(fd)
-
-    def _make_symlink(self, parent: _Directory, name: str, location: str, entry: Entry) -> None:
-        try:
-            os.symlink(entry.linkname, location)
-        except FileExistsError:
-            self._remove(parent, name, location)
-            os.symlink(entry.linkname, location)
-        self._chown(location, entry)
-        if entry.xattrs:
-            self._set_xattrs(location, entry)
-        os.utime(location, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-
-    def _make_node(self, parent: _Directory, name: str, location: str, entry: Entry) -> None:
-        if self._rootless and entry.kind is not Kind.FIFO:
-            self.skipped += 1
-            return
-        device = os.makedev(entry.devmajor, entry.devminor)
-        mode = _NODES[entry.kind] | 0o600
-        try:
-            os.mknod(location, mode, device)
-        except FileExistsError:
-            self._remove(parent, name, location)
-            os.mknod(location, mode, device)
-        self._chown(location, entry)
-        os.chmod(location, entry.mode)
-        if entry.xattrs:
-            self._set_xattrs(location, entry)
-        os.utime(location, ns=(entry.mtime_ns, entry.mtime_ns))
 
     def _make_hardlink(self, parent: _Directory, name: str, location: str, entry: Entry) -> None:
         """Link to a member, or to a file below, which is copied up. A link has no attributes of its own."""
@@ -313,7 +265,11 @@ class _Applier:
             below = None if holder.hides else self._below(holder.inner(original))
             if below is None:
                 raise InvalidLayer(entry.path, f"a hard link to {entry.linkname[:200]!r}, which is not there") from None
-            self._copy_up(below, holder, original, source)
+            if below.is_dir:
+                raise InvalidLayer(
+                    entry.path, f"a hard link to {entry.linkname[:200]!r}, which is a directory"
+                ) from None
+            self.restorer.copy(source, below)
             status = below.stat
         if stat.S_ISDIR(status.st_mode) or overlay.is_whiteout(status):
             what = "a directory" if stat.S_ISDIR(status.st_mode) else "not there"
@@ -429,86 +385,6 @@ class _Applier:
         """Remove what this layer has of a name, for a later member of the same name."""
         self._forget()
         if parent.children.pop(name, None) is not None:
-            from shutil import rmtree
-
-            rmtree(location)
+            remove_tree(location)
         else:
             os.unlink(location)
-
-    # -- attributes
-
-    def _chown(self, target: str | int, entry: Entry) -> None:
-        # Everything is created as us, and a directory gets its set-group-ID bit last: a chown that changes nothing
-        # is left out.
-        if (entry.uid, entry.gid) == self._owner:
-            return
-        try:
-            os.chown(target, entry.uid, entry.gid, follow_symlinks=isinstance(target, int))
-        except OSError as error:
-            # EINVAL: the namespace has no such owner.
-            if not (self._rootless and error.errno in (errno.EPERM, errno.EINVAL)):
-                raise
-
-    def _set_xattrs(self, target: str | int, entry: Entry) -> None:
-        for name, value in entry.xattrs.items():
-            if not is_portable_xattr(name):
-                continue
-            try:
-                xattrs.set(target, name, value)
-            except OSError as error:
-                # A file system may keep none, and only files and directories may have the user's own.
-                refused = self._rootless or entry.kind not in (Kind.FILE, Kind.DIR)
-                if error.errno != errno.ENOTSUP and not (refused and error.errno == errno.EPERM):
-                    raise
-
-    def _copy_up(self, below: Node, holder: _Directory, name: str, location: str) -> None:
-        """Bring a file of the layers below into this one, attributes and all."""
-        entry = entry_of(holder.inner(name), below.location, below.stat)._replace(mtime_ns=below.stat.st_mtime_ns)
-        kind = entry.kind
-        if kind is Kind.FILE:
-            with open(below.location, "rb", buffering=0, opener=_open_nofollow) as source:
-                fd = os.open(location, _CREATE, 0o600)
-                try:
-                    while os.sendfile(fd, source.fileno(), None, 1 << 30):
-                        pass
-                    self._chown(fd, entry)
-                    os.fchmod(fd, entry.mode)
-                    self._set_xattrs(fd, entry)
-                    os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
-                finally:
-                    os.close(fd)
-        elif kind is Kind.SYMLINK:
-            self._make_symlink(holder, name, location, entry)
-        elif kind is not Kind.DIR:
-            self._make_node(holder, name, location, entry)
-
-
-def _of_node(path: str, node: Node) -> Entry:
-    """Return a directory's entry with its whole time: it is copied up, not archived."""
-    names: list[str] | None = None if node.location else []  # the root of a view of no layers is nowhere
-    return entry_of(path, node.location, node.stat, names=names)._replace(mtime_ns=node.stat.st_mtime_ns)
-
-
-def _open_nofollow(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
-def _write(fd: int, piece: memoryview) -> None:
-    written = os.write(fd, piece)
-    while written < len(piece):
-        written += os.write(fd, piece[written:])
-
-
-def _write_sparse(fd: int, content: Content) -> None:
-    layout = content.layout
-    assert layout is not None
-    os.ftruncate(fd, layout.size)
-    pieces = content.pieces()
-    rest = memoryview(b"")
-    for position, length in layout.segments:
-        while length:
-            rest = rest or next(pieces)
-            written = os.pwrite(fd, rest[:length], position)
-            rest = rest[written:]
-            position += written
-            length -= written

@@ -8,17 +8,15 @@ at which byte; names can't leave the root.
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from boxwright.errors import CorruptError
 from boxwright.layer import pax, sparse
 from boxwright.layer.entry import AUFS_PREFIX, OPAQUE_NAME, WHITEOUT_PREFIX, Entry, Kind
+from boxwright.layer.header import BLOCK, FIELDS, KINDS, is_intact, number
 from boxwright.layer.streams import CHUNK, PieceStream
 
-BLOCK = 512
 MAX_EXTENSION = 1 << 20
 """How many bytes of extended headers and long names one member may have, in all."""
 MAX_GLOBALS = 4 << 20
@@ -31,21 +29,6 @@ MAX_DEVICE = (1 << 31) - 1
 
 _ZEROS = bytes(BLOCK)
 _EMPTY = memoryview(b"")
-# name mode uid gid size mtime chksum type linkname magic devmajor devminor prefix; uname and gname are skipped:
-# names of users mean nothing in another root.
-_FIELDS = struct.Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 64x 8s 8s 155s 12x")
-_KINDS = {
-    b"0": Kind.FILE,
-    b"\0": Kind.FILE,
-    b"7": Kind.FILE,  # "contiguous", which only matters to long gone systems
-    b"S": Kind.FILE,
-    b"1": Kind.HARDLINK,
-    b"2": Kind.SYMLINK,
-    b"3": Kind.CHAR,
-    b"4": Kind.BLOCK,
-    b"5": Kind.DIR,
-    b"6": Kind.FIFO,
-}
 
 
 class MalformedTar(CorruptError):
@@ -191,16 +174,41 @@ class Content(PieceStream):
             source.skip(self._left)
 
 
+class _Extensions:
+    """What extended headers say ahead of a member, or of all members; `limit` bounds their bytes."""
+
+    __slots__ = ("limit", "link", "name", "records", "size")
+
+    def __init__(self, limit: int = MAX_EXTENSION) -> None:
+        self.limit = limit
+        self.size = 0
+        self.records: dict[str, bytes] = {}
+        self.name: bytes | None = None
+        self.link: bytes | None = None
+
+    def add(self, flag: bytes, size: int, source: _Source) -> None:
+        """Read the content of one extended header. Raises ValueError, MalformedTar."""
+        self.size += size + BLOCK
+        if self.size > self.limit:
+            raise ValueError(f"extended headers of {self.size} bytes")
+        data = source.take(size + -size % BLOCK)[:size]
+        if flag == b"L":
+            self.name = data.partition(b"\0")[0]
+        elif flag == b"K":
+            self.link = data.partition(b"\0")[0]
+        else:
+            self.records.update(_collect(data))
+
+
 class TarReader:
     """The members of one archive, once; `offset` tells how much of the stream has been used up."""
 
-    __slots__ = ("_globals", "_globals_size", "_source", "_whiteouts")
+    __slots__ = ("_globals", "_source", "_whiteouts")
 
     def __init__(self, stream: BinaryIO, *, whiteouts: bool = True) -> None:
         self._source = _Source(stream)
         self._whiteouts = whiteouts
-        self._globals: dict[str, bytes] = {}
-        self._globals_size = 0
+        self._globals = _Extensions(MAX_GLOBALS)
 
     @property
     def offset(self) -> int:
@@ -226,72 +234,51 @@ class TarReader:
     def _next(self) -> tuple[Entry, int, int, sparse.SparseMap | None] | None:
         """Read headers up to the next member; return it with the sizes of its stored content and the padding."""
         source = self._source
-        extended: dict[str, bytes] | None = None
-        long_name = long_link = None
-        allowance = MAX_EXTENSION
+        extensions = _Extensions()
         while True:
             start = source.offset
             block = source.block()
             if not block or block == _ZEROS:
-                if extended is not None or long_name is not None or long_link is not None:
+                if extensions.size:
                     raise MalformedTar("it ends between an extended header and its member", start)
                 if block and (second := source.block()) and second != _ZEROS:
                     raise MalformedTar("a lone block of zeros between two members", start)
                 return None
-            fields = _FIELDS.unpack(block)
-            if not _is_intact(block, fields[6]):
+            fields = FIELDS.unpack(block)
+            if not is_intact(block, fields[6]):
                 what = "a header's checksum is wrong" if start else "this is not a tar archive"
                 raise MalformedTar(what, start)
             flag = fields[7]
-            if flag in _KINDS:
-                try:
-                    return self._member(block, fields, start, extended, long_name, long_link)
-                except ValueError as error:
-                    raise MalformedTar(str(error), start) from None
-            size = _number(fields[4], start)
-            if flag in b"xgXLK":
-                allowance -= size
-                if size < 0 or allowance < 0:
-                    raise MalformedTar(f"an extended header of {size} bytes", start)
-                data = source.take(size + -size % BLOCK)[:size]
-                if flag == b"L":
-                    long_name = data.partition(b"\0")[0]
-                elif flag == b"K":
-                    long_link = data.partition(b"\0")[0]
+            try:
+                if flag in KINDS:
+                    return self._member(block, fields, start, extensions)
+                size = number(fields[4])
+                if not 0 <= size <= MAX_SIZE:
+                    raise ValueError(f"a size of {size} bytes")
+                if flag in b"xXLK":
+                    extensions.add(flag, size, source)
+                elif flag == b"g":
+                    self._globals.add(flag, size, source)
+                elif flag == b"V":  # the label of a volume
+                    source.skip(size + -size % BLOCK)
                 else:
-                    try:
-                        records = _collect(data)
-                    except ValueError as error:
-                        raise MalformedTar(str(error), start) from None
-                    if flag == b"g":
-                        self._globals_size += size
-                        if self._globals_size > MAX_GLOBALS:
-                            raise MalformedTar("too many global extended headers", start)
-                        self._globals.update(records)
-                    else:
-                        extended = {**extended, **records} if extended else records
-            elif flag == b"V":  # the label of a volume
-                if size < 0 or size > MAX_SIZE:
-                    raise MalformedTar(f"a size of {size} bytes", start)
-                source.skip(size + -size % BLOCK)
-            else:
-                raise MalformedTar(f"a member of the unknown type {flag.decode('latin-1')!r}", start)
+                    raise ValueError(f"a member of the unknown type {flag.decode('latin-1')!r}")
+            except ValueError as error:
+                raise MalformedTar(str(error), start) from None
 
     def _member(
         self,
         block: bytes,
         fields: tuple[bytes, ...],
         start: int,
-        extended: dict[str, bytes] | None,
-        long_name: bytes | None,
-        long_link: bytes | None,
+        extensions: _Extensions,
     ) -> tuple[Entry, int, int, sparse.SparseMap | None]:
         name, mode, user, group, length, time, _, flag, link, magic, major, minor, prefix = fields
-        kind = _KINDS[flag]
-        size = _number(length, start)
-        uid = _number(user, start)
-        gid = _number(group, start)
-        mtime_ns = _number(time, start) * 1_000_000_000
+        kind = KINDS[flag]
+        size = number(length)
+        uid = number(user)
+        gid = number(group)
+        mtime_ns = number(time) * 1_000_000_000
         name = name.partition(b"\0")[0]
         link = link.partition(b"\0")[0]
         if prefix[0] and magic == b"ustar\x0000":
@@ -300,9 +287,9 @@ class TarReader:
             name = head.partition(b"\0")[0] + b"/" + name
 
         xattrs: dict[str, bytes] = {}
-        records = extended
-        if self._globals:
-            records = {**self._globals, **(extended or {})}
+        records = extensions.records
+        if self._globals.records:
+            records = {**self._globals.records, **records}
         if records:
             for key, value in records.items():
                 if attribute := pax.parse_xattr(key, value):
@@ -321,10 +308,10 @@ class TarReader:
                     gid = pax.parse_integer(value)
                 elif key == "mtime":
                     mtime_ns = pax.parse_time(value)
-        if long_name is not None:
-            name = long_name
-        if long_link is not None:
-            link = long_link
+        if extensions.name is not None:
+            name = extensions.name
+        if extensions.link is not None:
+            link = extensions.link
 
         if flag == b"\0" and name.endswith(b"/"):
             kind = Kind.DIR  # as archives from before POSIX write it
@@ -338,7 +325,7 @@ class TarReader:
         if kind is Kind.FILE:
             source = self._source
             if flag == b"S":
-                layout = sparse.old_gnu(block, source.take, lambda field: _number(field, start))
+                layout = sparse.old_gnu(block, source.take, number)
             elif records and sparse.is_pax(records):
                 name = records.get("GNU.sparse.name") or name
                 before = source.offset
@@ -359,12 +346,12 @@ class TarReader:
             linkname = ""
         devmajor = devminor = 0
         if kind is Kind.CHAR or kind is Kind.BLOCK:
-            devmajor, devminor = _number(major, start), _number(minor, start)
+            devmajor, devminor = number(major), number(minor)
             if not (0 <= devmajor <= MAX_DEVICE and 0 <= devminor <= MAX_DEVICE):
                 raise ValueError(f"a device {devmajor}:{devminor} that no system has")
         if not -MAX_SIZE <= mtime_ns <= MAX_SIZE:
             mtime_ns = 0  # beyond what the kernel can keep; no reason to refuse a whole image
-        permissions = _number(mode, start) & 0o7777
+        permissions = number(mode) & 0o7777
         entry = Entry(path, kind, permissions, uid, gid, size, mtime_ns, linkname, devmajor, devminor, xattrs)
         return entry, stored, padding, layout
 
@@ -386,41 +373,6 @@ class TarReader:
         if hidden in ("", ".", ".."):
             raise MalformedTar(f"a whiteout of {hidden!r}", self._source.offset)
         return Entry(f"{directory}/{hidden}" if directory else hidden, Kind.WHITEOUT, mtime_ns=entry.mtime_ns)
-
-
-def _is_intact(block: bytes, field: bytes) -> bool:
-    """Say whether a header's checksum fits: the sum of its bytes, the checksum's own field taken as blanks."""
-    digits = field.strip(b"\0 ")
-    try:
-        expected = int(digits, 8) + sum(field) - 8 * 0x20
-    except ValueError:
-        return False
-    # Adler-32's lower half is one plus the sum of the bytes modulo 65521, which half a block can't reach. This is
-    # fifteen times as fast as sum().
-    if (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2 == expected:
-        return True
-    # Ancient writers summed the bytes as signed numbers.
-    return sum(block) - 256 * sum(byte > 127 for byte in block) == expected - 256 * sum(byte > 127 for byte in field)
-
-
-def _number(field: bytes, offset: int) -> int:
-    """Return the value of a numeric field: octal digits, or GNU's big-endian binary with the top bit set."""
-    digits = field.strip(b"\0 ")
-    try:
-        if digits.isdigit():
-            return int(digits, 8)
-        if field[0] & 0x80:
-            value = int.from_bytes(field, "big")
-            bits = 8 * len(field)
-            return value - (1 << bits) if field[0] & 0x40 else value - (1 << (bits - 1))
-        digits = field.partition(b"\0")[0].strip(b" ")
-        if not digits:
-            return 0
-        if digits.isdigit():
-            return int(digits, 8)
-    except ValueError:
-        pass  # an 8 or a 9: said below
-    raise MalformedTar(f"a header's number {field!r}", offset)
 
 
 def _bounded(name: bytes) -> bytes:

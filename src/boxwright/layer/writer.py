@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from boxwright.errors import ConflictError, UnsupportedError
 from boxwright.layer import pax
 from boxwright.layer.entry import OPAQUE_NAME, WHITEOUT_PREFIX, Entry, Kind
+from boxwright.layer.header import FIELDS, byte_sum
 
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)
@@ -28,7 +27,6 @@ _FLAGS = {
     Kind.WHITEOUT: b"0",
     Kind.OPAQUE: b"0",
 }
-_HEADER = struct.Struct("100s 8s 8s 8s 12s 12s 8s c 100s 8s 64x 8s 8s 155s 12x")
 _BLANKS = b"        "
 _MAX_ID = 0o7777777
 _MAX_LONG = 0o77777777777
@@ -198,7 +196,7 @@ def _block(
     major: int,
     minor: int,
 ) -> bytes:
-    block = _HEADER.pack(
+    block = FIELDS.pack(
         name,
         b"%07o" % mode,
         b"%07o" % uid,
@@ -213,9 +211,7 @@ def _block(
         b"%07o" % minor,
         prefix,
     )
-    # Adler-32's lower half is one plus the sum of the bytes, modulo more than half a block can reach.
-    total = (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2
-    return b"%b%06o\0 %b" % (block[:148], total, block[156:])
+    return b"%b%06o\0 %b" % (block[:148], byte_sum(block), block[156:])
 
 
 def _split(name: bytes, records: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:

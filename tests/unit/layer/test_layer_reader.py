@@ -370,13 +370,13 @@ def test_malformed_extended_headers(data):
 
 
 def test_extended_headers_are_bounded():
-    with pytest.raises(MalformedTar, match="an extended header of"):
+    with pytest.raises(MalformedTar, match="extended headers of"):
         entries(header(b"p", b"x", size=(1 << 20) + 1))
-    half = member(b"p", b"%d comment=%s\n" % (600_000, b"x" * (600_000 - 16)), b"x")
-    with pytest.raises(MalformedTar, match="an extended header of"):
-        entries(half, half, header(b"a"))
-    with pytest.raises(MalformedTar, match="too many global"):
-        entries(*[member(b"p", half[512:600_512], b"g") + header(b"a")] * 8)
+    half = b"%d comment=%s\n" % (600_000, b"x" * (600_000 - 16))
+    with pytest.raises(MalformedTar, match="extended headers of"):
+        entries(member(b"p", half, b"x"), member(b"p", half, b"x"), header(b"a"))
+    with pytest.raises(MalformedTar, match="extended headers of"):
+        entries(*[member(b"p", half, b"g") + header(b"a")] * 8)
 
 
 # -- sparse files
