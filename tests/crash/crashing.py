@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from boxwright.host import faults
-from boxwright.store import content_index, fsck, gc
+from boxwright.store import fsck, gc
 from boxwright.store.store import Store
 
 MOST_POINTS = 500
@@ -99,7 +99,6 @@ def _walk(
             assert_sound(store, f"after point {number} and another try")
             verify(store)
             gc.collect(store)
-            content_index.refresh(store)
             assert fsck.check(store, deep=True) == []
             verify(store)
         subprocess.run(["rm", "-rf", root], check=True)

@@ -39,6 +39,8 @@ def refresh(store: Store) -> bool:
     """Bring index.json in line with the rows; return whether it was not."""
     path = store.layout.content / "index.json"
     with locked(store.layout.locks / "content-index"):
+        for leftover in path.parent.glob(f".{path.name}.*"):
+            leftover.unlink()  # of a writer that was killed: whoever writes holds the lock
         wanted = render(store)
         if path.exists() and path.read_bytes() == wanted:
             return False

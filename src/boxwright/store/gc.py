@@ -18,7 +18,7 @@ from boxwright.errors import ConflictError, NotFoundError
 from boxwright.host import faults
 from boxwright.host.trees import StillMounted, disk_usage, remove_tree
 from boxwright.oci.digest import Digest
-from boxwright.store import reach
+from boxwright.store import content_index, reach
 from boxwright.store.images import ImageRecord
 from boxwright.store.layout import DRAFT, TRASH, move_to_trash
 from boxwright.store.reach import Reclaimed
@@ -114,6 +114,7 @@ def collect(store: Store) -> Reclaimed:
     # Listed before the leases are read: whatever is named from now on was leased or named before it was looked for.
     reclaimed = reach.finish(store, gone, list(store.blobs))
     freed = sum(_remove_abandoned(path) for path in abandoned(store))
+    content_index.refresh(store)
     return reclaimed.plus(Reclaimed(bytes=freed))
 
 
@@ -140,12 +141,22 @@ def abandoned(store: Store) -> list[Path]:
         (layout.containers, (TRASH,)),
         (layout.volumes, (TRASH,)),
         (layout.ingest, ("",)),
-        (layout.locks, ("layer-",)),
+        (layout.content, (".",)),
+        (layout.locks, ("layer-", "step-", "volume-", TRASH)),
     )
     names = [
         directory / name for directory, prefixes in kinds for name in os.listdir(directory) if name.startswith(prefixes)
     ]
+    names += _stray_container_locks(store)
     return [path for path in sorted(names) if _is_unlocked(path)]
+
+
+def _stray_container_locks(store: Store) -> list[Path]:
+    """Return the lock files of containers that are gone: who waited for one while it went has made it anew."""
+    directory, prefix = store.layout.locks, "container-"
+    locks = {name for name in os.listdir(directory) if name.startswith(prefix)}
+    known = {f"{prefix}{row[0]}" for row in store.database.rows("SELECT id FROM containers")} if locks else set()
+    return [directory / name for name in locks - known]
 
 
 def _is_unlocked(path: Path) -> bool:

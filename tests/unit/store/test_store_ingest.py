@@ -263,6 +263,12 @@ def test_the_index_follows_the_images_that_have_a_manifest(store: Store, root: P
     assert fsck.check(store, deep=True) == []
 
 
+def test_what_a_killed_writer_of_the_index_left_is_removed(store: Store, root: Path) -> None:
+    (root / "content/.index.json.0011").write_text("half")
+    gc.collect(store)
+    assert sorted(path.name for path in (root / "content").iterdir()) == ["blobs", "index.json", "oci-layout"]
+
+
 def test_a_damaged_image_does_not_stop_others_from_getting_names(store: Store, root: Path) -> None:
     damaged = ingest_image(store, memory_image(a_layer("a"), with_manifest=True))
     other = ingest_image(store, memory_image(a_layer("b"), with_manifest=True))
