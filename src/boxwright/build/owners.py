@@ -15,9 +15,13 @@ def account(user: str, view: UnionView) -> tuple[int, int]:
 
 
 def chown(text: str, view: UnionView) -> tuple[int, int]:
-    """Return (uid, gid) of what ``--chown`` says; without a group, its number is the user's. Raises as `account`."""
+    """Return (uid, gid) of what ``--chown`` says. Raises as `account`.
+
+    Without a group, it is the one that the user has by name, and for a number the same number.
+    """
     uid, gid = account(text, view)
-    return uid, gid if text.partition(":")[2] else uid
+    user, _, group = text.partition(":")
+    return uid, uid if user.isdigit() and not group else gid
 
 
 def _text(view: UnionView, path: str) -> str:

@@ -78,7 +78,7 @@ KEEP = Attributes()
 class Staging:
     """Collects the placements of one layer on top of those in `lower`."""
 
-    __slots__ = ("_attributes", "_foreign", "_inodes", "_lower", "_made_ns", "_staged")
+    __slots__ = ("_attributes", "_copied", "_foreign", "_inodes", "_lower", "_made_ns", "_staged")
 
     def __init__(
         self, lower: UnionView, attributes: Attributes = KEEP, *, owned: bool = True, made_ns: int = 0
@@ -89,8 +89,9 @@ class Staging:
         self._foreign = not owned
         self._made_ns = made_ns
         self._staged: dict[str, Placement] = {}
-        self._inodes: dict[str, tuple[int, int]] = {}
-        """Of files with several names, by path in the layer."""
+        self._inodes: dict[str, tuple[int, int, int]] = {}
+        """Of files with several names, by path in the layer; names that were copied by themselves are of files alone."""
+        self._copied = 0
 
     def check(self, keyword: str, count: int, destination: Destination) -> None:
         """Refuse a destination that cannot take `count` sources. Raises SeveralSources, NotADirectory."""
@@ -102,6 +103,7 @@ class Staging:
 
     def copy(self, selection: Selection, destination: Destination) -> None:
         """Place one thing that COPY or ADD selected. Raises NotADirectory, DirectoryInTheWay."""
+        self._copied += 1
         resolved = self.resolve(destination.path)
         if selection.is_dir:
             self._copy_directory(selection, resolved)
@@ -151,7 +153,7 @@ class Staging:
 
     def placements(self) -> list[Placement]:
         """Return what was placed, in canonical order, further names of one file as hard links to the first."""
-        firsts: dict[tuple[int, int], str] = {}
+        firsts: dict[tuple[int, int, int], str] = {}
         ordered = []
         for path in sorted(self._staged, key=sort_key):
             placement = self._staged[path]
@@ -166,13 +168,8 @@ class Staging:
     # -- directories
 
     def _copy_directory(self, selection: Selection, target: str) -> None:
-        if self._exists(target):
-            if not self._is_dir(target):
-                raise NotADirectory("/" + target)
-            self._ensure(target)
-        else:
-            self._ensure(posixpath.dirname(target))
-            self._place(target, selection.top)
+        # What is copied is the content: the directory itself stays what it is, or is made up.
+        self._ensure(target)
         self._copy_below(target, selection.below)
 
     def _copy_below(self, target: str, items: Iterable[Item]) -> None:
@@ -277,7 +274,7 @@ class Staging:
             data=data,
         )
         if state.st_nlink > 1 and kind == stat.S_IFREG and data is None:
-            self._inodes[path] = (state.st_dev, state.st_ino)
+            self._inodes[path] = (self._copied, state.st_dev, state.st_ino)
         else:
             self._inodes.pop(path, None)
 

@@ -144,18 +144,33 @@ def test_chown_by_name_asks_the_image(bench: Workbench) -> None:
         "FROM scratch\nCOPY etc /etc\nCOPY --chown=app f /1\nCOPY --chown=app:staff f /2\n",
         {"etc/passwd": passwd, "etc/group": group, "f": ""},
     )
-    assert (image.owner("/1"), image.owner("/2")) == ((501, 501), (501, 77))
+    assert (image.owner("/1"), image.owner("/2")) == ((501, 502), (501, 77))
 
 
 def test_an_existing_destination_keeps_its_attributes_and_nested_ones_take_the_sources(bench: Workbench) -> None:
-    bench.write({"old/sub/x": "x", "new/sub/y": "y"})
-    for path, mode, when in (("old", 0o700, 1), ("old/sub", 0o701, 2), ("new", 0o755, 3), ("new/sub", 0o711, 4)):
+    bench.write({"old/d/sub/x": "x", "new/sub/y": "y"})
+    for path, mode, when in (("old/d", 0o700, 1), ("old/d/sub", 0o701, 2), ("new", 0o755, 3), ("new/sub", 0o711, 4)):
         (bench.context / path).chmod(mode)
         os.utime(bench.context / path, (1_500_000_000 + when,) * 2)
-    image = bench.build("FROM scratch\nCOPY --chown=5:6 old /d\nCOPY new /d\n")
+    image = bench.build("FROM scratch\nCOPY --chown=5:6 old /\nCOPY new /d\n")
     assert (image.mode("/d"), image.owner("/d"), int(image.stat("/d").st_mtime)) == (0o700, (5, 6), 1_500_000_001)
     assert (image.mode("/d/sub"), image.owner("/d/sub")) == (0o711, (0, 0))
     assert image.tree() == {"/d/sub/x": "x", "/d/sub/y": "y"}
+
+
+def test_a_directory_that_is_copied_gives_its_content_alone(bench: Workbench) -> None:
+    bench.write({"d/sub/x": "x"})
+    for path in ("d", "d/sub"):
+        (bench.context / path).chmod(0o1750)
+    image = bench.build(
+        "FROM scratch AS one\nCOPY --chown=1:1 d /e/d\nFROM scratch\nCOPY d /d\nCOPY --from=one /e/d /f\n"
+    )
+    assert [(image.mode(path), image.owner(path)) for path in ("/d", "/d/sub", "/f", "/f/sub")] == [
+        (0o755, (0, 0)),
+        (0o1750, (0, 0)),
+        (0o755, (0, 0)),
+        (0o1750, (1, 1)),
+    ]
 
 
 def test_links_in_the_context(bench: Workbench) -> None:
@@ -193,6 +208,13 @@ def test_types_that_clash(bench: Workbench) -> None:
     assert over.tree() == {"/d/target/t": "t", "/d/link/x": "x"}, "a directory takes a nested link's place"
     under = bench.build("FROM scratch\nCOPY two /d\nCOPY three /d\n")
     assert under.tree() == {"/d/link": "-> elsewhere"}
+
+
+def test_names_that_are_copied_one_by_one_become_files_of_their_own(bench: Workbench) -> None:
+    bench.write({"a": "a"})
+    os.link(bench.context / "a", bench.context / "b")
+    image = bench.build("FROM scratch\nCOPY a b /d/\n")
+    assert image.stat("/d/a").st_nlink == image.stat("/d/b").st_nlink == 1
 
 
 def test_hard_links_stay_one_file(bench: Workbench) -> None:
