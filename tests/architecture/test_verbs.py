@@ -21,4 +21,4 @@ def test_each_verb_declares_its_arguments(name: str) -> None:
 
 
 def test_each_longer_spelling_leads_to_a_verb() -> None:
-    assert [verb for group in MANAGEMENT.values() for verb in group.values() if verb not in VERBS] == []
+    assert [verb for group in MANAGEMENT.values() for verb in group.values() if verb.split()[0] not in VERBS] == []

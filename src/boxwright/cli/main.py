@@ -16,8 +16,8 @@ _USAGE = 125
 _INTERRUPTED = 130
 _FAILED = 1
 _BUG = 3
-# Verbs whose own failure must not be mistaken for the exit code of the program that they run.
-_RUNS_PROGRAMS = frozenset({"run", "create", "start", "exec"})
+# Its own failure must not be mistaken for the exit code of the program that it runs. (For exec, docker says 1, too.)
+_RUNS_PROGRAMS = frozenset({"run"})
 # Verbs that will have the kernel move a process between control groups in a moment.
 _STARTS_PROGRAMS = frozenset({"run", "start", "exec"})
 
@@ -113,7 +113,8 @@ def find_verb(name: str, rest: list[str]) -> tuple[str, Verb, list[str]]:
 
     short = MANAGEMENT.get(name, {}).get(rest[0]) if rest else None
     if short:
-        return short, VERBS[short], rest[1:]
+        short, *words = short.split()
+        return short, VERBS[short], [*words, *rest[1:]]
     verb = VERBS.get(name) or INTERNAL.get(name)
     if verb is None:
         import difflib

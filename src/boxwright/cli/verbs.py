@@ -80,13 +80,13 @@ _CONTAINER_VERBS = (
     " wait"
 )
 
-# docker's management spelling → the verb. What is missing here is handled by the group's own module.
+# docker's management spelling → the verb, with options that go before the user's. What is missing here is handled by the group's own module.
 MANAGEMENT: dict[str, dict[str, str]] = {
     "image": {
         "build": "build",
         "history": "history",
         "import": "import",
-        "inspect": "inspect",
+        "inspect": "inspect --type=image",
         "load": "load",
         "ls": "images",
         "list": "images",
@@ -99,6 +99,7 @@ MANAGEMENT: dict[str, dict[str, str]] = {
     },
     "container": {
         **{name: name for name in _CONTAINER_VERBS.split()},
+        "inspect": "inspect --type=container",
         "ls": "ps",
         "list": "ps",
         "ps": "ps",

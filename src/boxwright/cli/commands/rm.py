@@ -18,4 +18,4 @@ def run(args: Any, session: Session) -> int:
     def remove(name: str) -> None:
         session.engine.remove_container(name, force=args.force, volumes=args.volumes)
 
-    return each(args.containers, remove, show=True)
+    return each(args.containers, remove, show=True, missing_is_fine=args.force)

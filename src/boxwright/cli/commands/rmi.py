@@ -18,4 +18,4 @@ def run(args: Any, session: Session) -> int:
         for event in session.engine.remove_image(image, force=args.force, prune=not args.no_prune):
             print(event)
 
-    return each(args.images, remove)
+    return each(args.images, remove, missing_is_fine=args.force)
