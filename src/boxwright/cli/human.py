@@ -62,6 +62,16 @@ def ago(when: str) -> str:
         return "N/A"
 
 
+def timestamp(when: str) -> str:
+    """Return an RFC 3339 time as docker's lists show it, in the local zone: ``2026-11-25 03:06:06 +0000 UTC``."""
+    from boxwright.host.clock import parse_rfc3339
+
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(parse_rfc3339(when)))
+    except (ValueError, OverflowError):
+        return "N/A"
+
+
 def seconds(span: float) -> str:
     """Return a measured time: ``0.1s``, ``11.8s``, ``2m04s``."""
     if span < 60:

@@ -23,6 +23,8 @@ _HEADINGS = {
 def write(out: TextIO, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], form: str | None) -> None:
     """Print `rows`. `columns` maps a heading to the field below it; `form` is what ``--format`` said.
 
+    A field that is a function, as docker's ``{{.Label "name"}}``, is for templates alone.
+
     Raises TemplateError.
     """
     if form in (None, "", "table"):
@@ -33,7 +35,8 @@ def write(out: TextIO, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, 
         import json
 
         for row in rows:
-            out.write(json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n")
+            plain = {name: value for name, value in sorted(row.items()) if not callable(value)}
+            out.write(json.dumps(plain, separators=(",", ":"), ensure_ascii=False) + "\n")
         return
     from boxwright.cli.template import Template
 
@@ -44,8 +47,8 @@ def write(out: TextIO, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, 
         out.write("".join(line + "\n" for line in lines))
         return
     named = {field: heading for heading, field in columns.items()}
-    fields = re.findall(r"\.(\w+)", form)
-    headings = [named.get(field) or _HEADINGS.get(field) or _spaced(field) for field in fields]
+    fields = re.findall(r'\.(\w+)(?: +"([^"]*)")?', form)
+    headings = [named.get(field) or _HEADINGS.get(field) or argument or _spaced(field) for field, argument in fields]
     table.write(out, headings, [_cells(line, len(headings)) for line in lines])
 
 

@@ -3,7 +3,7 @@
 Fields and keys (``.State.Status``), chained and parenthesised pipelines, ``if``/``else if``/``else``, ``range`` with
 variables, ``with``, variables, comments, trim markers, and the functions that docker adds (``json``, ``join``,
 ``split``, ``upper``, ``lower``, ``title``, ``pad``, ``truncate``, ``println``) beside Go's own. A value is what JSON
-has: mapping, list, string, number, boolean, None.
+has: mapping, list, string, number, boolean, None; and in a mapping may be functions, as docker's ``{{.Label "name"}}``.
 """
 
 from __future__ import annotations
@@ -333,16 +333,15 @@ class _Run:
             function = _FUNCTIONS.get(head.name)
             if function is None:
                 raise TemplateError(f"function {head.name!r} is not defined")
-            arguments = [self._value(operand, dot) for operand in operands]
-            if last is not _NOTHING:
-                arguments.append(last)
-            try:
-                return function(*arguments)
-            except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
-                raise TemplateError(f"{head.name}: {error}") from None
-        if operands or last is not _NOTHING:
+            arguments = [self._value(operand, dot) for operand in operands] + ([] if last is _NOTHING else [last])
+            return _called(head.name, function, arguments)
+        value = self._value(head, dot)
+        arguments = [self._value(operand, dot) for operand in operands] + ([] if last is _NOTHING else [last])
+        if callable(value):
+            return _called(str(head.names[-1]), value, arguments)
+        if arguments:
             raise TemplateError("only a function takes arguments")
-        return self._value(head, dot)
+        return value
 
     def _value(self, operand: Any, dot: Any) -> Any:
         if isinstance(operand, _Literal):
@@ -359,6 +358,13 @@ class _Run:
         for name in operand.names:
             value = _member(value, name)
         return value
+
+
+def _called(name: str, function: Callable[..., Any], arguments: list[Any]) -> Any:
+    try:
+        return function(*arguments)
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
+        raise TemplateError(f"{name}: {error}") from None
 
 
 class _Nothing:

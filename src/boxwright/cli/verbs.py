@@ -80,7 +80,8 @@ _CONTAINER_VERBS = (
     " wait"
 )
 
-# docker's management spelling → the verb, with options that go before the user's. What is missing here is handled by the group's own module.
+# docker's management spelling → the verb, with options that go before the user's. What is missing here is handled by
+# the group's own module.
 MANAGEMENT: dict[str, dict[str, str]] = {
     "image": {
         "build": "build",

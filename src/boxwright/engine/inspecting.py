@@ -116,7 +116,7 @@ def run_config_json(config: RunConfig) -> dict[str, Any]:
         "WorkingDir": config.working_dir,
         "Entrypoint": None if config.entrypoint is None else list(config.entrypoint),
         "OnBuild": list(config.on_build) or None,
-        "Labels": dict(config.labels) or None,
+        "Labels": dict(sorted(config.labels.items())) or None,
     }
     if config.exposed_ports:
         value["ExposedPorts"] = {port: {} for port in config.exposed_ports}
@@ -171,10 +171,10 @@ def container_json(store: Store, record: ContainerRecord, *, size: bool = False)
         "NetworkSettings": _network(record, config),
     }
     if size:
-        from boxwright.host.trees import disk_usage
+        from boxwright.host.trees import content_size
 
         image = store.images.get(record.image) if record.image else None
-        value["SizeRw"] = disk_usage(directory / "upper")
+        value["SizeRw"] = content_size(directory / "upper")
         value["SizeRootFs"] = value["SizeRw"] + (image.size if image else 0)
     return value
 
@@ -227,7 +227,7 @@ def _config(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
         Tty=options.tty,
         OpenStdin=options.stdin,
         Image=record.image_name,
-        Labels=dict(config.labels),
+        Labels=dict(sorted(config.labels.items())),
         StopSignal=config.stop_signal,
     )
     return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from boxwright.errors import UnavailableError
@@ -123,6 +125,16 @@ def disk_usage(path: Path | str) -> int:
         total = os.lstat(path).st_blocks * 512
     except FileNotFoundError:
         return 0
+    return total + sum(status.st_blocks * 512 for status in _statuses(path))
+
+
+def content_size(path: Path | str) -> int:
+    """Return the bytes of content in a tree's regular files; otherwise as `disk_usage`."""
+    return sum(status.st_size for status in _statuses(path) if stat.S_ISREG(status.st_mode))
+
+
+def _statuses(path: Path | str) -> Iterator[os.stat_result]:
+    """Yield what is known of everything below `path`, each hard-linked file once."""
     linked: set[tuple[int, int]] = set()
     pending = [os.fspath(path)]
     while pending:
@@ -133,14 +145,13 @@ def disk_usage(path: Path | str) -> int:
         with entries:
             for entry in entries:
                 try:
-                    stat = entry.stat(follow_symlinks=False)
+                    status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif stat.st_nlink > 1:
-                    if (stat.st_dev, stat.st_ino) in linked:
+                elif status.st_nlink > 1:
+                    if (status.st_dev, status.st_ino) in linked:
                         continue
-                    linked.add((stat.st_dev, stat.st_ino))
-                total += stat.st_blocks * 512
-    return total
+                    linked.add((status.st_dev, status.st_ino))
+                yield status

@@ -31,7 +31,7 @@ def run(args: Any, session: Session) -> int:
             "Tag": row.tag,
             "Digest": row.digest,
             "CreatedSince": human.ago(row.record.created),
-            "CreatedAt": row.record.created,
+            "CreatedAt": human.timestamp(row.record.created),
             "Size": human.size(row.record.size, 3),
             "VirtualSize": human.size(row.record.size, 3),
             "SharedSize": "N/A",

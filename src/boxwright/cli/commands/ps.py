@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from boxwright.cli import human, listing
@@ -27,22 +29,23 @@ def run(args: Any, session: Session) -> int:
         return 0
     values = []
     for row in rows:
-        command = " ".join(row.command)
+        command = " ".join(f"'{word}'" if " " in word else word for word in row.command)
         values.append(
             {
                 "ID": row.id if args.no_trunc else row.id[:12],
                 "Image": row.image,
                 "Command": f'"{command if args.no_trunc else human.shortened(command, 20)}"',
-                "CreatedAt": row.created,
+                "CreatedAt": human.timestamp(row.created),
                 "RunningFor": human.ago(row.created),
                 "Status": status(row),
                 "State": row.state,
                 "Ports": ", ".join(row.ports),
                 "Names": row.name,
-                "Labels": ",".join(f"{name}={value}" for name, value in row.labels.items()),
+                "Labels": ",".join(f"{name}={value}" for name, value in sorted(row.labels.items())),
+                "Label": partial(_label, row.labels),
                 "Mounts": ",".join(row.mounts),
                 "Networks": row.network,
-                "LocalVolumes": str(len(row.mounts)),
+                "LocalVolumes": str(row.local_volumes),
                 "Size": f"{human.size(row.size_rw, 3)} (virtual {human.size(row.size_root, 3)})",
             }
         )
@@ -59,6 +62,10 @@ def run(args: Any, session: Session) -> int:
         columns["SIZE"] = "Size"
     listing.write(sys.stdout, values, columns, args.format)
     return 0
+
+
+def _label(labels: Mapping[str, str], name: str) -> str:
+    return labels.get(name, "")
 
 
 def status(row: Any) -> str:

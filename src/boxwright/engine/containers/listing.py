@@ -37,10 +37,13 @@ class ContainerRow(NamedTuple):
     """As docker writes them: ``0.0.0.0:8080->80/tcp``."""
     labels: Mapping[str, str]
     mounts: tuple[str, ...]
+    local_volumes: int
+    """How many of the mounts are volumes."""
     network: str
     size_rw: int
-    """Bytes that it has written; 0 unless asked for."""
+    """Bytes of content in the files that it has written; 0 unless asked for."""
     size_root: int
+    """The same with the image's."""
 
 
 class PortRow(NamedTuple):
@@ -95,10 +98,10 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
     config = ContainerConfig.from_json(record.config)
     size_rw = size_root = 0
     if size:
-        from boxwright.host.trees import disk_usage
+        from boxwright.host.trees import content_size
 
         image = store.images.get(record.image) if record.image else None
-        size_rw = disk_usage(store.containers.directory(record.id) / "upper")
+        size_rw = content_size(store.containers.directory(record.id) / "upper")
         size_root = size_rw + (image.size if image else 0)
     shown = [
         f"{f'[{row.host_address}]' if ':' in row.host_address else row.host_address}:{row.host_port}"
@@ -121,6 +124,7 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
         tuple(shown),
         config.labels,
         tuple(mount.volume or mount.source or mount.target for mount in config.mounts),
+        sum(mount.kind == "volume" for mount in config.mounts),
         config.network,
         size_rw,
         size_root,
