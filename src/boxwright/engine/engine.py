@@ -280,9 +280,10 @@ class Engine:
         lifecycle.remove(self.wiring, container, force=force, volumes=volumes)
 
     def rename_container(self, container: str, name: str) -> None:
-        """Rename a container. Raises ContainerNotFound, ContainerNameInUse, InvalidContainerName."""
-        record = self.store.containers.find(container)
-        self.store.containers.update(record.id, name=name.removeprefix("/"))
+        """Rename a container. Raises ContainerNotFound, SameName, ContainerNameInUse, InvalidContainerName."""
+        from boxwright.engine.containers import lifecycle
+
+        lifecycle.rename(self.store, container, name)
 
     def container_exited(self, container: str) -> None:
         """Note the end of a container: what its monitor has us do."""

@@ -46,6 +46,14 @@ class ContainerRunning(ConflictError):
         self.record = record
 
 
+class SameName(ConflictError):
+    """A container is to be renamed to the name that it has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the container is called {name} already")
+        self.name = name
+
+
 class ContainerNotRunning(ConflictError):
     """Something is asked that only goes with a running container."""
 
@@ -348,6 +356,8 @@ def kill(wiring: Wiring, text: str, signal: str) -> None:
     record = find_running(wiring, text, "kill")
     with PrivateMounts() as private:
         wiring.runtime.kill(private, record.id, number)
+        if number == _KILL and record.state == "paused":
+            wiring.runtime.resume(private, record.id)  # a frozen process doesn't even die
     if number == _KILL:
         _await_end(wiring, record, STOP_SECONDS)
 
@@ -413,6 +423,15 @@ def wait(wiring: Wiring, text: str) -> int:
     if record.is_running:
         return ended(wiring, record.id)
     return record.exit_code or 0
+
+
+def rename(store: Store, text: str, name: str) -> None:
+    """Rename a container. Raises ContainerNotFound, SameName, ContainerNameInUse, InvalidContainerName."""
+    record = store.containers.find(text)
+    name = name.removeprefix("/")
+    if record.name == name:
+        raise SameName(name)
+    store.containers.update(record.id, name=name)
 
 
 def remove(wiring: Wiring, text: str, *, force: bool = False, volumes: bool = False) -> None:
