@@ -50,7 +50,7 @@ def resolve_mounts(
         mount = _tmpfs(text)
         points[mount.target], mounts[mount.target] = MountPoint("tmpfs", mount.target), mount
     for target in base.volumes:
-        target = posixpath.normpath("/" + target)
+        target = posixpath.normpath("/" + target.lstrip("/"))
         if target not in specs and target not in points:
             specs[target] = _Spec("", target, False, "rprivate", True)
     for target, spec in specs.items():
@@ -138,7 +138,7 @@ def _tmpfs(text: str) -> Mount:
                 raise InvalidVolume(text, f"mode {value!r} is not octal") from None
         else:
             options.append(option)
-    return Mount("tmpfs", posixpath.normpath(target), size=size, mode=mode, options=tuple(options))
+    return Mount("tmpfs", posixpath.normpath("/" + target.lstrip("/")), size=size, mode=mode, options=tuple(options))
 
 
 def _bytes(text: str, value: str) -> int:
