@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from boxwright.bootstrap.base import BaseImage
@@ -25,10 +24,8 @@ def bootstrap(store: Store, what: str) -> list[str]:
 
     The same packages give the same image. Raises UnknownBase, BootstrapFailed, CommandNotFound.
     """
-    spool = store.layout.root / "cache"
-    spool.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bootstrap-", dir=spool) as folder:
-        base = _make(what, Path(folder))
+    with store.scratch() as folder:
+        base = _make(what, folder)
         with base.tar.open("rb") as stream:
             id = archives.import_tar(
                 store,

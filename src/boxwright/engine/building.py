@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from boxwright.build.actions import RunOptions
@@ -141,12 +139,7 @@ def _context(store: Store, wanted: Build) -> Iterator[Context]:
 
     # A tar's header is full of NUL bytes, and no Dockerfile has one.
     if b"\0" in head or detect(head) != "none":
-        spool = store.layout.root / "cache"
-        spool.mkdir(exist_ok=True)
-        with (
-            tempfile.TemporaryDirectory(prefix="context-", dir=spool) as scratch,
-            tar_context(stream, wanted.dockerfile, Path(scratch)) as context,
-        ):
+        with store.scratch() as scratch, tar_context(stream, wanted.dockerfile, scratch) as context:
             yield context
         return
     if wanted.dockerfile is not None:

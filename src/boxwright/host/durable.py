@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,22 +28,35 @@ def replacing(path: Path, *, mode: int = 0o644, durable: bool = True) -> Iterato
     A reader sees the old content or the new, never a part. With `durable`, content and name are on disk on return.
     On an exception the old file is untouched and nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    temporary, fd = _make_beside(path, mode)
     try:
         with open(fd, "wb") as stream:
             yield stream
             stream.flush()
             if durable:
                 os.fsync(fd)
-        faults.point(f"{path.name} is written beside its place")
-        os.rename(temporary, path)
+            faults.point(f"{path.name} is written beside its place")
+            os.rename(temporary, path)
         faults.point(f"{path.name} is in place")
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     if durable:
         sync_directory(path.parent)
+
+
+def _make_beside(path: Path, mode: int) -> tuple[Path, int]:
+    """Make the file that will take the place of `path`, locked: one that nobody locks was left by a kill."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError:
+            return temporary, fd  # a file system without locks: nothing is collected there
+        if os.fstat(fd).st_nlink:
+            return temporary, fd
+        os.close(fd)  # a collector saw the file before it was locked
 
 
 def write(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnavailableError
 from boxwright.host import faults
-from boxwright.host.durable import sync_directory, write
+from boxwright.host.durable import sync_directory
 from boxwright.oci.digest import Digest
 from boxwright.store.layout import Layout
 
@@ -106,8 +106,11 @@ class BlobStore:
         """Store small content durably; return its digest. Idempotent. Raises BlobWriteFailed."""
         digest = Digest.of(data)
         if not self.has(digest):
+            # By way of the ingest directory: what a kill leaves there is found by collection.
             try:
-                write(self.path(digest), data)
+                with self.writer() as writer:
+                    writer.write(data)
+                    writer.commit(digest)
             except OSError as error:
                 raise BlobWriteFailed(error) from error
         return digest

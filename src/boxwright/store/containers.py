@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.host import faults
-from boxwright.host.locks import locked
+from boxwright.host.locks import locked, try_lock
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Database, Row, Value
 from boxwright.store.layout import Layout
@@ -67,7 +68,9 @@ class ContainerRecord(NamedTuple):
     """The image as it was named when the container was made."""
     created: str
     state: str
-    """created, running, paused, restarting, removing, exited or dead."""
+    """creating, created, running, paused, restarting, removing, exited or dead.
+
+    One that is *creating* isn't whole yet; its maker holds its lock."""
     pid: int | None = None
     """Of the first process, while it runs."""
     exit_code: int | None = None
@@ -199,8 +202,28 @@ class ContainerStore:
     @contextmanager
     def lock(self, id: str) -> Iterator[None]:
         """Hold one container's life cycle: start, stop and remove happen one after the other."""
-        with locked(self._layout.lock("container", id)):
-            yield
+        path = self._layout.lock("container", id)
+        with locked(path):
+            try:
+                yield
+            finally:
+                if self.get(id) is None:  # it was removed while we waited: nobody else will take the file away
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock_at_once(self, id: str) -> Iterator[bool]:
+        """Hold it as `lock` does and yield True, or yield False when somebody else holds it."""
+        path = self._layout.lock("container", id)
+        fd = try_lock(path)
+        if fd is None:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            if self.get(id) is None:
+                path.unlink(missing_ok=True)
+            os.close(fd)
 
     def directory(self, id: str) -> Path:
         """Return the container's own directory: ``upper``, ``work``, the runtime's bundle, logs and exit code."""

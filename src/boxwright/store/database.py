@@ -98,8 +98,12 @@ class Database:
 
     def run(self, sql: str, *values: Value) -> int:
         """Execute a statement that writes; return how many rows it touched."""
-        with self._lock, self._translated():
-            return self._connection.execute(sql, values).rowcount
+        with self._lock:
+            with self._translated():
+                count = self._connection.execute(sql, values).rowcount
+            if not self._depth:
+                faults.point("a statement of its own is executed")
+        return count
 
     def run_many(self, sql: str, values: Iterable[Sequence[Value]]) -> None:
         """Execute a statement that writes once per element, in one transaction."""

@@ -6,7 +6,7 @@ ROOT
 │   ├── oci-layout
 │   ├── index.json                  the manifests whose blobs are all here (content_index.py)
 │   └── blobs/<algorithm>/<hex>
-├── ingest/<random>                 blobs being written, locked by their writers
+├── ingest/<random>                 blobs being written and scratch directories, locked by their makers
 ├── snapshots/
 │   ├── <id>/fs                     one layer's own files, in overlay form
 │   ├── .draft-<random>/{fs,work}   a layer being made, locked by its maker

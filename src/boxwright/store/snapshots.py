@@ -6,7 +6,6 @@ layer that came from outside keeps its blob too, so that it leaves as it came.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from boxwright.oci.digest import ChainID, DiffID, Digest, chain_id
 from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row
 from boxwright.store.layout import DRAFT, Layout, move_to_trash
+from boxwright.store.scratch import make_locked
 
 _COLUMNS = "id, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size, epoch"
 
@@ -162,7 +162,7 @@ class Draft:
     def __init__(self, directory: Path, database: Database) -> None:
         self._directory = directory
         self._database = database
-        self.path, self._fd = _make_locked(directory)
+        self.path, self._fd = make_locked(directory, DRAFT)
         os.mkdir(self.fs)
         os.chmod(self.fs, 0o755)  # it may become the root of a container: whatever the umask
         os.mkdir(self.work, 0o700)
@@ -283,20 +283,6 @@ def remove_directories(paths: list[Path]) -> None:
     for trash in moved:
         remove_tree(trash)
         faults.point("trash is removed")
-
-
-def _make_locked(directory: Path) -> tuple[Path, int]:
-    while True:
-        path = directory / (DRAFT + os.urandom(6).hex())
-        os.mkdir(path, 0o700)
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue  # a collector saw it before it was locked
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink and os.path.exists(path):
-            return path, fd
-        os.close(fd)
 
 
 def _blob_values(blob: Descriptor | None) -> tuple[str | None, str | None, int | None]:

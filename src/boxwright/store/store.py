@@ -6,6 +6,7 @@ Opening is part of every command, so it does no more than connect to the databas
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -97,6 +98,12 @@ class Store:
         from boxwright.store.networks import NetworkStore
 
         return NetworkStore(self.database)
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """Return a directory for the block of a ``with``, on the store's own file system; see scratch.py."""
+        from boxwright.store.scratch import scratch
+
+        return scratch(self.layout.ingest)
 
     def _refresh_index(self) -> None:
         # Not inside a transaction: it may be rolled back, and writing a file takes long.

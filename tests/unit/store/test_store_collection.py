@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from boxwright.host.durable import replacing
 from boxwright.oci import media
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
@@ -56,18 +57,33 @@ def test_collecting_takes_what_killed_processes_left(store: Store, root: Path) -
         "containers/.trash-00/file",
         "volumes/lost/data/file",
         "ingest/0011",
+        "ingest/0022/unpacked/file",
+        "content/.index.json.0011",
         "locks/layer-0011",
+        "locks/step-0011",
+        "locks/volume-data",
+        "locks/container-" + "f" * 64,
     ):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(b"x" * 10_000)
     assert {finding.severity for finding in fsck.check(store)} == {"garbage"}
     assert gc.collect(store).bytes > 50_000
     assert fsck.check(store) == []
-    assert list((root / "locks").glob("layer-*")) == []
+    assert not set(os.listdir(root / "locks")) - {"database", "content-index"}
+    assert not (root / "ingest/0022").exists()
+    assert not (root / "content/.index.json.0011").exists()
 
 
 def test_collecting_leaves_alone_what_is_being_made(store: Store, root: Path) -> None:
-    with store.snapshots.draft() as draft, store.blobs.writer() as writer:
+    with (
+        store.snapshots.draft() as draft,
+        store.blobs.writer() as writer,
+        store.scratch() as scratch,
+        replacing(root / "content/index.json") as index,
+        store.containers.lock("f" * 64),
+    ):
+        index.write((root / "content/index.json").read_bytes())
+        (scratch / "file").write_text("content")
         (draft.fs / "file").write_text("content")
         writer.write(b"half")
         assert gc.collect(store) == ((), (), 0)
@@ -75,6 +91,18 @@ def test_collecting_leaves_alone_what_is_being_made(store: Store, root: Path) ->
         writer.write(b"whole")
         writer.commit(Digest.of(b"halfwhole"))
         assert (draft.fs / "file").exists()
+        assert (scratch / "file").exists()
+    assert not scratch.exists()
+    assert not list((root / "locks").glob("container-*"))
+
+
+def test_a_container_can_be_locked_only_once(store: Store) -> None:
+    with store.containers.lock_at_once("f" * 64) as first:
+        assert first
+        with store.containers.lock_at_once("f" * 64) as second:
+            assert not second
+    with store.containers.lock_at_once("f" * 64) as third:
+        assert third
 
 
 def test_a_lease_is_void_when_its_process_is_dead(store: Store, root: Path) -> None:

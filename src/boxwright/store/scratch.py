@@ -1,0 +1,41 @@
+"""Directories of one process alone, inside the store: what is unpacked, downloaded or made on the way to a row.
+
+Such a directory is locked for as long as its maker lives. Without its lock it is garbage, so a kill leaves nothing
+that the next collection doesn't find.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def make_locked(directory: Path, prefix: str = "") -> tuple[Path, int]:
+    """Make a directory with a random name in `directory`; return it, and the descriptor that holds its lock."""
+    while True:
+        path = directory / (prefix + os.urandom(6).hex())
+        os.mkdir(path, 0o700)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # a collector saw it before it was locked
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink and os.path.exists(path):
+            return path, fd
+        os.close(fd)
+
+
+@contextmanager
+def scratch(directory: Path) -> Iterator[Path]:
+    """Yield a directory in `directory`, which is removed at the end of the block, whatever is in it by then."""
+    from boxwright.host.trees import remove_tree
+
+    path, fd = make_locked(directory)
+    try:
+        yield path
+    finally:
+        remove_tree(path)
+        os.close(fd)
