@@ -79,10 +79,10 @@ def test_collecting_leaves_alone_what_is_being_made(store: Store, root: Path) ->
         store.snapshots.draft() as draft,
         store.blobs.writer() as writer,
         store.scratch() as scratch,
-        replacing(root / "content/index.json") as index,
+        replacing(root / "content/oci-layout") as written,
         store.containers.lock("f" * 64),
     ):
-        index.write((root / "content/index.json").read_bytes())
+        written.write((root / "content/oci-layout").read_bytes())
         (scratch / "file").write_text("content")
         (draft.fs / "file").write_text("content")
         writer.write(b"half")
