@@ -37,6 +37,8 @@ from boxwright.store.store import Store
 
 AMD64 = Platform("linux", "amd64")
 _PATIENCE = 20.0
+_WRITTEN = 1_700_000_000
+"""When every file was written that a command wrote: what comes out depends on nothing but the script."""
 
 
 class ScriptedRunner:
@@ -94,7 +96,11 @@ class ScriptedRunner:
     def _write(self, process: StepProcess, path: str, text: str) -> None:
         place = self._place(process, path)
         place.write_text(text)
-        os.utime(place, (1_700_000_000, 1_700_000_000))
+        place.chmod(0o644)
+        while place != process.upper:
+            os.utime(place, (_WRITTEN, _WRITTEN))
+            place = place.parent
+            place.chmod(0o755)
 
 
 class StoredBases:
