@@ -90,7 +90,7 @@ class Staging:
         self._made_ns = made_ns
         self._staged: dict[str, Placement] = {}
         self._inodes: dict[str, tuple[int, int, int]] = {}
-        """Of files with several names, by path in the layer; names that were copied by themselves are of files alone."""
+        """Of files with several names, by path in the layer; of names copied one by one, each is a file of its own."""
         self._copied = 0
 
     def check(self, keyword: str, count: int, destination: Destination) -> None:
@@ -197,7 +197,9 @@ class Staging:
         if path:
             self._ensure(posixpath.dirname(path), owner)
         node = self._below(path)
-        if node is None or not node.location:  # the root of no layers at all is nowhere on disk
+        if node is not None and not node.location:  # the root of no layers at all, which is nowhere on disk
+            self._staged[path] = Placement(path, node.stat.st_mode, 0, 0, self._made_ns)
+        elif node is None:
             uid, gid = owner or self._attributes.owner or (0, 0)
             mode = 0o755 if self._attributes.mode is None else self._attributes.mode
             self._staged[path] = Placement(path, stat.S_IFDIR | mode, uid, gid, self._made_ns)
