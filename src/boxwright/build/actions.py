@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -222,11 +224,10 @@ class WorkdirWork:
 
 
 def _like_root_below(draft: Draft, view: UnionView) -> None:
-    """Give the new layer's root the owner and mode that the root has: in the merged tree its own are the ones seen."""
-    import os
-    import stat
-
+    """Give the new layer's root what the root has: in the merged tree, the topmost layer's own is the one seen."""
     root = view.lookup("/")
-    if root is not None:
-        os.chown(draft.fs, root.stat.st_uid, root.stat.st_gid)
-        os.chmod(draft.fs, stat.S_IMODE(root.stat.st_mode))
+    if root is not None and root.location:
+        state = root.stat
+        os.chown(draft.fs, state.st_uid, state.st_gid)
+        os.chmod(draft.fs, stat.S_IMODE(state.st_mode))
+        os.utime(draft.fs, ns=(state.st_mtime_ns, state.st_mtime_ns))

@@ -138,6 +138,11 @@ def test_flags(
         assert (image.owner(parent), image.mode(parent)) == (parent_owner, parent_mode)
 
 
+def test_the_root_is_nobodys_implicit_parent(bench: Workbench) -> None:
+    image = bench.build("FROM scratch\nCOPY --chown=5:6 --chmod=600 f /new/f\n", {"f": ""})
+    assert (image.mode("/"), image.owner("/")) == (0o755, (0, 0))
+
+
 def test_chown_by_name_asks_the_image(bench: Workbench) -> None:
     passwd, group = "root:x:0:0::/:\napp:x:501:502::/:\n", "root:x:0:\nstaff:x:77:\n"
     image = bench.build(
