@@ -13,6 +13,54 @@ if TYPE_CHECKING:
     from boxwright.engine.requests import CreateContainer
 
 _NOT_YET = "it isn't there yet"
+_HEALTH = "health checks aren't run yet"
+_WINDOWS = "it is for Windows"
+# docker's options that are known and not supported, with and without a value.
+_REFUSED = {
+    "--health-cmd": _HEALTH,
+    "--health-interval": _HEALTH,
+    "--health-retries": _HEALTH,
+    "--health-start-interval": _HEALTH,
+    "--health-start-period": _HEALTH,
+    "--health-timeout": _HEALTH,
+    "--annotation": _NOT_YET,
+    "--blkio-weight": _NOT_YET,
+    "--blkio-weight-device": _NOT_YET,
+    "--cgroup-parent": _NOT_YET,
+    "--cgroupns": _NOT_YET,
+    "--cpu-rt-period": _NOT_YET,
+    "--cpu-rt-runtime": _NOT_YET,
+    "--device-cgroup-rule": _NOT_YET,
+    "--device-read-bps": _NOT_YET,
+    "--device-read-iops": _NOT_YET,
+    "--device-write-bps": _NOT_YET,
+    "--device-write-iops": _NOT_YET,
+    "--gpus": _NOT_YET,
+    "--ip": "addresses are given out, not chosen",
+    "--ip6": "the bridge is IPv4",
+    "--link-local-ip": "addresses are given out, not chosen",
+    "--mac-address": "addresses are given out, not chosen",
+    "--network-alias --net-alias": "the bridge has no name service yet",
+    "--kernel-memory": "Linux no longer has it",
+    "--memory-swappiness": _NOT_YET,
+    "--link": "links between containers are docker's past",
+    "--log-driver": "logs are kept in the container's folder",
+    "--log-opt": "logs are kept in the container's folder",
+    "--runtime": "the runtime is set in config.toml",
+    "--storage-opt": _NOT_YET,
+    "--userns": "containers have the user namespace of the command",
+    "--volume-driver": "volumes are local folders",
+    "--volumes-from": _NOT_YET,
+    "--cpu-count": _WINDOWS,
+    "--cpu-percent": _WINDOWS,
+    "--io-maxbandwidth": _WINDOWS,
+    "--io-maxiops": _WINDOWS,
+    "--isolation": _WINDOWS,
+}
+_REFUSED_FLAGS = {
+    "--disable-content-trust": "there is no content trust to disable",
+    "--use-api-socket": "there is no daemon",
+}
 
 
 def declare(parser: Parser) -> None:
@@ -32,16 +80,28 @@ def declare(parser: Parser) -> None:
     parser.repeated("--tmpfs", metavar="DST", help="mount a file system in memory")
     parser.add_argument("-w", "--workdir", metavar="DIR", help="working directory in the container")
     parser.add_argument("-u", "--user", metavar="USER[:GROUP]", help="user, by name or number")
+    parser.repeated("--group-add", metavar="GROUP", help="a further group, by name or number")
     parser.add_argument("--entrypoint", metavar="COMMAND", help="replace the image's ENTRYPOINT")
     parser.add_argument("-h", "--hostname", metavar="NAME", help="host name in the container")
+    parser.add_argument("--domainname", metavar="NAME", help="domain name in the container")
     parser.repeated("-l", "--label", metavar="NAME=VALUE", help="set a label")
     parser.repeated("--label-file", metavar="FILE", help="read labels from a file")
     parser.repeated("--add-host", metavar="NAME:IP", help="add a line to /etc/hosts")
+    parser.repeated("--expose", metavar="PORT[/PROTO]", help="a port for -P beside those of the image")
     parser.repeated("--dns", metavar="IP", help="use this name server")
+    parser.repeated("--dns-search", metavar="DOMAIN", help="look short names up in this domain")
+    parser.repeated("--dns-option", "--dns-opt", metavar="OPTION", help="set an option of the resolver")
     parser.add_argument("-m", "--memory", metavar="SIZE", type=size, help="limit memory: 512m, 1g")
     parser.add_argument("--memory-swap", metavar="SIZE", help="limit memory and swap together; -1: no limit")
+    parser.add_argument(
+        "--memory-reservation", metavar="SIZE", type=size, help="what it shrinks to when memory is short"
+    )
     parser.add_argument("--cpus", metavar="NUMBER", type=float, help="limit processor time: 1.5")
     parser.add_argument("-c", "--cpu-shares", metavar="WEIGHT", type=int, help="relative weight of processor time")
+    parser.add_argument("--cpu-period", metavar="MICROSECONDS", type=int, help="how long a period of --cpu-quota is")
+    parser.add_argument("--cpu-quota", metavar="MICROSECONDS", type=int, help="processor time in each --cpu-period")
+    parser.add_argument("--cpuset-cpus", metavar="LIST", help="run on these processors: 0-2,4")
+    parser.add_argument("--cpuset-mems", metavar="LIST", help="use memory of these NUMA nodes")
     parser.add_argument("--pids-limit", metavar="NUMBER", type=int, help="limit the number of processes")
     parser.add_argument("--shm-size", metavar="SIZE", type=size, help="size of /dev/shm")
     parser.repeated("--ulimit", metavar="NAME=SOFT[:HARD]", help="set a resource limit")
@@ -52,20 +112,26 @@ def declare(parser: Parser) -> None:
     parser.repeated("--security-opt", metavar="OPTION", help="seccomp=unconfined, no-new-privileges")
     parser.repeated("--device", metavar="PATH", help="give a device of the host to the container")
     parser.repeated("--sysctl", metavar="NAME=VALUE", help="set a kernel parameter of the container")
+    parser.add_argument("--pid", metavar="MODE", default="", help="host: see the host's processes")
+    parser.add_argument("--ipc", metavar="MODE", default="", help="host: share the host's shared memory")
+    parser.add_argument("--uts", metavar="MODE", default="", help="host: have the host's name")
+    parser.add_argument("--oom-score-adj", metavar="NUMBER", type=int, help="how soon it is killed for want of memory")
+    parser.flag("--oom-kill-disable", help="do not kill it for want of memory")
+    parser.flag("--init", help="have an init as process 1, which passes signals on and reaps zombies")
     parser.add_argument("--stop-signal", metavar="SIGNAL", help="signal that stop sends")
     parser.add_argument("--stop-timeout", metavar="SECONDS", type=int, help="seconds that stop waits before it kills")
     parser.add_argument(
         "--pull", choices=("always", "missing", "never"), default="missing", help="when to ask the registry"
     )
     parser.add_argument("--cidfile", metavar="FILE", help="write the container's ID to a file")
-    parser.refused("--restart", why="restart policies aren't there yet")
-    parser.refused("--health-cmd", why="health checks aren't run yet")
-    parser.refused("--init", why=_NOT_YET, value=False)
-    parser.refused("--gpus", why=_NOT_YET)
-    parser.refused("--platform", why="only images of this machine's platform run")
-    parser.refused("--volumes-from", why=_NOT_YET)
-    parser.refused("--link", why="links between containers are docker's past")
-    parser.refused("--log-driver", why="logs are kept in the container's folder")
+    parser.flag("-q", "--quiet", help="do not show how the image is pulled")
+    parser.add_argument("--platform", metavar="OS/ARCH", help="this machine's: no other one runs")
+    parser.add_argument("--restart", metavar="POLICY", default="no", help="no: there are no restart policies yet")
+    parser.flag("--no-healthcheck", help="accepted for docker's sake: health checks aren't run yet")
+    for names, why in _REFUSED.items():
+        parser.refused(*names.split(), why=why)
+    for names, why in _REFUSED_FLAGS.items():
+        parser.refused(*names.split(), why=why, value=False)
     parser.add_argument("image", metavar="IMAGE", help="name or ID of the image")
     parser.add_argument("command", metavar="COMMAND", nargs=_REMAINDER, help="command and arguments")
 
@@ -73,10 +139,25 @@ def declare(parser: Parser) -> None:
 _REMAINDER = "..."
 
 
+def check(args: Any) -> None:
+    """Refuse what only some values of docker's options are for. Raises UsageError, InvalidError."""
+    if args.restart != "no":
+        raise UsageError(f"--restart {args.restart} is not supported: restart policies aren't there yet")
+    if args.platform:
+        from boxwright.oci.platform import Platform
+
+        ours = Platform.of_machine(os.uname().machine)
+        if Platform.parse(args.platform) != ours:
+            raise UsageError(f"--platform {args.platform} is not supported: this machine runs {ours}")
+    if args.cidfile is not None and os.path.exists(args.cidfile):
+        raise UsageError(f"the container ID file {args.cidfile} exists", hint="remove it, or name another")
+
+
 def request(args: Any) -> CreateContainer:
-    """Return what the options ask for. Raises UsageError."""
+    """Return what the options ask for. Raises UsageError, InvalidError."""
     from boxwright.engine.requests import CreateContainer
 
+    check(args)
     volumes, tmpfs = list(args.volume), list(args.tmpfs)
     for text in args.mount:
         _add_mount(text, volumes, tmpfs)
@@ -94,21 +175,37 @@ def request(args: Any) -> CreateContainer:
         name=args.name,
         env=environment(args.env, args.env_file),
         user=args.user,
+        groups=tuple(args.group_add),
         working_dir=args.workdir,
         hostname=args.hostname,
+        domainname=args.domainname,
         labels=labels,
         tty=args.tty,
         stdin=args.interactive,
         publish=tuple(args.publish),
         publish_all=args.publish_all,
+        exposed=tuple(args.expose),
         network=args.network,
         add_hosts=tuple(args.add_host),
         dns=tuple(args.dns),
+        dns_search=tuple(args.dns_search),
+        dns_options=tuple(args.dns_option),
         volumes=tuple(volumes),
         tmpfs=tuple(tmpfs),
         memory=args.memory or None,
         memory_swap=_swap(args.memory_swap),
+        memory_reservation=args.memory_reservation or None,
         cpus=args.cpus or None,
+        cpu_period=args.cpu_period or None,
+        cpu_quota=args.cpu_quota or None,
+        cpuset_cpus=args.cpuset_cpus,
+        cpuset_mems=args.cpuset_mems,
+        oom_score_adj=args.oom_score_adj,
+        oom_kill_disable=args.oom_kill_disable,
+        pid=args.pid,
+        ipc=args.ipc,
+        uts=args.uts,
+        init=args.init,
         cpu_shares=args.cpu_shares or None,
         pids_limit=args.pids_limit,
         shm_size=args.shm_size,
@@ -141,9 +238,11 @@ def write_cidfile(path: str | None, container_id: str) -> None:
 def environment(items: list[str], files: list[str]) -> tuple[str, ...]:
     """Return ``NAME=value`` entries of ``--env-file`` and ``--env``; a bare NAME is taken from our own environment."""
     entries: dict[str, str] = {}
-    for item in [*(line for path in files for line in _lines(path)), *items]:
+    in_files = [line for path in files for line in _lines(path)]
+    for index, item in enumerate([*in_files, *items]):
         name, equals, value = item.partition("=")
-        if not name or (not equals and any(character.isspace() for character in name)):
+        spaced = any(character.isspace() for character in name)
+        if not name or (spaced and (not equals or index < len(in_files))):
             raise UsageError(f"invalid environment variable {item!r}", hint="write NAME=value")
         if equals:
             entries[name] = value
@@ -152,12 +251,6 @@ def environment(items: list[str], files: list[str]) -> tuple[str, ...]:
         else:
             entries.pop(name, None)
     return tuple(f"{name}={value}" for name, value in entries.items())
-
-
-def refuse_existing_cidfile(path: str | None) -> None:
-    """Raise UsageError when the file of ``--cidfile`` is there already: found out before anything is made."""
-    if path is not None and os.path.exists(path):
-        raise UsageError(f"the container ID file {path} exists", hint="remove it, or name another")
 
 
 def streams(wanted: list[str], *, stdin: bool) -> frozenset[str]:
@@ -200,11 +293,12 @@ def _add_mount(text: str, volumes: list[str], tmpfs: list[str]) -> None:
     target = ""
     for name in ("destination", "dst", "target"):
         target = fields.pop(name, target)
-    flags = {name for name in ("readonly", "ro") if fields.pop(name, "false") in ("", "true", "1")}
+    options = ["ro"] if any([_is_set(fields, "readonly"), _is_set(fields, "ro")]) else []
+    fields.pop("consistency", None)  # docker's own, for a Mac
     if not target:
         raise UsageError(f"--mount {text}: a target is missing", hint="add dst=/path")
     if kind == "tmpfs":
-        options = [f"size={size(fields.pop('tmpfs-size'))}"] if "tmpfs-size" in fields else []
+        options += [f"size={size(fields.pop('tmpfs-size'))}"] if "tmpfs-size" in fields else []
         options += [f"mode={fields.pop('tmpfs-mode')}"] if "tmpfs-mode" in fields else []
         tmpfs.append(":".join([target, *([",".join(options)] if options else [])]))
     elif kind in ("bind", "volume"):
@@ -212,8 +306,18 @@ def _add_mount(text: str, volumes: list[str], tmpfs: list[str]) -> None:
             raise UsageError(f"--mount {text}: a bind needs an absolute src")
         if kind == "bind" and not os.path.exists(source):
             raise UsageError(f"--mount {text}: {source} does not exist", hint="-v would make an empty folder there")
-        volumes.append(":".join([*([source] if source else []), target, *(["ro"] if flags else [])]))
+        if kind == "bind" and "bind-propagation" in fields:
+            options.append(fields.pop("bind-propagation"))
+        if kind == "volume" and _is_set(fields, "volume-nocopy"):
+            options.append("nocopy")
+        if options and not source:
+            raise UsageError(f"--mount {text}: options need a src", hint="name the volume: src=NAME")
+        volumes.append(":".join([*([source] if source else []), target, *([",".join(options)] if options else [])]))
     else:
         raise UsageError(f"--mount {text}: unknown type {kind}", hint="types are bind, volume and tmpfs")
     if fields:
         raise UsageError(f"--mount {text}: {next(iter(fields))} is not supported")
+
+
+def _is_set(fields: dict[str, str], name: str) -> bool:
+    return fields.pop(name, "false") in ("", "true", "1")

@@ -14,21 +14,24 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_pull(session: Session, request: CreateContainer, create: Callable[[CreateContainer], T]) -> T:
+def with_pull(
+    session: Session, request: CreateContainer, create: Callable[[CreateContainer], T], *, quiet: bool = False
+) -> T:
     """Return what `create` returns, pulling the image first where ``--pull`` says so or it isn't here."""
     from boxwright.store.images import ImageNotFound
 
     if request.pull == "always":
-        _pull(session, request.image)
+        _pull(session, request.image, quiet)
         return create(request)
     try:
         return create(request)
     except ImageNotFound:
         if request.pull == "never" or not _is_name(request.image):
             raise
-    sys.stderr.write(f"Unable to find image '{request.image}' locally\n")
-    sys.stderr.flush()
-    _pull(session, request.image)
+    if not quiet:
+        sys.stderr.write(f"Unable to find image '{request.image}' locally\n")
+        sys.stderr.flush()
+    _pull(session, request.image, quiet)
     return create(request)
 
 
@@ -42,8 +45,8 @@ def _is_name(text: str) -> bool:
     return True
 
 
-def _pull(session: Session, image: str) -> None:
+def _pull(session: Session, image: str, quiet: bool) -> None:
     from boxwright.cli.transfers import Progress
 
-    with Progress(sys.stderr) as progress:
+    with Progress(sys.stderr, quiet=quiet) as progress:
         session.engine.pull(image, sink=progress)

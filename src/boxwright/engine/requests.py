@@ -19,8 +19,11 @@ class CreateContainer(NamedTuple):
     """``NAME=value``."""
     user: str | None = None
     """``name|uid[:group|gid]``."""
+    groups: tuple[str, ...] = ()
+    """Further groups, by name or number."""
     working_dir: str | None = None
     hostname: str | None = None
+    domainname: str | None = None
     labels: Mapping[str, str] = {}
     tty: bool = False
     stdin: bool = False
@@ -28,11 +31,17 @@ class CreateContainer(NamedTuple):
     publish: tuple[str, ...] = ()
     """``[[address:]hostPort:]port[/proto]``, ranges allowed."""
     publish_all: bool = False
+    exposed: tuple[str, ...] = ()
+    """Ports beside those of the image that `publish_all` publishes: ``80``, ``53/udp``."""
     network: str = "bridge"
     """``bridge``, ``host`` or ``none``."""
     add_hosts: tuple[str, ...] = ()
     """``name:address`` lines for /etc/hosts."""
     dns: tuple[str, ...] = ()
+    """Addresses of name servers."""
+    dns_search: tuple[str, ...] = ()
+    """Domains in which short names are looked up; ``.`` for none."""
+    dns_options: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     """``source:target[:ro]`` (a path or a volume's name), or ``target`` for a volume without a name."""
     tmpfs: tuple[str, ...] = ()
@@ -43,6 +52,23 @@ class CreateContainer(NamedTuple):
     """Bytes of memory and swap together; -1: unlimited."""
     cpus: float | None = None
     cpu_shares: int | None = None
+    cpu_period: int | None = None
+    """Microseconds."""
+    cpu_quota: int | None = None
+    """Microseconds in each period, for those who don't say `cpus`."""
+    cpuset_cpus: str | None = None
+    """``0-2,4``."""
+    cpuset_mems: str | None = None
+    memory_reservation: int | None = None
+    """Bytes that it shrinks to when memory is short."""
+    oom_score_adj: int | None = None
+    oom_kill_disable: bool = False
+    pid: str = ""
+    """``host`` or empty for its own process numbers; `ipc` and `uts` alike."""
+    ipc: str = ""
+    uts: str = ""
+    init: bool = False
+    """Have a small init as process 1, which passes signals on and reaps zombies."""
     pids_limit: int | None = None
     shm_size: int | None = None
     """Bytes."""

@@ -8,6 +8,7 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
+    parser.refused("-a", "--attach", why="create connects nothing: start -a does")
     container_flags.declare(parser)
 
 
@@ -15,7 +16,7 @@ def run(args: Any, session: Session) -> int:
     from boxwright.cli.pulling import with_pull
 
     request = container_flags.request(args)
-    container = with_pull(session, request, session.engine.create_container)
+    container = with_pull(session, request, session.engine.create_container, quiet=args.quiet)
     container_flags.write_cidfile(args.cidfile, container.id)
     for warning in container.warnings:
         container_flags.warn(warning)

@@ -24,8 +24,8 @@ def run(args: Any, session: Session) -> int:
     request = container_flags.request(args)
     if request.tty and request.stdin and not args.detach and not sys.stdin.isatty():
         raise UsageError("the input device is not a TTY", hint="leave out -t when the input is a pipe or a file")
-    container_flags.refuse_existing_cidfile(args.cidfile)
-    container = with_pull(session, request, session.engine.create_container)
+    streams = container_flags.streams(args.attach, stdin=request.stdin)
+    container = with_pull(session, request, session.engine.create_container, quiet=args.quiet)
     container_flags.write_cidfile(args.cidfile, container.id)
     for warning in container.warnings:
         container_flags.warn(warning)
@@ -35,7 +35,7 @@ def run(args: Any, session: Session) -> int:
         return 0
     return session.engine.start_attached(
         container.id,
-        streams=container_flags.streams(args.attach, stdin=request.stdin),
+        streams=streams,
         signals=args.sig_proxy,
         detach_keys=args.detach_keys,
     )

@@ -38,6 +38,8 @@ class ContainerConfig(NamedTuple):
     mounts: tuple[MountPoint, ...] = ()
     add_hosts: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
     auto_remove: bool = False
     stop_signal: str = "SIGTERM"
     image_stop_signal: str = ""

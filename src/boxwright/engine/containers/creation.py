@@ -6,10 +6,13 @@ import os
 from typing import NamedTuple
 
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.files import HOST_GATEWAY
 from boxwright.engine.containers.mounts import resolve_mounts
 from boxwright.engine.containers.names import random_name
+from boxwright.engine.containers.removal import drop_unfinished
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import InvalidError, UnsupportedError
+from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import MIB, ContainerOptions, Limits, Ulimit
@@ -20,6 +23,7 @@ from boxwright.store.store import Store
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SMALLEST_MEMORY = 6 * 1024 * 1024  # docker's minimum: below it the runtime itself doesn't start
 _NAME_TRIES = 8
+_INITS = ("docker-init", "tini-static", "catatonit")
 
 
 class NoCommand(InvalidError):
@@ -51,17 +55,20 @@ def create(store: Store, request: CreateContainer) -> Created:
     warnings = []
     if network != "bridge" and (request.publish or request.publish_all):
         warnings.append(f"published ports are discarded with --network {request.network}")
-    record = _add(store, request, image, id, config)
-    try:
-        options, mounts = resolve_mounts(store, request, base, record)
-        config = config._replace(options=options, mounts=mounts)
-        directory = store.containers.directory(id)
-        for name in ("upper", "work"):
-            (directory / name).mkdir()
-        store.containers.update(id, config=config.to_json())
-    except BaseException:
-        store.containers.remove(id)
-        raise
+    # Held until it is whole: by that others tell a container that is being made from one whose maker was killed.
+    with store.containers.lock(id):
+        record = _add(store, request, image, id, config)
+        try:
+            options, mounts = resolve_mounts(store, request, base, record)
+            config = config._replace(options=options, mounts=mounts)
+            directory = store.containers.directory(id)
+            for name in ("upper", "work"):
+                (directory / name).mkdir()
+            faults.point("a container's directories are made")
+            store.containers.update(id, state="created", config=config.to_json())
+        except BaseException:
+            store.containers.remove(id)
+            raise
     return Created(id, record.name, tuple(warnings))
 
 
@@ -75,13 +82,15 @@ def _add(
             image=image.id,
             image_name=request.image,
             created=rfc3339(),
-            state="created",
+            state="creating",
             chain=image.chain,
             config=config.to_json(),
         )
         try:
             store.containers.add(record)
-        except ContainerNameInUse:
+        except ContainerNameInUse as error:
+            if drop_unfinished(store, error.id):
+                continue  # the holder was never whole: the name is free
             if request.name is not None or attempt == _NAME_TRIES - 1:
                 raise
         else:
@@ -101,10 +110,14 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
     if not argv:
         raise NoCommand(request.image)
     specs = parse_publishes(request.publish)
-    for port in base.exposed_ports:
+    exposed = {*base.exposed_ports, *(port if "/" in port else f"{port}/tcp" for port in request.exposed)}
+    for port in exposed:
         parse_exposed(port)
-    published = {f"{spec.container_port}/{spec.protocol}" for spec in specs}
-    hostname = request.hostname or (os.uname().nodename if network == "host" else id[:12])
+    exposed.update(f"{spec.container_port}/{spec.protocol}" for spec in specs)
+    if request.hostname and request.uts == "host":
+        raise InvalidError("--hostname and --uts host exclude each other", hint="with --uts host it has the host's name")
+    is_hosts = "host" in (network, request.uts)
+    hostname = request.hostname or (os.uname().nodename if is_hosts else id[:12])
     labels = {**base.labels, **request.labels}
     return ContainerConfig(
         options=_options(request, base, argv, hostname),
@@ -115,9 +128,11 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         network=network,
         publish=tuple(request.publish) if network == "bridge" else (),
         publish_all=request.publish_all and network == "bridge",
-        exposed=tuple(sorted({*base.exposed_ports, *published}, key=_port_order)),
-        add_hosts=_checked_hosts(request.add_hosts),
-        dns=request.dns,
+        exposed=tuple(sorted(exposed, key=_port_order)),
+        add_hosts=tuple(map(_host_line, request.add_hosts)),
+        dns=tuple(map(_name_server, request.dns)),
+        dns_search=request.dns_search,
+        dns_options=request.dns_options,
         auto_remove=request.auto_remove,
         stop_signal=request.stop_signal or base.stop_signal or "SIGTERM",
         image_stop_signal=request.stop_signal or base.stop_signal,
@@ -138,12 +153,17 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         env = (_PATH, *env)
     env = _merged((*env, *request.env))
     confined, no_new_privileges = _security(request)
+    for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("uts", request.uts)):
+        if mode not in ("", "host", "private"):
+            raise UnsupportedError(f"--{name} {mode} is not supported", hint=f"--{name} host is")
     return ContainerOptions(
         argv=argv,
         env=env,
         cwd=cwd,
         user=request.user if request.user is not None else base.user,
+        groups=request.groups,
         hostname=hostname,
+        domainname=request.domainname or "",
         read_only=request.read_only,
         cap_add=request.cap_add,
         cap_drop=request.cap_drop,
@@ -154,8 +174,14 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         ulimits=tuple(_ulimit(text) for text in request.ulimits),
         tty=request.tty,
         stdin=request.stdin,
+        pid=request.pid.removeprefix("private"),
+        ipc=request.ipc.removeprefix("private"),
+        uts=request.uts.removeprefix("private"),
         sysctls=request.sysctls,
         shm_size=request.shm_size or 64 * MIB,
+        init=_init() if request.init else "",
+        oom_score_adj=request.oom_score_adj,
+        oom_kill_disable=request.oom_kill_disable,
     )
 
 
@@ -203,11 +229,18 @@ def _limits(request: CreateContainer) -> Limits:
         raise InvalidError(
             f"--cpus {request.cpus:g} is out of range", hint=f"this machine has {cores} processors: 0.01 to {cores}"
         )
+    if request.cpus and (request.cpu_period or request.cpu_quota):
+        raise InvalidError("--cpus and --cpu-period or --cpu-quota exclude each other", hint="--cpus says it all")
     return Limits(
         memory=request.memory or 0,
         memory_swap=request.memory_swap or 0,
+        memory_reservation=request.memory_reservation or 0,
         cpus=request.cpus or 0.0,
         cpu_shares=request.cpu_shares or 0,
+        cpu_quota=request.cpu_quota or 0,
+        cpu_period=request.cpu_period or 0,
+        cpuset_cpus=request.cpuset_cpus or "",
+        cpuset_mems=request.cpuset_mems or "",
         # docker takes both 0 and -1 for "no limit"
         pids=max(request.pids_limit or 0, 0),
     )
@@ -222,15 +255,47 @@ def _ulimit(text: str) -> Ulimit:
         equals = ""
     if not equals:
         raise InvalidError(f"invalid ulimit {text!r}", hint="a limit looks like nofile=1024:2048")
+    if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
+        raise InvalidError(f"invalid ulimit {text!r}: the soft limit is above the hard one")
     return limit
 
 
-def _checked_hosts(items: tuple[str, ...]) -> tuple[str, ...]:
-    for item in items:
-        name, colon, address = item.partition(":")
-        if not name or not colon or not address:
-            raise InvalidError(f"invalid --add-host {item!r}", hint="it looks like name:10.0.0.1")
-    return items
+def _host_line(text: str) -> str:
+    """Return ``name:address`` of ``name:address`` or ``name=address``. Raises InvalidError."""
+    name, separator, address = text.partition("=")
+    if not separator:
+        name, separator, address = text.partition(":")
+    address = address.removeprefix("[").removesuffix("]")
+    if not name or not (address == HOST_GATEWAY or _is_address(address)):
+        raise InvalidError(f"invalid --add-host {text!r}", hint=f"it looks like name:10.0.0.1, or name:{HOST_GATEWAY}")
+    return f"{name}:{address}"
+
+
+def _name_server(text: str) -> str:
+    if not _is_address(text):
+        raise InvalidError(f"invalid --dns {text!r}", hint="a name server is given by its address: 9.9.9.9")
+    return text
+
+
+def _is_address(text: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _init() -> str:
+    """Return the path of a small static init. Raises UnsupportedError when there is none."""
+    from boxwright.host import process
+
+    for name in _INITS:
+        path = process.find(name)
+        if path is not None:
+            return path
+    raise UnsupportedError("--init needs an init, and none is installed", hint="install one: apt-get install tini")
 
 
 def _port_order(port: str) -> tuple[int, str]:

@@ -67,7 +67,8 @@ def top(wiring: Wiring, text: str, options: tuple[str, ...] = ()) -> tuple[list[
     """
     record = lifecycle.find_running(wiring, text)
     init = container.require_process(lifecycle.bundle_of(wiring.store, record.id))
-    wanted = {str(pid) for pid in _processes(init.pid)}
+    shares_numbers = ContainerConfig.from_json(record.config).options.pid == "host"
+    wanted = {str(pid) for pid in _processes(init.pid, "cgroup" if shares_numbers else "ns/pid")}
     listing = process.run([process.require("ps", hint="install it: apt-get install procps"), *(options or ("-ef",))])
     first, *lines = listing.stdout.decode(errors="replace").splitlines()
     headings = first.split()
@@ -78,16 +79,24 @@ def top(wiring: Wiring, text: str, options: tuple[str, ...] = ()) -> tuple[list[
     return headings, [row for row in rows if len(row) > column and row[column] in wanted]
 
 
-def _processes(init: int) -> list[int]:
-    """Return the host's numbers of all processes in the process namespace of `init`."""
-    namespace = os.readlink(f"/proc/{init}/ns/pid")
+def _processes(init: int, mark: str) -> list[int]:
+    """Return the host's numbers of all processes that have in common with `init` what `mark` names in /proc/PID."""
+    wanted = _mark(str(init), mark)
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
         try:
-            if os.readlink(f"/proc/{name}/ns/pid") == namespace:
+            if _mark(name, mark) == wanted:
                 found.append(int(name))
         except OSError:
             continue  # it ended while we looked
     return found
+
+
+def _mark(pid: str, name: str) -> str:
+    path = f"/proc/{pid}/{name}"
+    if name.startswith("ns/"):
+        return os.readlink(path)
+    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+        return stream.read()

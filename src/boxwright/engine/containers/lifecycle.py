@@ -63,10 +63,6 @@ class ContainerNotRunning(ConflictError):
         self.record = record
 
 
-def bundle_of(store: Store, id: str) -> Bundle:
-    return Bundle(str(store.containers.directory(id)), id)
-
-
 def find(wiring: Wiring, text: str) -> ContainerRecord:
     """Return the container that `text` means, as it is by now. Raises ContainerNotFound, AmbiguousContainer."""
     record = settle(wiring, wiring.store.containers.find(text))
@@ -90,11 +86,21 @@ def list_all(wiring: Wiring) -> list[ContainerRecord]:
 
 
 def settle(wiring: Wiring, record: ContainerRecord) -> ContainerRecord | None:
-    """Bring a record up to what is so: note the end of a container that has ended meanwhile.
+    """Bring a record up to what is so: note the end of a container that has ended meanwhile, and put right what a
+    command left unfinished that was killed while it made, started or froze the container.
 
-    Returns None when it is gone, as one with ``--rm`` is then.
+    Returns None when it is gone, as one with ``--rm`` is then, and while it is still being made.
     """
-    if not record.is_running or container.process_of(bundle_of(wiring.store, record.id)):
+    bundle = bundle_of(wiring.store, record.id)
+    if interrupted.may_be(record, bundle):
+        with wiring.store.containers.lock_at_once(record.id) as alone:
+            if not alone:  # nobody was killed: somebody is at it
+                return None if record.state == interrupted.CREATING else record
+            mended = interrupted.mend(wiring, record.id)
+        if mended is None:
+            return None
+        record = mended
+    if not record.is_running or container.process_of(bundle):
         return record
     with wiring.store.containers.lock(record.id):
         return finish(wiring, record.id)
@@ -115,7 +121,7 @@ def start(
     """
     store = wiring.store
     with store.containers.lock(id):
-        record = store.containers.get(id)
+        record = interrupted.mend(wiring, id)
         if record is None:
             raise ContainerNotFound(id)
         if record.is_running:
@@ -177,14 +183,15 @@ def _start(
                 finished=None,
                 status=_status(attachment),
             )
+            faults.point("a container that waits for its start is noted")
             if connect is not None:
                 connect(record, bundle)
-            wiring.runtime.start(private, record.id, options.argv[0])
+            container.start(wiring.runtime, private, bundle, options.argv[0])
         except BaseException:
             container.remove(wiring.runtime, private, bundle)
             raise
     except BaseException as error:
-        _roll_back(wiring, record, attachment, error)
+        interrupted.roll_back(wiring, record, attachment, error)
         raise
     finally:
         private.close()
@@ -210,23 +217,6 @@ def _attach(wiring: Wiring, record: ContainerRecord, config: ContainerConfig) ->
         raise
 
 
-def _roll_back(wiring: Wiring, record: ContainerRecord, attachment: Attachment | None, error: BaseException) -> None:
-    """Leave a container that did not start as docker does: created, with the reason in its state."""
-    if attachment is not None:
-        wiring.network.detach(attachment)
-    wiring.store.networks.release_address("bridge", record.id)
-    if wiring.store.containers.get(record.id) is None:
-        return
-    if ContainerConfig.from_json(record.config).auto_remove:
-        _forget(wiring, record, volumes=True)
-        return
-    code = getattr(error, "exit_code", None) or 128
-    message = error.message if isinstance(error, BoxwrightError) else str(error)
-    status = {"error": message, "network": None, "ports": None, "proxy": None, "bridge": None}
-    state = "exited" if record.started else "created"
-    wiring.store.containers.update(record.id, state=state, pid=None, exit_code=code, status=status)
-
-
 def _status(attachment: Attachment | None) -> dict[str, object]:
     if attachment is None:
         return {"error": None, "network": None, "ports": None, "oom": None}
@@ -246,36 +236,18 @@ def _status(attachment: Attachment | None) -> dict[str, object]:
     }
 
 
-def attachment_of(record: ContainerRecord) -> Attachment | None:
-    """Return how a container is attached to the bridge, from its record."""
-    from boxwright.network.network import Attachment
-    from boxwright.network.ports import PortBinding
-
-    link = record.status.get("network")
-    if not link:
-        return None
-    return Attachment(
-        container=record.id,
-        bridge=link["bridge"],
-        interface=link["interface"],
-        address=link["address"],
-        prefix_length=link["prefix_length"],
-        gateway=link["gateway"],
-        mac=link["mac"],
-        ports=tuple(PortBinding(*binding) for binding in record.status.get("ports") or ()),
-        proxy_pid=link["proxy_pid"],
-    )
-
-
 def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
     extra = [(name, address) for name, _, address in (item.partition(":") for item in config.add_hosts)]
     return container_files(
         own_network=config.network != "host",
         hostname=config.hostname,
+        domainname=config.options.domainname,
         address=attachment.address if attachment else "",
         gateway=attachment.gateway if attachment else "",
         extra=extra,
         dns=config.dns,
+        dns_search=config.dns_search,
+        dns_options=config.dns_options,
     )
 
 
@@ -331,7 +303,7 @@ def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | 
         wiring.network.detach(attachment)
     store.networks.release_address("bridge", id)
     if ContainerConfig.from_json(record.config).auto_remove and not keep:
-        _forget(wiring, record, volumes=True)
+        forget(wiring.store, record, volumes=True)
         return None
     return store.containers.update(
         id,
@@ -403,8 +375,13 @@ def pause(wiring: Wiring, text: str) -> None:
     with wiring.store.containers.lock(record.id), PrivateMounts() as private:
         if record.state == "paused":
             raise ConflictError(f"container {record.name} is already paused")
-        wiring.runtime.pause(private, record.id)
+        # Noted first: one that is said to be paused and runs can be unpaused, the reverse could be helped by nothing.
         wiring.store.containers.update(record.id, state="paused")
+        try:
+            wiring.runtime.pause(private, record.id)
+        except BaseException:
+            wiring.store.containers.update(record.id, state="running")
+            raise
 
 
 def unpause(wiring: Wiring, text: str) -> None:
@@ -449,15 +426,4 @@ def remove(wiring: Wiring, text: str, *, force: bool = False, volumes: bool = Fa
     with wiring.store.containers.lock(record.id):
         current = wiring.store.containers.get(record.id)
         if current is not None:
-            _forget(wiring, current, volumes=volumes)
-
-
-def _forget(wiring: Wiring, record: ContainerRecord, *, volumes: bool) -> None:
-    store = wiring.store
-    anonymous = [volume.name for volume in store.volumes.used_by(record.id) if volume.anonymous] if volumes else []
-    store.containers.remove(record.id)
-    for name in anonymous:
-        try:
-            store.volumes.remove(name)
-        except ConflictError:
-            continue  # another container was given it
+            forget(wiring.store, current, volumes=volumes)
