@@ -396,11 +396,11 @@ class Engine:
 
         copying.copy_out_tar(self.wiring, container, path, out, follow=follow)
 
-    def copy_in(self, container: str, source: str, path: str, *, follow: bool = False, archive: bool = False) -> None:
+    def copy_in(self, container: str, source: str, path: str, *, follow: bool = False) -> None:
         """Copy files of the host into a container: see `boxwright.engine.containers.copying.copy_in`."""
         from boxwright.engine.containers import copying
 
-        copying.copy_in(self.wiring, container, source, path, follow=follow, archive=archive)
+        copying.copy_in(self.wiring, container, source, path, follow=follow)
 
     def copy_in_tar(self, container: str, path: str, stream: BinaryIO) -> None:
         """Unpack a tar in a folder of a container."""
@@ -496,6 +496,12 @@ class Engine:
         """Check the store; `deep` reads every byte, `repair` removes garbage and drops what is broken."""
         from boxwright.store import fsck
 
+        if repair:
+            from boxwright.engine import steps
+            from boxwright.engine.containers import lifecycle
+
+            steps.sweep(self.wiring)
+            lifecycle.list_all(self.wiring)
         return fsck.check(self.store, deep=deep, repair=repair)
 
     def info(self) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from boxwright.cli.session import Session
 def configure(parser: Parser) -> None:
     forms = ("CONTAINER:PATH HOST_PATH|-", "HOST_PATH|- CONTAINER:PATH")
     parser.usage = "\n       ".join(f"{parser.prog} [OPTIONS] {form}" for form in forms)
-    parser.flag("-a", "--archive", help="keep owners and groups")
+    parser.flag(
+        "-a", "--archive", help="keep owners and groups of files that come out; those that go in keep them anyway"
+    )
     parser.flag("-L", "--follow-link", help="follow a link that SOURCE is")
     parser.flag("-q", "--quiet", help="print nothing when it went well")
     parser.add_argument("source", metavar="SOURCE", help="CONTAINER:PATH, a path of the host, or - for a tar")
@@ -36,7 +38,7 @@ def run(args: Any, session: Session) -> int:
         if source[1] == "-":
             engine.copy_in_tar(target[0], target[1], sys.stdin.buffer)
             return 0
-        engine.copy_in(target[0], source[1], target[1], follow=args.follow_link, archive=args.archive)
+        engine.copy_in(target[0], source[1], target[1], follow=args.follow_link)
         copied = f"{source[1]} to {target[0]}:{target[1]}"
     if not args.quiet and sys.stderr.isatty():
         sys.stderr.write(f"copied {copied}\n")

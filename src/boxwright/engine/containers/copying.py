@@ -21,6 +21,8 @@ from boxwright.layer.writer import TarWriter
 from boxwright.store.containers import ContainerRecord
 
 _CHUNK = 1 << 20
+_CONTENT = "."
+"""What the first member of a tar is called that has a folder's content, not the folder."""
 
 
 class NoSuchPath(NotFoundError):
@@ -50,13 +52,18 @@ def copy_out(wiring: Wiring, text: str, path: str, target: str, *, follow: bool 
                 raise NoSuchPath("on the host", str(place.parent))
             _extract(spool, str(place.parent), name, place.name, archive=archive)
         else:
-            _extract(spool, str(place), name, "" if _means_content(path) else name, archive=archive)
+            _extract(spool, str(place), name, "" if name == _CONTENT else name, archive=archive)
 
 
 def copy_out_tar(wiring: Wiring, text: str, path: str, out: BinaryIO, *, follow: bool = False) -> str:
-    """Write `path` of a container as a tar, and return the name that its first member has. Raises NoSuchPath."""
+    """Write `path` of a container as a tar, and return the name that its first member has, ``.`` for ``path/.``.
+
+    Raises NoSuchPath.
+    """
     record = lifecycle.find(wiring, text)
-    name = posixpath.basename(posixpath.normpath("/" + path)) or "root"
+    name = (
+        _CONTENT if _means_content(path) else posixpath.basename(posixpath.normpath("/" + path.lstrip("/"))) or "root"
+    )
 
     def write() -> bool:
         source = posixpath.normpath("/" + path.lstrip("/"))
@@ -74,10 +81,10 @@ def copy_out_tar(wiring: Wiring, text: str, path: str, out: BinaryIO, *, follow:
     return name
 
 
-def copy_in(wiring: Wiring, text: str, source: str, path: str, *, follow: bool = False, archive: bool = False) -> None:
+def copy_in(wiring: Wiring, text: str, source: str, path: str, *, follow: bool = False) -> None:
     """Copy a file or folder of the host to `path` in a container, by the same rules as `copy_out`.
 
-    Files become root's, or keep their owners with `archive`. Raises NoSuchPath, ConflictError for a folder on a file.
+    Files keep their owners, by number. Raises NoSuchPath, ConflictError for a folder on a file.
     """
     import tempfile
 
@@ -95,7 +102,7 @@ def copy_in(wiring: Wiring, text: str, source: str, path: str, *, follow: bool =
         def extract() -> None:
             place = os.path.realpath(posixpath.normpath("/" + path.lstrip("/")))
             if os.path.isdir(place):
-                _extract(spool, place, name, "" if content else name, archive=archive)
+                _extract(spool, place, name, "" if content else name, archive=True)
                 return
             if path.endswith("/") and not is_folder:
                 raise NoSuchPath(f"in container {record.name}", path)
@@ -104,7 +111,7 @@ def copy_in(wiring: Wiring, text: str, source: str, path: str, *, follow: bool =
             parent = posixpath.dirname(place)
             if not os.path.isdir(parent):
                 raise NoSuchPath(f"in container {record.name}", parent)
-            _extract(spool, parent, name, posixpath.basename(place), archive=archive)
+            _extract(spool, parent, name, posixpath.basename(place), archive=True)
 
         _refuse_read_only(record)
         inside(wiring, record, extract)
@@ -204,8 +211,8 @@ def _extract(stream: BinaryIO, folder: str, old: str, new: str, *, archive: bool
 
 
 def _renamed(path: str, old: str, new: str) -> str:
-    if not old:
-        return path
+    if old in ("", _CONTENT):  # members are named from the top
+        return f"{new}/{path}" if new and path else new or path
     if path == old:
         return new
     rest = path.removeprefix(old + "/")

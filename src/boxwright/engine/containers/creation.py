@@ -115,7 +115,9 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         parse_exposed(port)
     exposed.update(f"{spec.container_port}/{spec.protocol}" for spec in specs)
     if request.hostname and request.uts == "host":
-        raise InvalidError("--hostname and --uts host exclude each other", hint="with --uts host it has the host's name")
+        raise InvalidError(
+            "--hostname and --uts host exclude each other", hint="with --uts host it has the host's name"
+        )
     is_hosts = "host" in (network, request.uts)
     hostname = request.hostname or (os.uname().nodename if is_hosts else id[:12])
     labels = {**base.labels, **request.labels}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,12 +34,14 @@ def entries(view: UnionView, top: Node, name: str = "") -> Iterator[tuple[Entry,
         yield entry, node.location
 
 
-def write_tar(view: UnionView, top: Node, sink: BinaryIO, name: str = "") -> None:
-    """Write what is at `top` as a tar, its members named from `name` on."""
+def write_tar(
+    view: UnionView, top: Node, sink: BinaryIO, name: str = "", *, exclude: Collection[str] = frozenset()
+) -> None:
+    """Write what is at `top` as a tar, its members named from `name` on; `exclude` are names of members."""
     writer = TarWriter(sink.write)
     for entry, location in entries(view, top, name):
-        if not entry.path:
-            continue  # the root itself
+        if not entry.path or entry.path in exclude:
+            continue  # the root itself, or unwanted
         if entry.kind is not Kind.FILE:
             writer.add(entry)
             continue
