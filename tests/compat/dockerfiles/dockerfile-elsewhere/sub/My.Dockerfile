@@ -1,0 +1,2 @@
+FROM scratch
+COPY sub/f f2 /
