@@ -50,4 +50,6 @@ def _split(text: str) -> tuple[str | None, str]:
     name, colon, path = text.partition(":")
     if not colon or text.startswith(("/", ".")) or not name:
         return None, text
+    if not path:
+        raise UsageError(f"{text} has no path", hint="the container's root is " + text + "/")
     return name, path

@@ -61,9 +61,7 @@ def copy_out_tar(wiring: Wiring, text: str, path: str, out: BinaryIO, *, follow:
     Raises NoSuchPath.
     """
     record = lifecycle.find(wiring, text)
-    name = (
-        _CONTENT if _means_content(path) else posixpath.basename(posixpath.normpath("/" + path.lstrip("/"))) or "root"
-    )
+    name = _CONTENT if _means_content(path) else posixpath.basename(posixpath.normpath(path)) or _CONTENT
 
     def write() -> bool:
         source = posixpath.normpath("/" + path.lstrip("/"))
@@ -93,7 +91,7 @@ def copy_in(wiring: Wiring, text: str, source: str, path: str, *, follow: bool =
     real = os.path.realpath(source) if follow or content or source.endswith("/") else os.path.abspath(source)
     if not os.path.lexists(real):
         raise NoSuchPath("on the host", source)
-    name = os.path.basename(os.path.abspath(source)) or "root"
+    name = os.path.basename(os.path.abspath(source)) or _CONTENT
     is_folder = os.path.isdir(real) and not os.path.islink(real)
     with tempfile.TemporaryFile(prefix="boxwright-cp-") as spool:
         _write(real, name, spool)
@@ -139,7 +137,7 @@ def _refuse_read_only(record: ContainerRecord) -> None:
 
 
 def _means_content(path: str) -> bool:
-    return path.endswith("/.") or path == "."
+    return path.endswith("/.") or path == "." or (path != "" and not path.strip("/"))
 
 
 def _write(source: str, name: str, out: BinaryIO) -> None:
