@@ -110,9 +110,17 @@ class Engine:
         Raises ImageNotFound, AmbiguousImage, ImageInUse.
         """
         from boxwright.engine import pruning
-        from boxwright.store.removal import remove_image
+        from boxwright.store.removal import ImageInUse, remove_image
 
-        return pruning.described(remove_image(self.store, image, force=force, prune_parents=prune))
+        try:
+            removal = remove_image(self.store, image, force=force, prune_parents=prune)
+        except ImageInUse:
+            from boxwright.engine.containers import lifecycle
+
+            # A container that needs it may have ended, or never become whole, without anyone having noticed.
+            lifecycle.list_all(self.wiring)
+            removal = remove_image(self.store, image, force=force, prune_parents=prune)
+        return pruning.described(removal)
 
     def save(self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
         """Write images to an archive: see `boxwright.engine.archives.save`."""

@@ -10,6 +10,7 @@ from boxwright.engine import filters as filtering
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.engine.steps import sweep
 from boxwright.errors import ConflictError
 from boxwright.host.clock import parse_rfc3339
 from boxwright.store import gc, usage
@@ -163,6 +164,8 @@ def everything(
 ) -> AllPruned:
     """Remove stopped containers, images that nobody needs, the build cache and garbage; volumes if asked for.
 
+    Steps of builds that were killed are ended.
+
     When no container is left, the bridge goes, too: the next container makes it again.
     """
     store = wiring.store
@@ -172,6 +175,7 @@ def everything(
     parts.append(("Deleted Images", images(store, all=all, filters=filters)))
     cache = build_cache(store, filters={name: v for name, v in (filters or {}).items() if name == "until"})
     parts.append(("Deleted build cache", cache))
+    sweep(wiring)
     garbage = gc.collect(store)
     if not store.containers.list():
         wiring.remove_network()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _CHUNK = 1 << 16
+_DIRECTORY = "steps"
 
 
 class StepRunner:
@@ -40,7 +41,7 @@ class StepRunner:
         self._wiring = wiring
         self._lock = threading.Lock()
         self._idle: list[_Place] = []
-        self._directory = wiring.run_directory / "steps"
+        self._directory = wiring.run_directory / _DIRECTORY
         self._swept = False
 
     def run(self, process: StepProcess) -> int:
@@ -67,7 +68,7 @@ class StepRunner:
             if not self._swept:
                 self._swept = True
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _sweep(self._wiring, self._directory)
+                sweep(self._wiring)
             if self._idle:
                 return self._idle.pop()
         return _Place(self._wiring, self._directory)
@@ -183,8 +184,11 @@ class _Place:
             self._address.give_back()
 
 
-def _sweep(wiring: Wiring, directory: Path) -> None:
-    """End the steps whose builds were killed, and remove what they left."""
+def sweep(wiring: Wiring) -> None:
+    """End the steps whose builds were killed, and remove what they left. Idempotent."""
+    directory = wiring.run_directory / _DIRECTORY
+    if not directory.exists():
+        return
     for path in directory.iterdir():
         fd = locks.try_lock(path / "lock") if (path / "lock").exists() else None
         if fd is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from boxwright.errors import UnavailableError, UnsupportedError
-from boxwright.host import conntrack, locks
+from boxwright.host import conntrack, faults, locks
 from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.nftables import Nftables
 from boxwright.network import bridge, listeners, portmap, ruleset, userland
@@ -115,6 +115,7 @@ class Network:
             try:
                 self._ensure(netlink, nft)
                 cable = bridge.plug(netlink, self.settings, container, namespace, address)
+                faults.point("a namespace is plugged in")
                 try:
                     proxy = self._publish(nft, container, address, taken) if taken else None
                 except BaseException:
@@ -217,9 +218,11 @@ class Network:
         """Start the proxy, then add the rules: from here on there is always somebody to delete them."""
         wanted = portmap.elements(container, address, [listener.binding for listener in taken])
         proxy = userland.start(container, address, taken, portmap.farewell(self.settings.name, wanted))
+        faults.point("a proxy is started")
         try:
             with self._locked():
                 portmap.publish(nft, self.settings.name, wanted)
+            faults.point("ports are published")
             udp_ports = {listener.binding.host_port for listener in taken if listener.binding.protocol == "udp"}
             if udp_ports:
                 conntrack.forget_udp(udp_ports)

@@ -4,6 +4,7 @@
         config.json       the OCI runtime spec
         hosts, hostname, resolv.conf
         scaffolding.json  what was made in the root file system only to mount something on it
+        starting          a mark: somebody starts it, or was killed while he did
         pid, init         process 1 (the runtime writes pid; init also tells it from a later process of that number)
         conmon.pid, exit, log, attach, ctl …    see `conmon`
 

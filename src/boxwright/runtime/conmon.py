@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from boxwright.errors import UnavailableError
-from boxwright.host import process, spawn
+from boxwright.host import faults, process, spawn
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.terminal import Size
 from boxwright.runtime.bundle import Bundle
@@ -28,6 +29,10 @@ from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 
 LOG_SIZE = 20_000_000
 """Bytes after which conmon starts the log anew. It keeps nothing of the old one, so up to that many are there."""
+
+
+_CREATION = 10.0  # seconds
+_LOOK = 0.005
 
 
 class ConmonFailed(UnavailableError):
@@ -73,6 +78,7 @@ def create(
             monitor = mounts.call(_spawn, bundle, [path or find(), *_arguments(runtime, bundle, how)], writer)
         finally:
             os.close(writer)
+        faults.point("a monitor is started")
         try:
             # This process forks the one that stays, and ends.
             code = spawn.wait(monitor)
@@ -91,6 +97,34 @@ def create(
         runtime.delete(mounts, bundle.id, force=True)
         raise failure(runtime.kind, "create", message, program)
     return pid
+
+
+def await_creation(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle) -> None:
+    """Wait until a monitor whose starter was killed has either created its container or given up.
+
+    It goes on without its starter; what it is about to make could not be taken down before it is there.
+    """
+    deadline = time.monotonic() + _CREATION
+    while _is_at_work(bundle.id) and time.monotonic() < deadline:
+        if os.path.exists(bundle.path("pid")) and runtime.status(mounts, bundle.id) is not None:
+            return
+        time.sleep(_LOOK)
+
+
+def _is_at_work(container: str) -> bool:
+    """Tell whether there is a monitor of this container, by its command line: its process may not be noted yet."""
+    wanted = container.encode()
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as stream:
+                words = stream.read().split(b"\0")
+        except OSError:
+            continue  # it has just ended
+        if os.path.basename(words[0]) == b"conmon" and wanted in words:
+            return True
+    return False
 
 
 def _spawn(bundle: Bundle, argv: Sequence[str], report: int) -> int:

@@ -3,7 +3,8 @@
     create → (attach the network, connect the streams) → start → … → wait → remove
 
 Each step is its own call, since others have work between them; each is safe beside a `kill -9` of the caller, as
-everything that counts is held by conmon or lies in the bundle's directory.
+everything that counts is held by conmon or lies in the bundle's directory. Whoever is killed between `create` and
+the end of `start` leaves a mark, by which the next one knows that there may be a container that waits for ever.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from boxwright.errors import ConflictError, UnavailableError
+from boxwright.host import faults
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.pids import Process
 from boxwright.runtime import conmon, scaffolding
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _PATIENCE = 10.0  # seconds from the end of process 1 to conmon's report
 _LOOK = 0.0005
+_STARTING = "starting"
 
 
 class AlreadyRunning(ConflictError):
@@ -67,19 +70,44 @@ def create(
         if earlier.is_alive():
             raise AlreadyRunning(bundle.id)
         runtime.delete(mounts, bundle.id, force=True)
+    _write(bundle.path(_STARTING), "")
+    faults.point("a start is marked")
     mounts.call(mount_rootfs, bundle, layers)
     built = mounts.call(write_config, bundle, options, files, annotate=runtime.kind == "crun", cache=cache)
     _remember(bundle, scaffolding_of(bundle).merged(built))
+    faults.point("a container's configuration is written")
     pid = conmon.create(runtime, mounts, bundle, options.argv[0], how)
     try:
+        faults.point("a container is created")
         process = Process.of(pid)
         if process is None:
             raise ExitLost(bundle.id)
         _write(bundle.path("init"), json.dumps(list(process)))
+        faults.point("a container's process is noted")
     except BaseException:
         runtime.delete(mounts, bundle.id, force=True)
         raise
     return process
+
+
+def start(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, program: str = "") -> None:
+    """Let the program of a created container run. Raises RuntimeFailed and its like."""
+    runtime.start(mounts, bundle.id, program)
+    faults.point("a container's program runs")
+    _unlink(bundle.path(_STARTING))
+
+
+def is_being_started(bundle: Bundle) -> bool:
+    """Tell whether somebody is between `create` and the end of `start`, or was killed there."""
+    return os.path.exists(bundle.path(_STARTING))
+
+
+def has_been_started(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle) -> bool:
+    """Tell whether a start whose command was killed had come so far that the program runs; if so, it is complete."""
+    if process_of(bundle) is None or runtime.status(mounts, bundle.id) != "running":
+        return False
+    _unlink(bundle.path(_STARTING))
+    return True
 
 
 def process_of(bundle: Bundle) -> Process | None:
@@ -144,9 +172,16 @@ def wait(bundle: Bundle, seconds: float | None = None) -> int | None:
 
 
 def remove(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle) -> None:
-    """Have the runtime forget the container, killing it first if it lives. Idempotent; the bundle's files stay."""
+    """Have the runtime forget the container, killing it first if it lives. Idempotent; the bundle's files stay.
+
+    Also takes down what a start came to whose command was killed.
+    """
+    if is_being_started(bundle):
+        conmon.await_creation(runtime, mounts, bundle)
     runtime.delete(mounts, bundle.id, force=True)
+    faults.point("the runtime has forgotten a container")
     _unlink(bundle.path("init"))
+    _unlink(bundle.path(_STARTING))
 
 
 def scaffolding_of(bundle: Bundle) -> Scaffolding:

@@ -10,7 +10,7 @@ import select
 import signal
 from collections.abc import Callable
 
-from boxwright.host import spawn
+from boxwright.host import faults, spawn
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.failures import RuntimeFailed, failure
@@ -49,6 +49,8 @@ def run_foreground(
         # Ctrl-C is for us: we end the container, and tell so.
         new_session=True,
     )
+
+    faults.point("a step's container is started")
 
     def kill() -> None:
         runtime.delete(mounts, bundle.id, force=True)

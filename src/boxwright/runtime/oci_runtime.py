@@ -72,7 +72,12 @@ class OciRuntime(NamedTuple):
         self._run(mounts, "pause", container)
 
     def resume(self, mounts: PrivateMounts, container: str) -> None:
-        self._run(mounts, "resume", container)
+        """Let a paused container go on; one that isn't paused is fine. Raises RuntimeFailed."""
+        try:
+            self._run(mounts, "resume", container)
+        except RuntimeFailed:  # runc's answer for one that runs
+            if self.status(mounts, container) != "running":
+                raise
 
     def delete(self, mounts: PrivateMounts, container: str, *, force: bool = False) -> None:
         """Forget a container that has stopped, or kill it first when `force`. Unknown is fine."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import BinaryIO
 
-from boxwright.engine.containers import lifecycle
+from boxwright.engine.containers import interrupted, lifecycle
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.inside import lower_view, view_of
+from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.trees import write_tar
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.host import faults, locks
 from boxwright.oci.digest import Digest
 from boxwright.runtime import container, scaffolding
 from boxwright.store.containers import ContainerRecord
@@ -18,7 +22,7 @@ from boxwright.store.containers import ContainerRecord
 def _scaffolding(wiring: Wiring, record: ContainerRecord) -> frozenset[str]:
     """Return the paths in a container's layer that are only there for mounts, and so are not its changes."""
     upper = wiring.store.containers.directory(record.id) / "upper"
-    built = container.scaffolding_of(lifecycle.bundle_of(wiring.store, record.id))
+    built = container.scaffolding_of(bundle_of(wiring.store, record.id))
     return frozenset(scaffolding.leftovers(str(upper), built))
 
 
@@ -34,12 +38,14 @@ def diff(wiring: Wiring, text: str) -> list[tuple[str, str]]:
 
 
 def export(wiring: Wiring, text: str, out: BinaryIO) -> None:
-    """Write all files of a container as a tar."""
+    """Write all files of a container as a tar, without what is there only to be mounted on."""
     record = lifecycle.find(wiring, text)
     view = view_of(wiring.store, record)
     top = view.lookup("/")
     assert top is not None
-    write_tar(view, top, out)
+    below = lower_view(wiring.store, record)
+    added = {path for path in _scaffolding(wiring, record) if below.lookup(path, follow=False) is None}
+    write_tar(view, top, out, exclude=added)
 
 
 def commit(
@@ -62,10 +68,7 @@ def commit(
 
     ref = Reference.parse(name).with_default_tag() if name else None
     record = lifecycle.find(wiring, text)
-    frozen = pause and record.state == "running"
-    if frozen:
-        lifecycle.pause(wiring, record.id)
-    try:
+    with _frozen(wiring, record) if pause else nullcontext():
         return commit_container(
             wiring.store,
             wiring.store.containers.directory(record.id) / "upper",
@@ -79,6 +82,28 @@ def commit(
             created_by=" ".join(ContainerConfig.from_json(record.config).options.argv),
             ref=ref,
         )
-    finally:
-        if frozen:
-            lifecycle.unpause(wiring, record.id)
+
+
+@contextmanager
+def _frozen(wiring: Wiring, record: ContainerRecord) -> Iterator[None]:
+    """Pause a container for the block if it runs; when this process is killed, the next command lets it go on.
+
+    Two of these on one container happen one after the other.
+    """
+    if not record.is_running:
+        yield
+        return
+    mark = Path(bundle_of(wiring.store, record.id).path(interrupted.FROZEN))
+    with locks.locked(mark):
+        try:
+            if lifecycle.find(wiring, record.id).state != "running":
+                yield  # somebody has paused it, and will let it go on
+                return
+            lifecycle.pause(wiring, record.id)
+            try:
+                faults.point("a container is frozen")
+                yield
+            finally:
+                lifecycle.unpause(wiring, record.id)
+        finally:
+            mark.unlink(missing_ok=True)

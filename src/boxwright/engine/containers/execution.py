@@ -6,6 +6,7 @@ import os
 
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import ConflictError, InvalidError, UnavailableError
 from boxwright.host import process, terminal
@@ -45,7 +46,7 @@ def execute(
         tty=tty,
         privileged=privileged,
     )
-    bundle = lifecycle.bundle_of(wiring.store, record.id)
+    bundle = bundle_of(wiring.store, record.id)
     with PrivateMounts() as mounts:
         if detach:
             execution.exec_detached(wiring.runtime, mounts, bundle, options)
@@ -66,7 +67,7 @@ def top(wiring: Wiring, text: str, options: tuple[str, ...] = ()) -> tuple[list[
     `options` are ps's, ``-ef`` when empty; they must not leave the process ID out. Raises ContainerNotRunning.
     """
     record = lifecycle.find_running(wiring, text)
-    init = container.require_process(lifecycle.bundle_of(wiring.store, record.id))
+    init = container.require_process(bundle_of(wiring.store, record.id))
     shares_numbers = ContainerConfig.from_json(record.config).options.pid == "host"
     wanted = {str(pid) for pid in _processes(init.pid, "cgroup" if shares_numbers else "ns/pid")}
     listing = process.run([process.require("ps", hint="install it: apt-get install procps"), *(options or ("-ef",))])

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.host import mounts, syscalls
 from boxwright.host.namespaces import PrivateMounts
@@ -49,7 +49,7 @@ def inside(wiring: Wiring, record: ContainerRecord, action: Callable[[], T]) -> 
 
     It must import nothing: Python's own files are out of its reach. Raises what it raises.
     """
-    bundle = lifecycle.bundle_of(wiring.store, record.id)
+    bundle = bundle_of(wiring.store, record.id)
     process = container.process_of(bundle) if record.is_running else None
     with PrivateMounts() as private:
         if process is not None:

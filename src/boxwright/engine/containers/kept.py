@@ -7,6 +7,7 @@ import os
 from boxwright.build.failure import FailedStep, KeptContainer
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.names import random_name
+from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.runtime.options import ContainerOptions
 from boxwright.store.containers import ContainerNameInUse, ContainerRecord
@@ -36,28 +37,31 @@ def keep(store: Store, failed: FailedStep) -> KeptContainer:
         exposed=run.exposed_ports,
     )
     now = rfc3339()
-    for attempt in range(_NAME_TRIES):
-        record = ContainerRecord(
-            id=process.id,
-            name=random_name(attempt),
-            image=failed.image,
-            image_name=failed.image.short if failed.image else "",
-            created=now,
-            state="exited",
-            exit_code=failed.exit_code,
-            started=now,
-            finished=now,
-            chain=failed.chain,
-            config=config.to_json(),
-        )
-        try:
-            store.containers.add(record)
-        except ContainerNameInUse:
-            if attempt == _NAME_TRIES - 1:
-                raise
-        else:
-            break
-    directory = store.containers.directory(process.id)
-    os.rename(failed.draft.fs, directory / "upper")
-    (directory / "work").mkdir()
+    with store.containers.lock(process.id):
+        for attempt in range(_NAME_TRIES):
+            record = ContainerRecord(
+                id=process.id,
+                name=random_name(attempt),
+                image=failed.image,
+                image_name=failed.image.short if failed.image else "",
+                created=now,
+                state="creating",
+                exit_code=failed.exit_code,
+                started=now,
+                finished=now,
+                chain=failed.chain,
+                config=config.to_json(),
+            )
+            try:
+                store.containers.add(record)
+            except ContainerNameInUse:
+                if attempt == _NAME_TRIES - 1:
+                    raise
+            else:
+                break
+        directory = store.containers.directory(process.id)
+        os.rename(failed.draft.fs, directory / "upper")
+        faults.point("a failed step's files are a container's")
+        (directory / "work").mkdir()
+        store.containers.update(process.id, state="exited")
     return KeptContainer(record.id, record.name)

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from boxwright.engine.containers import interrupted
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.files import container_files
+from boxwright.engine.containers.records import attachment_of, bundle_of
+from boxwright.engine.containers.removal import forget
 from boxwright.engine.containers.wiring import Wiring
-from boxwright.errors import BoxwrightError, ConflictError
-from boxwright.host import mounts
+from boxwright.errors import ConflictError
+from boxwright.host import faults, mounts
 from boxwright.host.clock import rfc3339
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.signals import signal_number

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import posixpath
-from pathlib import Path
 from typing import NamedTuple
 
 from boxwright.engine.containers.config import ContainerConfig, MountPoint
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import InvalidError
+from boxwright.host import faults, locks, trees
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.devices import parse_device
 from boxwright.runtime.options import ContainerOptions, Mount
@@ -100,25 +100,46 @@ def _source(store: Store, record: ContainerRecord, spec: _Spec) -> tuple[MountPo
         return MountPoint("bind", spec.target, source, "", spec.read_only), source
     if "/" in spec.source:
         raise InvalidVolume(spec.source, "a folder of the host begins with / or ./, and a volume's name has no /")
-    known = bool(spec.source) and store.volumes.get(spec.source) is not None
     volume = store.volumes.create(spec.source or None)
     store.volumes.attach(volume.name, record.id)
     path = store.volumes.path(volume.name)
-    if spec.copy and (not known or not any(path.iterdir())):
-        _fill(store, record, spec.target, path)
+    if spec.copy:
+        _fill(store, record, spec.target, volume.name)
     return MountPoint("volume", spec.target, str(path), volume.name, spec.read_only, volume.anonymous), str(path)
 
 
-def _fill(store: Store, record: ContainerRecord, target: str, path: Path) -> None:
-    """Give an empty volume what the image has at its target, with owners and modes."""
+def _fill(store: Store, record: ContainerRecord, target: str, name: str) -> None:
+    """Give an empty volume what the image has at its target, with owners and modes.
+
+    One that was only half filled when the command was killed is filled anew.
+    """
+    path = store.volumes.path(name)
+    mark = path.with_name("filling")
+    if any(path.iterdir()) and not mark.exists():
+        return
     from boxwright.engine.containers.trees import copy_node
     from boxwright.layer.union import UnionView
 
     stack = store.snapshots.stack(record.chain)
     view = UnionView([store.snapshots.path(snapshot) for snapshot in stack])
     node = view.lookup(target)
-    if node is not None and node.is_dir:
-        copy_node(view, node, path)
+    if node is None or not node.is_dir:
+        return
+    lock = store.layout.lock("volume", name)
+    with locks.locked(lock):
+        try:
+            if mark.exists():
+                for child in path.iterdir():
+                    trees.remove_tree(child)
+            elif any(path.iterdir()):
+                return  # another command has filled it meanwhile
+            mark.touch()
+            faults.point("a volume is about to be filled")
+            copy_node(view, node, path)
+            faults.point("a volume is filled")
+            mark.unlink()
+        finally:
+            lock.unlink()
 
 
 def _tmpfs(text: str) -> Mount:

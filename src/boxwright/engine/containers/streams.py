@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import ConflictError, InvalidError
 from boxwright.host import terminal
@@ -78,7 +79,7 @@ def attach(
             f"cannot attach to container {record.name}: it is paused", hint=f"boxwright unpause {record.name}"
         )
     sequence = keys.parse_keys(keys.DEFAULT if detach_keys is None else detach_keys)
-    with attaching.Attachment(lifecycle.bundle_of(wiring.store, record.id)) as connection:
+    with attaching.Attachment(bundle_of(wiring.store, record.id)) as connection:
         outcome = _forward(wiring, record, connection, streams, signals, sequence)
     return 0 if outcome == "detached" else lifecycle.ended(wiring, record.id)
 
@@ -92,7 +93,7 @@ def _forward(
     sequence: bytes,
 ) -> attaching.Outcome:
     options = ContainerConfig.from_json(record.config).options
-    bundle = lifecycle.bundle_of(wiring.store, record.id)
+    bundle = bundle_of(wiring.store, record.id)
     with ExitStack() as stack:
         if options.tty:
             if "stdin" in streams and options.stdin:
@@ -128,7 +129,7 @@ def logs(
     `since` and `until` are RFC 3339 times, seconds since the epoch, or spans back from now (``10m``).
     """
     record = lifecycle.find(wiring, text)
-    bundle = lifecycle.bundle_of(wiring.store, record.id)
+    bundle = bundle_of(wiring.store, record.id)
     lines = read_log(
         bundle.path("log"),
         tail=tail,
