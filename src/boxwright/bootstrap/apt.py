@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.errors import NotFoundError
 from boxwright.host import process
+from boxwright.values import NamedTuple
 
 _ETC = Path("/etc/apt")
 # What decides how packages are reached. Everything else in the host's configuration is about the host.

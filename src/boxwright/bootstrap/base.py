@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.oci.config import RunConfig
+from boxwright.values import NamedTuple
 
 
 class BaseImage(NamedTuple):

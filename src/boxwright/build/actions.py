@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from boxwright.build.failure import CommandFailed
 from boxwright.build.keys import step_key
@@ -13,6 +13,7 @@ from boxwright.build.plan import RunAction, WorkdirAction
 from boxwright.build.runner import Runner, StepCancelled, StepProcess
 from boxwright.oci.digest import ChainID, DiffID
 from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from threading import Event

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.build.actions import Document, Work
 from boxwright.build.failure import CommandFailed
@@ -15,6 +15,7 @@ from boxwright.host.locks import locked
 from boxwright.oci.digest import ChainID, DiffID, chain_id
 from boxwright.store.steps import CachedStep
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.store.leases import Lease

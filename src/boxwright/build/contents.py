@@ -12,13 +12,13 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from boxwright.build.scan import Item
 from boxwright.build.trees import Selection
 from boxwright.build.writing import portable_xattrs
 from boxwright.oci.digest import Digest
 from boxwright.store.contexts import ContextCache, identity_of, is_settled
+from boxwright.values import NamedTuple
 
 _CHUNK = 1 << 20
 _MAX_CHANGES = 20

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from boxwright.dockerfile.ignore import IgnoreRules
 from boxwright.dockerfile.source import Source
 from boxwright.errors import InvalidError, NotFoundError
+from boxwright.values import NamedTuple
 
 _MAX_DOCKERFILE = 4 << 20
 _MAX_IGNORE_FILE = 4 << 20

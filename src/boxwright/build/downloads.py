@@ -7,12 +7,13 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from boxwright.build.writing import Placement
 from boxwright.errors import UnavailableError
 from boxwright.store.contexts import ContextCache
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

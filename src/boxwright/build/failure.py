@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from boxwright.build.plan import Step
 from boxwright.build.runner import StepProcess
@@ -11,6 +11,7 @@ from boxwright.errors import BoxwrightError, CancelledError, UnavailableError
 from boxwright.oci.config import ImageConfig
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.snapshots import Draft
+from boxwright.values import NamedTuple
 
 
 class CommandFailed(Exception):

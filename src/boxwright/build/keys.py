@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from boxwright.values import NamedTuple
 
 VERSION = 1
 """Goes up when the same document would give other files than before: older results are then never found."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import posixpath
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from boxwright.dockerfile.instructions import (
     Add,
@@ -28,6 +27,7 @@ from boxwright.dockerfile.instructions import (
 )
 from boxwright.oci import config as oci
 from boxwright.oci.config import RunConfig
+from boxwright.values import NamedTuple
 
 COMMENT = "buildkit.dockerfile.v0"
 """What tools look for to know how to read the history."""

@@ -12,7 +12,6 @@ import posixpath
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.build.plan import Destination
 from boxwright.build.scan import Item, scan
@@ -21,6 +20,7 @@ from boxwright.build.writing import Placement
 from boxwright.errors import ConflictError, UnsupportedError
 from boxwright.layer.entry import sort_key
 from boxwright.layer.union import Node, UnionView
+from boxwright.values import NamedTuple
 
 _NO_NAMES: frozenset[str] = frozenset()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from boxwright.build import metadata
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
@@ -19,6 +19,7 @@ from boxwright.dockerfile.stages import Base, Dockerfile, Stage, copy_source, fi
 from boxwright.oci.config import ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHELL = ("/bin/sh", "-c")

@@ -7,10 +7,11 @@ threads, one call at a time, and must not block for long: the build waits for it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from boxwright.build.context import Census
 from boxwright.oci.digest import Digest
+from boxwright.values import NamedTuple
 
 
 class BuildStarted(NamedTuple):

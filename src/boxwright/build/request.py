@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from boxwright.build.actions import RunOptions
 from boxwright.build.context import Context
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
+from boxwright.values import NamedTuple
 
 
 class BuildRequest(NamedTuple):

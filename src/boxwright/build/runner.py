@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from boxwright.errors import CancelledError
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from threading import Event

@@ -14,9 +14,9 @@ import stat
 import time
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import NamedTuple
 
 from boxwright.dockerfile.ignore_scope import IgnoreScope
+from boxwright.values import NamedTuple
 
 RACY_NS = 50_000_000
 """How coarse a file system's clock may be: a file that changed this shortly before the pass may change again without

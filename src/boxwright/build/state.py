@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from boxwright.build import metadata
 from boxwright.build.plan import BaseImage, PlannedStage, Step
 from boxwright.oci.config import History, ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, DiffID, Digest
 from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
 
 
 class ImageState(NamedTuple):

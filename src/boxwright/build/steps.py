@@ -6,7 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.build import keys
 from boxwright.build.actions import CommandIO
@@ -20,6 +20,7 @@ from boxwright.errors import BoxwrightError
 from boxwright.host.clock import rfc3339
 from boxwright.oci.digest import Digest
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from threading import Semaphore

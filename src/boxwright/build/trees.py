@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from boxwright.build.scan import RACY_NS, Item, scan
 from boxwright.dockerfile.ignore import IgnoreRules
@@ -19,6 +19,7 @@ from boxwright.dockerfile.ignore_scope import IgnoreScope
 from boxwright.dockerfile.pattern import BadPattern, has_wildcards, parse_component
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.layer.union import Node, UnionView
+from boxwright.values import NamedTuple
 
 
 class SourceNotFound(NotFoundError):

@@ -14,13 +14,14 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeAlias, cast
+from typing import BinaryIO, TypeAlias, cast
 
 from boxwright.errors import CancelledError, UnavailableError, UnsupportedError
 from boxwright.host import xattrs
 from boxwright.layer.entry import Entry, Kind, is_portable_xattr
 from boxwright.layer.writer import TarWriter
 from boxwright.oci.digest import DiffID, Digest
+from boxwright.values import NamedTuple
 
 _BATCH_FILES = 128
 _BATCH_BYTES = 2 << 20

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import InvalidError
+from boxwright.values import NamedTuple
 
 
 class TemplateError(InvalidError):

@@ -6,7 +6,7 @@ spellings of the same verbs.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from boxwright.values import NamedTuple
 
 
 class Verb(NamedTuple):

@@ -10,7 +10,4 @@ expand         which fields of an instruction expand, and how
 pattern        wildcards of one path component, as COPY and .dockerignore know them
 ignore         .dockerignore
 lint           what is allowed, but not advised
-
-Modules that define NamedTuples go without ``from __future__ import annotations``: NamedTuple would compile every
-annotation again, which doubles the time that importing this room takes, and every build imports it.
 """

@@ -3,10 +3,11 @@
 A directive must stand before any other comment, blank line or instruction; the first line that is none ends the scan.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from boxwright.dockerfile.blanks import BLANKS
 from boxwright.dockerfile.source import DockerfileError, Source, Span
+from boxwright.values import NamedTuple
 
 _KNOWN = ("escape", "syntax", "check")
 _ESCAPES = ("\\", "`")

@@ -5,8 +5,10 @@ fired. In all others a field is unquoted and its variables are replaced by the e
 ``ENV a=1 b=$a`` does not see its own ``a``. Only EXPOSE falls apart into words afterwards.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from boxwright.dockerfile.instructions import (
     Add,
@@ -26,6 +28,7 @@ from boxwright.dockerfile.instructions import (
 from boxwright.dockerfile.parse import check_mode, check_signal
 from boxwright.dockerfile.source import DockerfileError, Span
 from boxwright.dockerfile.words import WordError, process_word, process_words
+from boxwright.values import NamedTuple
 
 T = TypeVar("T")
 

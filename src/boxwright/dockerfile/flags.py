@@ -1,10 +1,11 @@
 """The ``--name[=value]`` flags of an instruction."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from boxwright.dockerfile.parser import Node
 from boxwright.dockerfile.source import DockerfileError, UnsupportedSyntax
 from boxwright.dockerfile.suggest import did_you_mean
+from boxwright.values import NamedTuple
 
 
 class FlagSet(NamedTuple):

@@ -1,9 +1,11 @@
 """Here-documents: which words of a line start one. Only the shell forms of ADD, COPY and RUN can have them."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
 
 from boxwright.dockerfile.arguments import split_words
+from boxwright.values import NamedTuple
 
 _MARKER = re.compile(r"(\d*)<<(-?)\s*([^<]+)", re.ASCII)
 _QUOTES = str.maketrans("", "", "'\"\\")

@@ -5,13 +5,14 @@ any number of directories. A pattern that matches a directory takes all below it
 line took; the last line that matches a path or one of its parents decides.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from boxwright.dockerfile.blanks import BLANKS
 from boxwright.dockerfile.ignore_pattern import Rule, Sequence, opened, parse_sequences, step
 from boxwright.dockerfile.ignore_scope import IgnoreScope, scope
 from boxwright.dockerfile.pattern import BadPattern
 from boxwright.dockerfile.source import DockerfileError, Source, Span
+from boxwright.values import NamedTuple
 
 
 class IgnorePattern(NamedTuple):
@@ -42,12 +43,12 @@ class IgnoreRules:
         """The scope of the context's own directory, which is never excluded itself."""
 
     @classmethod
-    def none(cls) -> "IgnoreRules":
+    def none(cls) -> IgnoreRules:
         """Return rules that exclude nothing."""
         return cls(())
 
     @classmethod
-    def parse(cls, source: Source) -> "IgnoreRules":
+    def parse(cls, source: Source) -> IgnoreRules:
         """Read a .dockerignore. Raises DockerfileError with the place of the first line that is no pattern."""
         patterns = []
         for number, line in enumerate(source.lines(), start=1):

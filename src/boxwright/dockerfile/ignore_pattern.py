@@ -5,10 +5,12 @@ of a name, too. Each such ``**`` means one of two things, nothing or the rest of
 it, so that ``a**b`` is ``ab`` or ``a*/**/b``, and every pattern is a few sequences of components and ``**``.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from boxwright.dockerfile.pattern import BadPattern, Component, parse_component
+from boxwright.values import NamedTuple
 
 Sequence = tuple[Component | None, ...]
 """Components of a path; None is ``**``: any number of them, at the end at least one."""

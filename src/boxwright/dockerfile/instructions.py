@@ -4,9 +4,10 @@ Fields hold what is written: words still have their quotes, escapes and variable
 instruction ends with `original`, its text on one line without comments, and `span`, where it stands.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from boxwright.dockerfile.source import Span
+from boxwright.values import NamedTuple
 
 
 class Command(NamedTuple):

@@ -4,8 +4,9 @@
 by the functions at the end and filtered by `wanted`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from boxwright.dockerfile.blanks import split_plain
 from boxwright.dockerfile.directives import Check
@@ -27,6 +28,7 @@ from boxwright.dockerfile.ports import parse_port
 from boxwright.dockerfile.source import Span
 from boxwright.dockerfile.stages import Dockerfile, Stage
 from boxwright.dockerfile.suggest import nearest
+from boxwright.values import NamedTuple
 
 _RESERVED_STAGES = ("context", "scratch")
 _SECRET_WORDS = frozenset(

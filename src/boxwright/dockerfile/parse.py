@@ -1,8 +1,9 @@
 """Nodes → instructions: keywords, numbers of arguments, flags."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives
@@ -33,6 +34,7 @@ from boxwright.dockerfile.instructions import (
 from boxwright.dockerfile.parser import Node, parse_lines, parse_node
 from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.dockerfile.suggest import did_you_mean
+from boxwright.values import NamedTuple
 
 _STAGE_NAME = r"[a-z][a-z0-9-_.]*"
 _RESERVED_STAGE = "scratch"

@@ -3,12 +3,13 @@
 A node is syntax only: whether its keyword exists, and what its arguments mean, is decided in `parse`.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from boxwright.dockerfile.arguments import ArgumentsError, json_strings, name_values, split_flags, split_words
 from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives, read_directives
 from boxwright.dockerfile.source import DockerfileError, Source, Span, UnsupportedSyntax
+from boxwright.values import NamedTuple
 
 _MAX_LINE = 65535  # bytes
 _LINE_END = "\r\n"

@@ -4,9 +4,12 @@
 character: that character. None of them matches a ``/``, since a component has none. COPY and .dockerignore share this.
 """
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
-from typing import NamedTuple
+
+from boxwright.values import NamedTuple
 
 _SPECIAL = frozenset("*?[\\")
 

@@ -1,6 +1,8 @@
 """What EXPOSE takes: ``80``, ``8000-8010/udp``, and, since people write it, ``8080:80`` and ``127.0.0.1:8080:80``."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from boxwright.values import NamedTuple
 
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _MAX_PORT = 65535

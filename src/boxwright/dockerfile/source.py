@@ -4,9 +4,10 @@ InvalidError ── DockerfileError        the text breaks a rule of the languag
 UnsupportedError ── UnsupportedSyntax  the text is right, but asks for what is not supported
 """
 
-from typing import NamedTuple
+from __future__ import annotations
 
 from boxwright.errors import InvalidError, UnsupportedError
+from boxwright.values import NamedTuple
 
 _MAX_LINES = 12
 _MAX_COLUMNS = 160
@@ -19,7 +20,7 @@ class Source(NamedTuple):
     text: str
 
     @classmethod
-    def decode(cls, name: str, data: bytes) -> "Source":
+    def decode(cls, name: str, data: bytes) -> Source:
         """Return the bytes of a file as a source. Raises DockerfileError at the first line that is not UTF-8."""
         try:
             return cls(name, data.decode())

@@ -4,8 +4,9 @@ Names of stages are compared without regard to case. A stage can use those befor
 a COPY. What names no stage is an image.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from boxwright.dockerfile.directives import Directives
 from boxwright.dockerfile.expand import expand
@@ -14,6 +15,7 @@ from boxwright.dockerfile.parse import Parsed, parse
 from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.dockerfile.suggest import did_you_mean
 from boxwright.errors import NotFoundError
+from boxwright.values import NamedTuple
 
 
 class Stage(NamedTuple):

@@ -11,12 +11,14 @@ An unset variable is empty. Inside single quotes nothing is special, inside doub
 token before ``"``, ``$`` and itself.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from boxwright.dockerfile import substitution
 from boxwright.dockerfile.blanks import BLANKS
 from boxwright.errors import InvalidError
+from boxwright.values import NamedTuple
 
 _MAX_DEPTH = 40
 _MAX_VALUE = 256 * 1024

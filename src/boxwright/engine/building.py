@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
@@ -21,6 +21,7 @@ from boxwright.errors import InvalidError, NotFoundError
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.engine.steps import StepRunner

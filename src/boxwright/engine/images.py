@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from boxwright.engine import filters as filtering
 from boxwright.errors import InvalidError
@@ -12,6 +11,7 @@ from boxwright.oci.digest import Digest
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 LIST_FILTERS = ("dangling", "label", "before", "since", "reference", "until")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from boxwright.engine import filters as filtering
 from boxwright.engine.containers import lifecycle
@@ -17,6 +16,7 @@ from boxwright.store import gc, usage
 from boxwright.store.images import ImageRecord
 from boxwright.store.removal import Removal, Untagged
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 Filters = Mapping[str, Sequence[str]]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import InvalidError
+from boxwright.values import NamedTuple
 
 
 class InvalidSetting(InvalidError):

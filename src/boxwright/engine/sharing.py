@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 from boxwright.engine.settings import Settings
 from boxwright.errors import InvalidError
@@ -19,6 +18,7 @@ from boxwright.remote.progress import Sink, ignore
 from boxwright.remote.pull import PullResult
 from boxwright.remote.push import PushResult
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 
 class Pulled(NamedTuple):

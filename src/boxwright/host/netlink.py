@@ -12,7 +12,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import Self
+
+from boxwright.values import NamedTuple
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12

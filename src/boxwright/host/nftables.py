@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 from boxwright.host import process
 from boxwright.host.netlink import (
@@ -25,6 +25,7 @@ from boxwright.host.netlink import (
     nest,
     text,
 )
+from boxwright.values import NamedTuple
 
 INET = 1
 IPV4 = 2

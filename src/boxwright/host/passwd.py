@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from boxwright.errors import InvalidError
+from boxwright.values import NamedTuple
 
 _MAX_ID = 2**31 - 1
 

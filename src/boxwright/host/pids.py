@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import select
-from typing import NamedTuple, Self
+from typing import Self
+
+from boxwright.values import NamedTuple
 
 
 class Process(NamedTuple):

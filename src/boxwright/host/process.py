@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from boxwright.errors import UnavailableError
+from boxwright.values import NamedTuple
 
 
 class Completed(NamedTuple):

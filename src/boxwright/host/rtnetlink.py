@@ -6,7 +6,6 @@ import errno
 import os
 import socket
 import struct
-from typing import NamedTuple
 
 from boxwright.host.netlink import (
     NLM_F_CREATE,
@@ -21,6 +20,7 @@ from boxwright.host.netlink import (
     number,
     text,
 )
+from boxwright.values import NamedTuple
 
 _RTM_NEWLINK = 16
 _RTM_DELLINK = 17

@@ -8,7 +8,8 @@ import struct
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+
+from boxwright.values import NamedTuple
 
 _WINSIZE = struct.Struct("HHHH")
 

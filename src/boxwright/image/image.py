@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from boxwright.errors import CorruptError
 from boxwright.oci.config import ImageConfig
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.manifest import Descriptor, Manifest
+from boxwright.values import NamedTuple
 
 
 class InvalidImage(CorruptError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnsupportedError
 from boxwright.host import durable
@@ -18,6 +18,7 @@ from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, parse_manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
+from boxwright.values import NamedTuple
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"

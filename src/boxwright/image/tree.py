@@ -9,10 +9,11 @@ import posixpath
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, Protocol, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from boxwright.errors import CorruptError
 from boxwright.host import syscalls
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
 

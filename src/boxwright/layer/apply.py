@@ -18,7 +18,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.errors import ConflictError, CorruptError, UnavailableError
 from boxwright.host.trees import remove_tree
@@ -26,6 +26,7 @@ from boxwright.layer import overlay
 from boxwright.layer.entry import WHITEOUT_PREFIX, Entry, Kind
 from boxwright.layer.reader import Content, TarReader
 from boxwright.layer.restore import Restorer, copied
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.layer.union import Node, UnionView

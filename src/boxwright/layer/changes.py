@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from boxwright.layer.diff import members
 from boxwright.layer.entry import Entry, Kind, sort_key
 from boxwright.layer.union import Node, UnionView
+from boxwright.values import NamedTuple
 
 
 class Change(NamedTuple):

@@ -12,12 +12,13 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import BinaryIO, Final, Literal, NamedTuple, Protocol, cast
+from typing import BinaryIO, Final, Literal, Protocol, cast
 
 from boxwright.errors import CorruptError, InvalidError
 from boxwright.layer.hashing import HashingReader, HashingWriter
 from boxwright.layer.streams import CHUNK, PieceStream
 from boxwright.oci.digest import DiffID, Digest
+from boxwright.values import NamedTuple
 
 __all__ = [
     "Compressed",

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
 
 from boxwright.host import xattrs
 from boxwright.layer import overlay
@@ -22,6 +21,7 @@ from boxwright.layer.entry import Entry, Kind, is_portable_xattr
 from boxwright.layer.streams import CHUNK, PieceStream, ReadAhead
 from boxwright.layer.writer import BLOCK, END, ContentMismatch, encode_header
 from boxwright.oci.digest import DiffID, Digest
+from boxwright.values import NamedTuple
 
 _BATCH = 512 << 10
 _PADDING = bytes(BLOCK)

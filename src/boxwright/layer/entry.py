@@ -6,7 +6,8 @@ import enum
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+
+from boxwright.values import NamedTuple
 
 WHITEOUT_PREFIX = ".wh."
 OPAQUE_NAME = ".wh..wh..opq"

@@ -7,7 +7,8 @@ Four encodings exist: GNU's old one (the map in the header and in blocks after i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+
+from boxwright.values import NamedTuple
 
 BLOCK = 512
 MAX_SEGMENTS = 1 << 18

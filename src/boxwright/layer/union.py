@@ -10,10 +10,10 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.layer import overlay
+from boxwright.values import NamedTuple
 
 MAX_LINKS = 40
 """How many symbolic links one name may pass, as in the kernel."""

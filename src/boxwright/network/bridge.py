@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-from typing import NamedTuple
 
 from boxwright.errors import ConflictError, InvalidError, UnavailableError
 from boxwright.host import netns, rtnetlink
 from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.rtnetlink import Link
 from boxwright.network.pool import Subnet, choose_subnet, mac_address
+from boxwright.values import NamedTuple
 
 CONTAINER_INTERFACE = "eth0"
 _NAME_LIMIT = 15  # characters of an interface's name in Linux

@@ -6,10 +6,10 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Container, Iterable
-from typing import NamedTuple
 
 from boxwright.errors import ConflictError, DeniedError, InvalidError, UnavailableError
 from boxwright.network.ports import PortBinding, PortSpec
+from boxwright.values import NamedTuple
 
 _BACKLOG = 512
 _ATTEMPTS = 64

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from boxwright.errors import UnavailableError, UnsupportedError
 from boxwright.host import conntrack, faults, locks
@@ -17,6 +17,7 @@ from boxwright.network.bridge import BridgeSettings
 from boxwright.network.occupants import occupant
 from boxwright.network.pool import Subnet
 from boxwright.network.ports import PortBinding, PortSpec
+from boxwright.values import NamedTuple
 
 RUN_DIRECTORY = Path("/run/boxwright")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
 
 from boxwright.errors import InvalidError, UnavailableError
+from boxwright.values import NamedTuple
 
 CANDIDATES = (
     *(f"172.{number}.0.0/16" for number in (*range(30, 32), *range(18, 30))),

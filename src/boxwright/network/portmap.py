@@ -6,13 +6,13 @@ import errno
 import socket
 import struct
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
 
 from boxwright.host import nftables
 from boxwright.host.netlink import NetlinkError
 from boxwright.host.nftables import INET, Element, Nftables
 from boxwright.network.ports import PortBinding
 from boxwright.network.ruleset import ANYWHERE, AT_ADDRESS, MAPS
+from boxwright.values import NamedTuple
 
 ANY_IPV4 = "0.0.0.0"
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from boxwright.errors import InvalidError, UnsupportedError
+from boxwright.values import NamedTuple
 
 PROTOCOLS = ("tcp", "udp")
 

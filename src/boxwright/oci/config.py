@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import CorruptError, InvalidError
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
 
 
 class MalformedConfig(CorruptError):

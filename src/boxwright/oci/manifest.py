@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import CorruptError, InvalidError
 from boxwright.oci import media
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
 
 MAX_MANIFEST_BYTES = 4 << 20
 """What registries accept at most (distribution-spec "Pushing Manifests")."""

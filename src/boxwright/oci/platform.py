@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import InvalidError
+from boxwright.values import NamedTuple
 
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 # What people and `uname -m` call an architecture → (Go's name, variant).

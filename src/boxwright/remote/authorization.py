@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from boxwright.remote.challenge import Challenge, Scope, merge_scopes, parse_scopes
@@ -15,6 +14,7 @@ from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import MAX_ERROR_BODY, RegistryBroken, failure_of, nonsense, wrong_credentials
 from boxwright.remote.headers import origin_of, with_query
 from boxwright.remote.transport import Request
+from boxwright.values import NamedTuple
 
 CLIENT_ID = "boxwright"
 

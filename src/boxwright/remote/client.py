@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import CorruptError, InvalidError, UnsupportedError
 from boxwright.oci import media
@@ -25,6 +25,7 @@ from boxwright.remote.headers import next_link
 from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
 from boxwright.remote.session import Session
 from boxwright.remote.transport import BodyTooLarge, PooledTransport, Response, Transport
+from boxwright.values import NamedTuple
 
 # Registries compare these literally: a type that isn't listed is as good as not there.
 _ACCEPT = ", ".join((media.OCI_MANIFEST, media.OCI_INDEX, media.DOCKER_MANIFEST, media.DOCKER_LIST))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from boxwright.values import NamedTuple
 
 
 class Credential(NamedTuple):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from boxwright.errors import InvalidError
 from boxwright.oci.reference import DEFAULT_DOMAIN
+from boxwright.values import NamedTuple
 
 _DOCKER_HUB = "registry-1.docker.io"
 

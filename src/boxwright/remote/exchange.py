@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from boxwright.errors import CancelledError
 from boxwright.remote.failure import nonsense
 from boxwright.remote.headers import origin_of, resolve, retry_after
 from boxwright.remote.retry import DEFAULT_POLICY, RETRIED_STATUSES, RetryPolicy
 from boxwright.remote.transport import ConnectionFailed, Request, Response, Transport
+from boxwright.values import NamedTuple
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5

@@ -12,7 +12,6 @@ RegistryFailure        mixed into each: the status, the registry's own codes and
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
 from boxwright.errors import (
     BoxwrightError,
@@ -22,6 +21,7 @@ from boxwright.errors import (
     UnavailableError,
     UnsupportedError,
 )
+from boxwright.values import NamedTuple
 
 MAX_ERROR_BODY = 64 << 10
 """How much of an error's body is read: a page of a proxy may be any size."""

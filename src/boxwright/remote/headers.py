@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
+
+from boxwright.values import NamedTuple
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _REL_NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:[;,]|$)""", re.IGNORECASE)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.credential_file import CredentialFile
 from boxwright.remote.credentials import Credential
+from boxwright.values import NamedTuple
 
 
 class LoggedIn(NamedTuple):

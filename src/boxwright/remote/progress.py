@@ -7,10 +7,11 @@ DiffID, since its blob may not exist before it has been sent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from boxwright.oci.digest import Digest
 from boxwright.remote.exchange import Waiting
+from boxwright.values import NamedTuple
 
 __all__ = ["Event", "LayerBytes", "LayerDone", "LayerExists", "LayerMounted", "Sink", "Waiting", "ignore"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal
 
 from boxwright.errors import UnsupportedError
 from boxwright.image.image import Image, validated
@@ -21,6 +21,7 @@ from boxwright.store.images import MAX_CONFIG_BYTES, ImageRecord
 from boxwright.store.ingest import LayerProgress, ingest_image
 from boxwright.store.packed import PackedLayers
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 PARALLEL_LAYERS = 4
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.image.image import Image, Layer
 from boxwright.layer.compression import CompressingReader
@@ -26,6 +26,7 @@ from boxwright.store import stored
 from boxwright.store.images import ImageNotFound, ImageRecord
 from boxwright.store.packed import PackedLayers
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 PARALLEL_LAYERS = 5
 _MOUNT_TRIES = 2

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+
+from boxwright.values import NamedTuple
 
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """Answers that a later request may not get: all others stay what they are."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
-from typing import NamedTuple
 
 from boxwright.errors import UnavailableError
 from boxwright.remote.authorization import Authorizer
@@ -15,6 +14,7 @@ from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import MAX_ERROR_BODY, RegistryFailure, failure_of, nonsense, wrong_credentials
 from boxwright.remote.headers import origin_of
 from boxwright.remote.transport import Body, ConnectionFailed, Request, Response
+from boxwright.values import NamedTuple
 
 _PING_STATUSES = frozenset({200, 401, 403})
 # How an attempt at TLS ends where nobody speaks it.

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import urllib3
@@ -27,6 +27,7 @@ from boxwright._version import __version__
 from boxwright.errors import CorruptError, InvalidError, UnavailableError
 from boxwright.remote.headers import Origin, origin_of
 from boxwright.remote.proxy import proxy_for
+from boxwright.values import NamedTuple
 
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 60.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from boxwright.errors import BoxwrightError
 from boxwright.oci.digest import Digest
@@ -13,6 +13,7 @@ from boxwright.remote.headers import resolve, upload_offset, with_query
 from boxwright.remote.retry import RETRIED_STATUSES
 from boxwright.remote.session import Session
 from boxwright.remote.transport import ConnectionFailed, Response
+from boxwright.values import NamedTuple
 
 _PROGRESS_BYTES = 256 << 10
 

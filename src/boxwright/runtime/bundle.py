@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError
 from boxwright.host import cgroups, mounts, syscalls
@@ -26,6 +26,7 @@ from boxwright.runtime.files import Files
 from boxwright.runtime.options import ContainerOptions, Device, Ulimit
 from boxwright.runtime.scaffolding import Scaffolding
 from boxwright.runtime.spec import Surroundings, build_spec
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,6 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from boxwright.errors import UnavailableError
 from boxwright.host import faults, process, spawn
@@ -26,6 +25,7 @@ from boxwright.host.terminal import Size
 from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.failures import failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
+from boxwright.values import NamedTuple
 
 LOG_SIZE = 20_000_000
 """Bytes after which conmon starts the log anew. It keeps nothing of the old one, so up to that many are there."""

@@ -9,7 +9,6 @@ import select
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from boxwright.host import cgroups, spawn, syscalls, terminal
 from boxwright.host.namespaces import PrivateMounts
@@ -21,6 +20,7 @@ from boxwright.runtime.failures import RuntimeFailed, failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 from boxwright.runtime.options import ContainerOptions
 from boxwright.runtime.spec import process
+from boxwright.values import NamedTuple
 
 _CHUNK = 65536
 _ANSWER = 10.0  # seconds for a runtime to hand over a terminal

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from boxwright.values import NamedTuple
 
 _LOCAL_HOSTS = (
     "127.0.0.1\tlocalhost",

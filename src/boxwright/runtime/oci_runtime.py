@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from boxwright.errors import ConflictError
 from boxwright.host import process, spawn
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime.failures import RuntimeFailed, failure
+from boxwright.values import NamedTuple
 
 # Nothing of the caller's environment reaches a runtime, and through it a container: no NOTIFY_SOCKET, no LISTEN_FDS.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import CorruptError
+from boxwright.values import NamedTuple
 
 MIB = 1024 * 1024
 

@@ -11,9 +11,9 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from boxwright.host import syscalls
+from boxwright.values import NamedTuple
 
 
 class Owner(NamedTuple):

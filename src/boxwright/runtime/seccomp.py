@@ -10,11 +10,12 @@ import binascii
 import json
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from boxwright.runtime import seccomp_table as table
 from boxwright.runtime.capabilities import ALL
 from boxwright.runtime.seccomp_table import Comparison
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ container's namespaces, with doors that open for those who were given the matchi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from boxwright.values import NamedTuple
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import InvalidError
 from boxwright.host.passwd import Account
 from boxwright.runtime.options import ContainerOptions, Device, Limits, Mount, Ulimit
+from boxwright.values import NamedTuple
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INIT = "/sbin/docker-init"

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.host import faults
@@ -18,6 +18,7 @@ from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Database, Row, Value
 from boxwright.store.layout import Layout
 from boxwright.store.snapshots import remove_directories
+from boxwright.values import NamedTuple
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _ID_PREFIX = re.compile(r"[0-9a-f]{1,64}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from boxwright.errors import BoxwrightError, CorruptError
 from boxwright.layer.diff import measure_layer
@@ -20,6 +20,7 @@ from boxwright.store.images import ImageRecord
 from boxwright.store.layout import OCI_LAYOUT
 from boxwright.store.recovery import drop_lost_blobs, drop_snapshots
 from boxwright.store.snapshots import Snapshot
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store

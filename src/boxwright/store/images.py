@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.oci.config import ImageConfig
@@ -14,6 +14,7 @@ from boxwright.oci.reference import Reference
 from boxwright.store.blobs import BlobStore
 from boxwright.store.database import Database, Row
 from boxwright.store.snapshots import SnapshotNotFound, SnapshotStore
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.image.image import Image

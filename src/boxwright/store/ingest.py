@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from boxwright.errors import CancelledError
 from boxwright.image.image import Image, Layer
@@ -30,6 +30,7 @@ from boxwright.store.images import ImageRecord
 from boxwright.store.leases import Lease
 from boxwright.store.snapshots import Draft, Snapshot
 from boxwright.store.stored import StoredLayer
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.errors import DeniedError
 from boxwright.host import durable
 from boxwright.host.spread import spread_children
+from boxwright.values import NamedTuple
 
 OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 EMPTY_INDEX = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'

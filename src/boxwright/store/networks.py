@@ -6,11 +6,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from boxwright.host.clock import rfc3339
 from boxwright.store.database import Database, Row
+from boxwright.values import NamedTuple
 
 _COLUMNS = "id, name, driver, subnet, gateway, created, config"
 _UNSHARED = 4  # addresses: of a subnet as small as that, nothing is kept back for those without a row

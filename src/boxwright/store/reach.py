@@ -11,12 +11,13 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.host import faults
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Row
 from boxwright.store.snapshots import remove_directories, remove_snapshots
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store

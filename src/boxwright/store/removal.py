@@ -8,13 +8,14 @@ until the cache is pruned, so that removing and building again is quick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.errors import ConflictError
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.reference import Reference
 from boxwright.store import content_index, reach
 from boxwright.store.images import ImageRecord, id_digits
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store

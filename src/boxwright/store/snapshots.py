@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from boxwright.errors import NotFoundError
 from boxwright.host import faults
@@ -22,6 +21,7 @@ from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row
 from boxwright.store.layout import DRAFT, Layout, move_to_trash
 from boxwright.store.scratch import make_locked
+from boxwright.values import NamedTuple
 
 _COLUMNS = "id, chain, parent, diff_id, size, usage, blob_type, blob_digest, blob_size, epoch"
 

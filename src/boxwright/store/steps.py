@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Database, Row
+from boxwright.values import NamedTuple
 
 _COLUMNS = "steps.key, steps.chain, steps.document, steps.created, steps.last_used, steps.uses"
 

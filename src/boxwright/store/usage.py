@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.host.trees import disk_usage
 from boxwright.oci.digest import ChainID, Digest
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store

@@ -8,7 +8,6 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.host import faults
@@ -16,6 +15,7 @@ from boxwright.host.clock import rfc3339
 from boxwright.store.database import Database, Row
 from boxwright.store.layout import Layout
 from boxwright.store.snapshots import remove_directories
+from boxwright.values import NamedTuple
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _COLUMNS = "name, driver, created, anonymous, labels, options"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
+from boxwright.values import NamedTuple
 
 
 class MountPoint(NamedTuple):

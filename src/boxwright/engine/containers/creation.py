@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.files import HOST_GATEWAY
@@ -19,6 +18,7 @@ from boxwright.runtime.options import MIB, ContainerOptions, Limits, Ulimit
 from boxwright.store.containers import ContainerNameInUse, ContainerRecord
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SMALLEST_MEMORY = 6 * 1024 * 1024  # docker's minimum: below it the runtime itself doesn't start

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from boxwright.engine import filters as filtering
 from boxwright.engine.containers.config import ContainerConfig
@@ -13,6 +12,7 @@ from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 FILTERS = (
     *("id", "name", "label", "status", "ancestor", "exited", "before", "since", "volume", "network", "publish"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import NamedTuple
 
 from boxwright.engine.containers.config import ContainerConfig, MountPoint
 from boxwright.engine.requests import CreateContainer
@@ -15,6 +14,7 @@ from boxwright.runtime.devices import parse_device
 from boxwright.runtime.options import ContainerOptions, Mount
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
 
 _PROPAGATION = ("private", "rprivate", "shared", "rshared", "slave", "rslave")
 _IGNORED = ("z", "Z", "rw", "nocopy", "delegated", "cached", "consistent")

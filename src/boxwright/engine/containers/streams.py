@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import NamedTuple
 
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
@@ -19,6 +18,7 @@ from boxwright.runtime import container, keys
 from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.logs import format_time, read_log
 from boxwright.store.containers import ContainerRecord
+from boxwright.values import NamedTuple
 
 _ALL = frozenset({"stdin", "stdout", "stderr"})
 

@@ -9,10 +9,11 @@ implementation passes ``tests/contract/test_hub_metadata.py``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.oci.digest import Digest
+from boxwright.values import NamedTuple
 
 
 class RepositoryUnknown(NotFoundError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from boxwright.errors import UnavailableError
 from boxwright.hub.registry.ranges import Span
 from boxwright.hub.registry.routes import Route, Target
+from boxwright.values import NamedTuple
 
 
 class BodyBroken(UnavailableError):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
 from boxwright.errors import InvalidError
 from boxwright.hub.db.metadata import Requirements
 from boxwright.oci import media
 from boxwright.oci.digest import Digest
+from boxwright.values import NamedTuple
 
 # More than RFC 6838 allows, but nothing that would not fit into a header or a database.
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")

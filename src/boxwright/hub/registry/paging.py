@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.routes import Target
+from boxwright.values import NamedTuple
 
 MAX_PAGE = 10_000
 """Entries of one page at most, also when nothing was said."""

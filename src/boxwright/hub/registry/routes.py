@@ -16,12 +16,12 @@ from its end.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from boxwright.errors import InvalidError
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.oci.digest import Digest
+from boxwright.values import NamedTuple
 
 PING = "ping"
 CATALOG = "catalog"

@@ -7,10 +7,11 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError, UnavailableError
 from boxwright.hub.registry.sessions import UploadSessions
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     import ssl

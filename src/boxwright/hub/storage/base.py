@@ -7,10 +7,11 @@ implementation passes ``tests/contract/test_hub_storage.py``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from boxwright.errors import NotFoundError
 from boxwright.oci.digest import Digest
+from boxwright.values import NamedTuple
 
 
 class BlobMissing(NotFoundError):
