@@ -149,8 +149,7 @@ class RunWork:
         return step_key(self.document()).key
 
     def make(self, draft: Draft) -> Made:
-        from pathlib import Path
-
+        from boxwright.host.paths import Path
         from boxwright.layer.diff import measure_layer
 
         _like_root_below(draft, self._layers.view())
@@ -219,7 +218,7 @@ class WorkdirWork:
         if node is not None and node.is_dir:
             return None
         staging = Staging(view, made_ns=self._made_ns)
-        staging.directory(self._action.path, owners.account(self._action.user, view))
+        staging.directory(self._action.path, owners.workdir(self._action.user, view))
         written = write(staging.placements(), draft.fs)
         return Made(written.diff_id, written.size, 0)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from boxwright.build.changes import apply_changes
 from boxwright.host.clock import rfc3339
+from boxwright.host.paths import Path
 from boxwright.layer.apply import apply_layer
 from boxwright.layer.diff import open_layer
 from boxwright.layer.hashing import HashingReader

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from boxwright.dockerfile.ignore import IgnoreRules
 from boxwright.dockerfile.source import Source
 from boxwright.errors import InvalidError, NotFoundError
+from boxwright.host.paths import Path
 from boxwright.values import NamedTuple
 
 _MAX_DOCKERFILE = 4 << 20

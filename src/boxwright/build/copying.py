@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boxwright.build import keys
@@ -11,6 +10,7 @@ from boxwright.build.actions import Document, Layers, Made
 from boxwright.build.contents import ContextContents, FileChange, digest_of, hash_file
 from boxwright.build.plan import CopyAction
 from boxwright.build.trees import Selection, Tree
+from boxwright.host.paths import Path
 from boxwright.oci.digest import Digest
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from boxwright.build.writing import Placement
 from boxwright.errors import UnavailableError
+from boxwright.host.paths import Path
 from boxwright.store.contexts import ContextCache
 from boxwright.values import NamedTuple
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.build.caching import Cache
@@ -21,6 +20,7 @@ from boxwright.build.state import ImageState
 from boxwright.build.steps import StageSteps, Surroundings
 from boxwright.build.workshop import Workshop
 from boxwright.errors import CancelledError
+from boxwright.host.paths import Path
 from boxwright.host.trees import remove_tree
 from boxwright.store.store import Store
 

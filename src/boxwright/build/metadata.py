@@ -38,6 +38,7 @@ _DEFAULT_SHELL = ("/bin/sh", "-c")
 class Change(NamedTuple):
     config: RunConfig
     history: str
+    """Empty when the history doesn't tell of it: a trigger is told when it fires."""
     cmd_set: bool
     """A CMD was given in this stage, so that an ENTRYPOINT doesn't reset it."""
     author: str = ""
@@ -98,8 +99,7 @@ def apply(instruction: Instruction, config: RunConfig, *, cmd_set: bool) -> Chan
         case Shell():
             config, history = config._replace(shell=instruction.argv), f"SHELL [{' '.join(instruction.argv)}]"
         case Onbuild():
-            config = config._replace(on_build=(*config.on_build, instruction.trigger))
-            history = f"ONBUILD {instruction.trigger}"
+            config, history = config._replace(on_build=(*config.on_build, instruction.trigger)), ""
     return Change(config, history, cmd_set, author)
 
 

@@ -8,20 +8,25 @@ from boxwright.layer.union import PathNotFound, UnionView
 _MAX_BYTES = 4 << 20
 
 
-def account(user: str, view: UnionView) -> tuple[int, int]:
-    """Return (uid, gid) of what USER says. Raises UnknownUser, WrongType."""
-    found = passwd.find_account(user, _text(view, "/etc/passwd"), _text(view, "/etc/group"))
-    return found.uid, found.gid
-
-
 def chown(text: str, view: UnionView) -> tuple[int, int]:
-    """Return (uid, gid) of what ``--chown`` says. Raises as `account`.
+    """Return (uid, gid) of what ``--chown`` says. Raises UnknownUser, WrongType.
 
     Without a group, it is the one that the user has by name, and for a number the same number.
     """
-    uid, gid = account(text, view)
+    found = passwd.find_account(text, _text(view, "/etc/passwd"), _text(view, "/etc/group"))
     user, _, group = text.partition(":")
-    return uid, uid if user.isdigit() and not group else gid
+    return found.uid, found.uid if user.isdigit() and not group else found.gid
+
+
+def workdir(user: str, view: UnionView) -> tuple[int, int]:
+    """Return (uid, gid) of directories that WORKDIR makes after this USER. Raises WrongType.
+
+    They are root's where the image doesn't know the user: it may come to know it before anything runs.
+    """
+    try:
+        return chown(user, view)
+    except passwd.UnknownUser:
+        return 0, 0
 
 
 def _text(view: UnionView, path: str) -> str:

@@ -11,13 +11,13 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable
-from pathlib import Path
 
 from boxwright.build.plan import Destination
 from boxwright.build.scan import Item, scan
 from boxwright.build.trees import Selection
 from boxwright.build.writing import Placement
 from boxwright.errors import ConflictError, UnsupportedError
+from boxwright.host.paths import Path
 from boxwright.layer.entry import sort_key
 from boxwright.layer.union import Node, UnionView
 from boxwright.values import NamedTuple

@@ -99,6 +99,7 @@ class Step(NamedTuple):
     action: Action | None
     """What is done to files; None for an instruction that sets metadata only."""
     history: str
+    """What the image's history says of it; empty for nothing."""
     config: RunConfig
     """As it is after the step."""
     author: str

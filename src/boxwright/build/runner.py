@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from boxwright.errors import CancelledError
+from boxwright.host.paths import Path
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:

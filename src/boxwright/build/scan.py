@@ -41,7 +41,8 @@ class Item(NamedTuple):
 
 
 class Scan:
-    """What one pass saw; iterating gives its items, a directory before what is in it, names in order."""
+    """What one pass saw. Iterating gives its items, always in the same order: the members of a directory together, by
+    name, and after the directory itself."""
 
     __slots__ = ("_folders", "bytes", "excluded", "files", "fingerprint", "settled")
 
@@ -72,17 +73,10 @@ class Scan:
         """Whether an equal fingerprint will mean equal content from now on: nothing changed just before the pass."""
 
     def __iter__(self) -> Iterator[Item]:
-        members_of = {path: (real, members) for path, real, members in self._folders}
-
-        def below(path: str) -> Iterator[Item]:
-            real, members = members_of[path]
+        for path, real, members in self._folders:
             prefix = path + "/" if path else ""
             for name, status in members:
                 yield Item(prefix + name, f"{real}/{name}", status)
-                if stat.S_ISDIR(status.st_mode) and prefix + name in members_of:
-                    yield from below(prefix + name)
-
-        return below("")
 
 
 def scan(root: str, scope: IgnoreScope | None = None) -> Scan:

@@ -54,13 +54,13 @@ class ImageState(NamedTuple):
         self, step: Step, lineage: str, created: str, *, cached: bool, layer: tuple[ChainID, DiffID] | None = None
     ) -> ImageState:
         """Return the state after a step, with the layer that it made, if it made one."""
-        entry = History(created, step.history, "", metadata.COMMENT, layer is None)
+        told = (History(created, step.history, "", metadata.COMMENT, layer is None),) if step.history else ()
         return self._replace(
             config=step.config,
             author=step.author,
             chain=self.chain if layer is None else layer[0],
             diff_ids=self.diff_ids if layer is None else (*self.diff_ids, layer[1]),
-            history=(*self.history, entry),
+            history=(*self.history, *told),
             created=created,
             lineage=lineage,
             cached=self.cached and cached,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.build.actions import CommandIO, Layers, RunOptions, RunWork, Work, WorkdirWork
 from boxwright.build.context import Context
 from boxwright.build.plan import Action, CopyAction, RunAction
 from boxwright.build.runner import Runner
+from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID
 from boxwright.oci.platform import Platform
 from boxwright.store.store import Store

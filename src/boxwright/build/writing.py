@@ -13,11 +13,11 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from boxwright.errors import CancelledError, UnavailableError, UnsupportedError
 from boxwright.host import xattrs
+from boxwright.host.paths import Path
 from boxwright.layer.entry import Entry, Kind, is_portable_xattr
 from boxwright.layer.writer import TarWriter
 from boxwright.oci.digest import DiffID, Digest

@@ -133,6 +133,27 @@ def test_onbuild_fires_once(bench: Workbench) -> None:
 def test_onbuild_fires_for_a_stage_too(bench: Workbench) -> None:
     image = bench.build("FROM scratch AS one\nONBUILD COPY f /\nFROM one\n", {"f": "f"})
     assert image.tree() == {"/f": "f"}
+    assert [entry.created_by for entry in image.config.history] == ["COPY f / # buildkit"], "told when it fires"
+
+
+@pytest.mark.parametrize(
+    ("user", "owner"),
+    [
+        ("", (0, 0)),
+        ("9", (9, 9)),
+        ("9:4", (9, 4)),
+        ("app", (5, 6)),
+        ("5", (5, 5)),
+        ("app:7", (5, 7)),
+        ("nobody", (0, 0)),
+    ],
+)
+def test_whose_is_what_workdir_makes(bench: Workbench, user: str, owner: tuple[int, int]) -> None:
+    image = bench.build(
+        f"FROM scratch\nCOPY etc /etc\n{f'USER {user}' if user else ''}\nWORKDIR /w\n",
+        {"etc/passwd": "root:x:0:0::/:\napp:x:5:6::/:\n"},
+    )
+    assert image.owner("/w") == owner
 
 
 def test_workdir_makes_its_parents_for_the_user(bench: Workbench) -> None:
