@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Iterator
 from operator import attrgetter
