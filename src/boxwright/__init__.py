@@ -1,6 +1,7 @@
 """boxwright builds, runs and shares container images: one package, no daemon.
 
-``from boxwright import Engine`` is the Python API; the command line is a thin layer over it.
+`Engine` is the Python API, one method a use-case; `Build` and `CreateContainer` say what is wanted; every error is a
+`BoxwrightError`. The command line is a thin layer over these.
 """
 
 from __future__ import annotations
@@ -10,15 +11,28 @@ from typing import TYPE_CHECKING
 from boxwright._version import __version__
 
 if TYPE_CHECKING:
-    from boxwright.engine import Engine
+    from boxwright.engine.building import Build
+    from boxwright.engine.engine import Engine
+    from boxwright.engine.requests import CreateContainer
+    from boxwright.engine.settings import Settings
+    from boxwright.errors import BoxwrightError
 
-__all__ = ["Engine", "__version__"]
+__all__ = ["BoxwrightError", "Build", "CreateContainer", "Engine", "Settings", "__version__"]
+
+# Importing the package must stay free, since every start of the command passes here: a name is fetched on use.
+_HOMES = {
+    "BoxwrightError": "boxwright.errors",
+    "Build": "boxwright.engine.building",
+    "CreateContainer": "boxwright.engine.requests",
+    "Engine": "boxwright.engine.engine",
+    "Settings": "boxwright.engine.settings",
+}
 
 
 def __getattr__(name: str) -> object:
-    # Importing the package must stay free: every start of the command passes here.
-    if name == "Engine":
-        from boxwright.engine import Engine
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return Engine
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
