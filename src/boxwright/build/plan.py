@@ -14,7 +14,7 @@ from boxwright.build import metadata
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
-from boxwright.dockerfile.source import DockerfileError, Span
+from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
 from boxwright.dockerfile.stages import Base, Dockerfile, Stage, copy_source, find_target, resolve_bases
 from boxwright.oci.config import ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, Digest
@@ -24,6 +24,7 @@ from boxwright.values import NamedTuple
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _SCRATCH = "scratch"
+_GIT_SCHEMES = ("git@", "git://", "ssh://")
 
 
 class BaseImage(NamedTuple):
@@ -296,6 +297,8 @@ class _StagePlanner:
                 self._needs.add(stage)
             elif instruction.from_ is not None:
                 image = self._planner.image(instruction.from_, self._platform)
+        else:
+            _refuse_git(instruction)
         return CopyAction(
             "ADD" if isinstance(instruction, Add) else "COPY",
             instruction.sources,
@@ -309,7 +312,19 @@ class _StagePlanner:
 
 def _refuse_urls(instruction: Copy) -> None:
     for source in instruction.sources:
-        if source.startswith(("http://", "https://", "git@", "git://", "ssh://")):
+        if source.startswith(("http://", "https://", *_GIT_SCHEMES)):
             raise DockerfileError(
                 f"source can't be a URL for COPY: {source}", instruction.span, mark=source, hint="use ADD"
+            )
+
+
+def _refuse_git(instruction: Add) -> None:
+    for source in instruction.sources:
+        path = source.partition("#")[0].partition("?")[0]
+        if source.startswith(_GIT_SCHEMES) or (source.startswith(("http://", "https://")) and path.endswith(".git")):
+            raise UnsupportedSyntax(
+                f"ADD of a git repository is not supported: {source}",
+                instruction.span,
+                mark=source,
+                hint="clone it into the context, and COPY it",
             )

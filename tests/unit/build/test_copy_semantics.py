@@ -10,7 +10,7 @@ import pytest
 
 from boxwright.build.placing import DirectoryInTheWay, NotADirectory, SeveralSources
 from boxwright.build.trees import SourceNotFound
-from boxwright.dockerfile.source import DockerfileError
+from boxwright.dockerfile.source import DockerfileError, UnsupportedSyntax
 from boxwright.errors import BoxwrightError
 from boxwright.host.passwd import UnknownUser
 from boxwright.layer.diff import measure_layer
@@ -81,6 +81,8 @@ REFUSALS: list[tuple[str, type[BoxwrightError], str]] = [
     ("COPY --chown=nobody f /", UnknownUser, "nobody"),
     ("COPY --chmod=64a f /", DockerfileError, "invalid chmod parameter: '64a'"),
     ("COPY https://example.com/f /", DockerfileError, "source can't be a URL for COPY"),
+    ("ADD https://example.com/r.git#main /r", UnsupportedSyntax, "ADD of a git repository is not supported"),
+    ("ADD git@example.com:r.git /r", UnsupportedSyntax, "ADD of a git repository is not supported"),
 ]
 
 
