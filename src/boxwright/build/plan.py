@@ -16,6 +16,7 @@ from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, 
 from boxwright.dockerfile.parse import parse_trigger
 from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
 from boxwright.dockerfile.stages import Base, Dockerfile, Stage, copy_source, find_target, resolve_bases
+from boxwright.errors import InvalidError
 from boxwright.oci.config import ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.platform import Platform
@@ -213,7 +214,7 @@ class _StagePlanner:
         self._stage = stage
         self._base = base
         options = planner.options
-        self._platform = Platform.parse(base.platform) if base.platform else options.platform
+        self._platform = _platform(base.platform, stage) if base.platform else options.platform
         self._needs: set[int] = set()
         self._steps: list[Step] = []
         self._cmd_set = False
@@ -308,6 +309,13 @@ class _StagePlanner:
             instruction.chown,
             None if instruction.chmod is None else int(instruction.chmod, 8),
         )
+
+
+def _platform(text: str, stage: Stage) -> Platform:
+    try:
+        return Platform.parse(text)
+    except InvalidError as error:
+        raise DockerfileError(error.message, stage.from_.span, mark=text, hint=error.hint) from None
 
 
 def _refuse_urls(instruction: Copy) -> None:

@@ -7,6 +7,7 @@ import pytest
 from boxwright.build.failure import BuildFailed
 from boxwright.build.progress import BuildStarted, Event, ImageBuilt, StepDone, StepOutput, StepRunning, StepStarted
 from boxwright.build.runner import StepCancelled
+from boxwright.dockerfile.source import DockerfileError
 from boxwright.store.fsck import check
 from support.building import Workbench
 
@@ -30,6 +31,12 @@ def test_a_failure_says_where_and_what_is_left(bench: Workbench) -> None:
         f"The container is kept: boxwright exec or commit it as  jolly_otter ({bench.failed[0].process.id[:12]})",
         f"The image before this step:                    boxwright run -it {error.image.short} sh",
     ]
+
+
+def test_a_bad_platform_is_told_with_its_line(bench: Workbench) -> None:
+    with pytest.raises(DockerfileError, match="invalid platform") as caught:
+        bench.build("FROM scratch AS one\nFROM --platform=a/b/c/d one\n")
+    assert caught.value.detail[0] == "Dockerfile:2"
 
 
 def test_the_last_good_image_is_there(bench: Workbench) -> None:
