@@ -328,11 +328,12 @@ def base_tar(work: Path) -> Path:
     kept = Path("/var/tmp/boxwright-bench-base.tar")
     if not kept.exists():
         from boxwright.bootstrap import debian
+        from boxwright.host import paths
 
         folder = work / "base"
         folder.mkdir()
         print("making a base image", flush=True)
-        shutil.move(debian.bootstrap(debian.host_suite(), folder).tar, kept)
+        shutil.move(debian.bootstrap(debian.host_suite(), paths.Path(folder)).tar, kept)
     return kept
 
 

@@ -23,8 +23,6 @@ else:
         def _tuplegetter(index, doc):
             return property(itemgetter(index), doc=doc)
 
-    _DOCS = tuple(f"Alias for field number {index}" for index in range(40))
-
     class _Value(tuple):
         """What all values have in common: see `collections.namedtuple` for the methods."""
 
@@ -67,7 +65,7 @@ else:
             if tuple(defaults) != fields[len(fields) - len(defaults) :]:
                 raise TypeError(f"{name} has a field without a default after one that has a default")
             for index, field in enumerate(fields):
-                namespace[field] = _tuplegetter(index, _DOCS[index])
+                namespace[field] = _tuplegetter(index, f"Alias for field number {index}")
 
             def first(cls, /, *args, **kwargs):
                 constructor = _constructor(name, fields, tuple(defaults.values()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import re
-from pathlib import Path
 
 from boxwright.errors import NotFoundError
 from boxwright.host import process
+from boxwright.host.paths import Path
 from boxwright.values import NamedTuple
 
 _ETC = Path("/etc/apt")
@@ -72,7 +73,7 @@ def _host_suite(sources: list[Source]) -> str | None:
 
 def _read_all(etc: Path) -> list[Source]:
     sources: list[Source] = []
-    files = [etc / "sources.list", *sorted((etc / "sources.list.d").glob("*"))]
+    files = [etc / "sources.list", *(Path(name) for name in sorted(glob.glob(etc / "sources.list.d" / "*")))]
     for path in files:
         if path.suffix not in (".list", ".sources") or not path.is_file():
             continue
@@ -130,4 +131,4 @@ def carried_options() -> list[str]:
 
 def certificates() -> list[Path]:
     """Return the certificate authorities that the host's administrator added."""
-    return sorted(Path("/usr/local/share/ca-certificates").rglob("*.crt"))
+    return [Path(name) for name in sorted(glob.glob("/usr/local/share/ca-certificates/**/*.crt", recursive=True))]

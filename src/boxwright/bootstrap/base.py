@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from boxwright.host.paths import Path
 from boxwright.oci.config import RunConfig
 from boxwright.values import NamedTuple
 

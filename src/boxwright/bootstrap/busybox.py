@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import struct
-from pathlib import Path
 
 from boxwright.bootstrap.base import BaseImage
 from boxwright.bootstrap.rootfs import RootFs
 from boxwright.errors import UnsupportedError
 from boxwright.host import clock, process
+from boxwright.host.paths import Path
 from boxwright.oci.config import RunConfig
 
 _PASSWD = """root:x:0:0:root:/root:/bin/sh
@@ -53,7 +53,7 @@ def bootstrap(workdir: Path) -> BaseImage:
     tree.file("etc/shadow", b"root:*:::::::\n", 0o640)
     tree.file("etc/nsswitch.conf", b"passwd: files\ngroup: files\nhosts: files dns\n")
     tar = workdir / "rootfs.tar"
-    with tar.open("wb") as out:
+    with open(tar, "wb") as out:
         tree.write(out)
     created = clock.rfc3339(epoch)
     first_line = process.run([str(busybox)], check=False).stdout.decode(errors="replace").partition("\n")[0]
@@ -77,7 +77,7 @@ def bootstrap(workdir: Path) -> BaseImage:
 
 def _is_static(path: Path) -> bool:
     """Tell whether an ELF file names no interpreter (PT_INTERP), so that it starts without any library."""
-    with path.open("rb") as stream:
+    with open(path, "rb") as stream:
         header = stream.read(64)
         if header[:4] != b"\x7fELF" or header[4] != 2:
             return False

@@ -5,12 +5,12 @@ from __future__ import annotations
 import email.utils
 import re
 import tempfile
-from pathlib import Path
 
 from boxwright.bootstrap import apt
 from boxwright.bootstrap.base import BaseImage
 from boxwright.errors import InvalidError, UnavailableError
 from boxwright.host import clock, process
+from boxwright.host.paths import Path
 from boxwright.oci.config import RunConfig
 
 _SUITE = re.compile(r"[a-z][a-z0-9-]*")

@@ -11,13 +11,13 @@ import os
 import re
 import sys
 import sysconfig
-from pathlib import Path
 
 from boxwright._version import __version__
 from boxwright.bootstrap.base import BaseImage
 from boxwright.bootstrap.rootfs import RootFs
 from boxwright.errors import UnavailableError
 from boxwright.host import clock, process
+from boxwright.host.paths import Path
 from boxwright.oci.config import RunConfig
 
 _PREFIX = "usr/local"
@@ -69,7 +69,7 @@ def bootstrap(workdir: Path) -> BaseImage:
         tree.directory(path)
     tree.directory("tmp", 0o1777)
     tar = workdir / "rootfs.tar"
-    with tar.open("wb") as out:
+    with open(tar, "wb") as out:
         tree.write(out)
     created = clock.rfc3339(epoch)
     return BaseImage(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
+from boxwright.host.paths import Path
 from boxwright.layer.entry import Entry, Kind, sort_key
 from boxwright.layer.writer import TarWriter
 
@@ -27,7 +27,7 @@ class RootFs:
     def file(self, path: str, content: bytes | Path, mode: int = 0o644) -> None:
         """Add a file with these bytes, or those that the file at a Path has when the tar is written."""
         self._parents(path)
-        size = os.stat(content).st_size if isinstance(content, Path) else len(content)
+        size = len(content) if isinstance(content, bytes) else os.stat(content).st_size
         self._put(path, Kind.FILE, mode, size=size, content=content)
 
     def symlink(self, path: str, target: str) -> None:
@@ -51,7 +51,7 @@ class RootFs:
         for name in sorted(self._entries, key=sort_key):
             entry, content = self._entries[name]
             if isinstance(content, Path):
-                with content.open("rb") as stream:
+                with open(content, "rb") as stream:
                     writer.add(entry, stream)
             else:
                 writer.add(entry, content)

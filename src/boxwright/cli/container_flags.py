@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import Parser, UsageError, key_values, size
+from boxwright.host.paths import Path
 
 if TYPE_CHECKING:
     from boxwright.engine.requests import CreateContainer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from boxwright.errors import InvalidError
 from boxwright.host.clock import rfc3339
+from boxwright.host.paths import Path
 from boxwright.image.oci_layout import Named
 from boxwright.oci.config import History, ImageConfig, RunConfig
 from boxwright.oci.digest import Digest
@@ -62,7 +62,7 @@ def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "doc
 
     target = Path(path)
     if target.exists() and not target.is_file():  # a device or a pipe can't be replaced
-        with target.open("wb") as out:
+        with open(target, "wb") as out:
             save(store, names, out, form=form)
         return
     with durable.replacing(target, mode=0o600, durable=False) as out:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from boxwright.bootstrap.base import BaseImage
 from boxwright.engine import archives, images
 from boxwright.errors import InvalidError
 from boxwright.host.clock import parse_rfc3339
+from boxwright.host.paths import Path
 from boxwright.store.store import Store
 
 
@@ -26,7 +25,7 @@ def bootstrap(store: Store, what: str) -> list[str]:
     """
     with store.scratch() as folder:
         base = _make(what, folder)
-        with base.tar.open("rb") as stream:
+        with open(base.tar, "rb") as stream:
             id = archives.import_tar(
                 store,
                 stream,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from boxwright.errors import InvalidError
+from boxwright.host.paths import Path, StrPath
 from boxwright.values import NamedTuple
 
 
@@ -20,7 +20,7 @@ class InvalidSetting(InvalidError):
 
 
 class Settings(NamedTuple):
-    root: Path
+    root: StrPath
     """The folder of the store."""
     insecure_registries: tuple[str, ...] = ()
     """``host:port`` or CIDR whose registries may speak plain HTTP or show an unknown certificate."""

@@ -10,7 +10,6 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.build.runner import StepCancelled, StepProcess
@@ -19,6 +18,7 @@ from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import UnavailableError
 from boxwright.host import locks, mounts, trees
 from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.paths import Path
 from boxwright.runtime import scaffolding
 from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs, write_config
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable

@@ -6,13 +6,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO
 
 from boxwright.host import faults
+from boxwright.host.paths import Path, StrPath
 
 
-def sync_directory(path: Path) -> None:
+def sync_directory(path: StrPath) -> None:
     """Make the entries of a directory durable: a rename is only safe once its directory is synced."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -22,12 +22,13 @@ def sync_directory(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path, *, mode: int = 0o644, durable: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: StrPath, *, mode: int = 0o644, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` when the block ends without an exception.
 
     A reader sees the old content or the new, never a part. With `durable`, content and name are on disk on return.
     On an exception the old file is untouched and nothing is left behind.
     """
+    path = Path(path)
     temporary, fd = _make_beside(path, mode)
     try:
         with open(fd, "wb") as stream:
@@ -59,7 +60,7 @@ def _make_beside(path: Path, mode: int) -> tuple[Path, int]:
         os.close(fd)  # a collector saw the file before it was locked
 
 
-def write(path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+def write(path: StrPath, content: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
     """Replace the content of `path` atomically (see `replacing`)."""
     with replacing(path, mode=mode, durable=durable) as stream:
         stream.write(content)

@@ -6,11 +6,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from boxwright.host.paths import StrPath
 
 
 @contextmanager
-def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+def locked(path: StrPath, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock on `path` (created when missing) for the block, waiting for it as long as it takes.
 
     The file may be removed by whoever holds it exclusively: a waiter then notices that it locked a file that is no
@@ -27,7 +28,7 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
             os.close(fd)
 
 
-def try_lock(path: Path) -> int | None:
+def try_lock(path: StrPath) -> int | None:
     """Return a descriptor that holds the exclusive lock on `path`, or None when another process has it.
 
     Closing the descriptor releases the lock. The file is created when missing.
@@ -44,7 +45,7 @@ def try_lock(path: Path) -> int | None:
         os.close(fd)
 
 
-def _is_still(fd: int, path: Path) -> bool:
+def _is_still(fd: int, path: StrPath) -> bool:
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))
     except FileNotFoundError:

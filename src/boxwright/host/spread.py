@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
-from pathlib import Path
+
+from boxwright.host.paths import StrPath
 
 _GET_FLAGS = 0x80086601  # FS_IOC_GETFLAGS
 _SET_FLAGS = 0x40086602  # FS_IOC_SETFLAGS
@@ -13,7 +14,7 @@ _TOPDIR = 0x00020000  # FS_TOPDIR_FL
 _LONG = struct.Struct("@l")
 
 
-def spread_children(directory: Path) -> bool:
+def spread_children(directory: StrPath) -> bool:
     """Tell the file system that the directories in `directory` have nothing to do with each other (``chattr +T``).
 
     ext4 then gives each of them a group of inodes of its own, instead of filling the one that earlier ones were

@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from boxwright.errors import UnavailableError
 from boxwright.host import syscalls
+from boxwright.host.paths import Path
 
 # Deeper directories are moved to the top first: a hostile tree may be nested deeper than there are descriptors.
 _MAX_DEPTH = 48

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnsupportedError
 from boxwright.host import durable
+from boxwright.host.paths import Path
 from boxwright.image.image import Image, Layer, validated
 from boxwright.image.tarball import ArchiveWriter
 from boxwright.image.tree import Tree, read

@@ -8,11 +8,11 @@ import os
 import posixpath
 import shutil
 import tempfile
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from boxwright.errors import CorruptError
 from boxwright.host import syscalls
+from boxwright.host.paths import Path, StrPath
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -209,15 +209,15 @@ class _Sips:
         return self._file.read(min(size, 1 << 16))
 
 
-def open_tree(source: Path | BinaryIO, spool: Path) -> Tree:
+def open_tree(source: StrPath | BinaryIO, spool: StrPath) -> Tree:
     """Return the tree of a directory, an archive (compressed or not), or a stream of one.
 
     A stream that cannot seek, or is compressed, is first copied, uncompressed, to a nameless file in the directory
     `spool`. Raises MalformedTar, and CorruptError for a compressed stream that is damaged.
     """
-    if isinstance(source, Path):
-        if source.is_dir():
-            return Directory(source)
+    if isinstance(source, str | os.PathLike):
+        if os.path.isdir(source):
+            return Directory(Path(source))
         source = cast("BinaryIO", io.FileIO(source))
     try:
         return Archive(_uncompressed(source, spool))
@@ -226,7 +226,7 @@ def open_tree(source: Path | BinaryIO, spool: Path) -> Tree:
         raise
 
 
-def _uncompressed(source: BinaryIO, spool: Path) -> BinaryIO:
+def _uncompressed(source: BinaryIO, spool: StrPath) -> BinaryIO:
     from boxwright.layer.compression import detect, open_decompressed
     from boxwright.layer.streams import ReadAhead
 

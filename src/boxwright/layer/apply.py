@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.errors import ConflictError, CorruptError, UnavailableError
 from boxwright.host.trees import remove_tree
+from boxwright.host.paths import StrPath
 from boxwright.layer import overlay
 from boxwright.layer.entry import WHITEOUT_PREFIX, Entry, Kind
 from boxwright.layer.reader import Content, TarReader
@@ -82,7 +83,7 @@ class TargetNotEmpty(ConflictError):
 
 
 def apply_layer(
-    stream: BinaryIO, target: os.PathLike[str], *, rootless: bool = False, lower: UnionView | None = None
+    stream: BinaryIO, target: StrPath, *, rootless: bool = False, lower: UnionView | None = None
 ) -> Applied:
     """Apply an uncompressed tar stream, read to its end, to the directory `target`, empty or missing.
 
@@ -101,7 +102,7 @@ def apply_layer(
 
 def apply_entries(
     members: Iterable[tuple[Entry, Content | None]],
-    target: os.PathLike[str],
+    target: StrPath,
     *,
     rootless: bool = False,
     lower: UnionView | None = None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from typing import Literal
 
+from boxwright.host.paths import StrPath
 from boxwright.layer.diff import members
 from boxwright.layer.entry import Entry, Kind, sort_key
 from boxwright.layer.union import Node, UnionView
@@ -19,7 +19,7 @@ class Change(NamedTuple):
     path: str
 
 
-def changes(upper: os.PathLike[str], lower: UnionView, *, exclude: Collection[str] = frozenset()) -> list[Change]:
+def changes(upper: StrPath, lower: UnionView, *, exclude: Collection[str] = frozenset()) -> list[Change]:
     """Return what `upper`, a directory in overlay form, changes of what is below it, in canonical order.
 
     A directory counts as changed when its mode or owner is another, or when something below it is listed; a file

@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable, Collection, Iterator
 
 from boxwright.host import xattrs
+from boxwright.host.paths import StrPath
 from boxwright.layer import overlay
 from boxwright.layer.entry import Entry, Kind, is_portable_xattr
 from boxwright.layer.streams import CHUNK, PieceStream, ReadAhead
@@ -46,7 +47,7 @@ class Measured(NamedTuple):
 
 
 def write_layer(
-    fs: os.PathLike[str],
+    fs: StrPath,
     sink: Callable[[bytes | memoryview], object],
     *,
     epoch: int | None = None,
@@ -63,12 +64,12 @@ def write_layer(
         sink(piece)
 
 
-def open_layer(fs: os.PathLike[str], *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> PieceStream:
+def open_layer(fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> PieceStream:
     """Return the layer of a directory in overlay form as a stream (see `write_layer`)."""
     return PieceStream(layer_pieces(fs, epoch=epoch, exclude=exclude))
 
 
-def measure_layer(fs: os.PathLike[str], *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> Measured:
+def measure_layer(fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> Measured:
     """Return the digest, size and number of members of what `write_layer` would write."""
     from boxwright.layer.hashing import HashingWriter
 
@@ -94,7 +95,7 @@ class _Counter:
 
 
 def layer_pieces(
-    fs: os.PathLike[str],
+    fs: StrPath,
     *,
     epoch: int | None = None,
     exclude: Collection[str] = _NOTHING,
@@ -141,7 +142,7 @@ def layer_pieces(
 
 
 def members(
-    fs: os.PathLike[str], *, epoch: int | None = None, exclude: Collection[str] = _NOTHING
+    fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING
 ) -> Iterator[tuple[Entry, str]]:
     """Yield the entries of a directory in overlay form in canonical order, each with its location on disk."""
     root = os.fspath(fs)

@@ -9,9 +9,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from boxwright.errors import InvalidError, NotFoundError
+from boxwright.host.paths import Path, StrPath
 from boxwright.layer import overlay
 from boxwright.values import NamedTuple
 
@@ -83,7 +83,7 @@ class UnionView:
 
     __slots__ = ("_root",)
 
-    def __init__(self, layers: Sequence[os.PathLike[str] | str]) -> None:
+    def __init__(self, layers: Sequence[StrPath]) -> None:
         locations = []
         for layer in reversed(layers):
             location = os.fspath(layer)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Self
 
 from boxwright.host import locks
+from boxwright.host.paths import Path
 from boxwright.network.pool import AddressPool
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Self
 
 from boxwright.errors import UnavailableError, UnsupportedError
 from boxwright.host import conntrack, faults, locks
 from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.nftables import Nftables
+from boxwright.host.paths import Path
 from boxwright.network import bridge, listeners, portmap, ruleset, userland
 from boxwright.network.bridge import BridgeSettings
 from boxwright.network.occupants import occupant

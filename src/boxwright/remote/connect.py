@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
+from boxwright.host.paths import Path
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.credential_file import CredentialFile, config_path
 from boxwright.remote.credentials import Keychain

@@ -11,11 +11,11 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from boxwright.errors import CorruptError, UnavailableError
 from boxwright.host import durable, locks
+from boxwright.host.paths import Path
 from boxwright.oci.reference import DEFAULT_DOMAIN
 from boxwright.remote import credential_helper
 from boxwright.remote.credentials import Credential

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from boxwright.host.paths import Path
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.credential_file import CredentialFile
 from boxwright.remote.credentials import Credential

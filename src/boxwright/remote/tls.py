@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from pathlib import Path
 
 from boxwright.errors import UnavailableError
+from boxwright.host.paths import Path
 from boxwright.remote.headers import Origin
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,6 +24,7 @@ from urllib3.exceptions import (
 
 from boxwright._version import __version__
 from boxwright.errors import CorruptError, InvalidError, UnavailableError
+from boxwright.host.paths import Path
 from boxwright.remote.headers import Origin, origin_of
 from boxwright.remote.proxy import proxy_for
 from boxwright.values import NamedTuple

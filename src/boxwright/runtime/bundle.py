@@ -29,7 +29,7 @@ from boxwright.runtime.spec import Surroundings, build_spec
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from boxwright.host.paths import Path
 
 CGROUP_PARENT = "/boxwright"
 _MAX_PASSWD = 4 * 1024 * 1024

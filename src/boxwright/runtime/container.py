@@ -28,7 +28,7 @@ from boxwright.runtime.options import ContainerOptions
 from boxwright.runtime.scaffolding import Scaffolding
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from boxwright.host.paths import Path
 
 _PATIENCE = 10.0  # seconds from the end of process 1 to conmon's report
 _LOOK = 0.0005

@@ -18,7 +18,7 @@ from boxwright.runtime.seccomp_table import Comparison
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from boxwright.host.paths import Path
 
 _EPERM = 1
 _ENOSYS = 38
@@ -126,9 +126,8 @@ def _read(path: str, text: bytes) -> bytes | None:
 
 
 def _keep(path: str, text: bytes, program: bytes) -> None:
-    from pathlib import Path
-
     from boxwright.host import durable
+    from boxwright.host.paths import Path
 
     os.makedirs(os.path.dirname(path), exist_ok=True)
     durable.write(Path(path), text + b"\0" + program, mode=0o600, durable=False)

@@ -7,13 +7,13 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnavailableError
 from boxwright.host import faults
 from boxwright.host.durable import sync_directory
+from boxwright.host.paths import Path
 from boxwright.oci.digest import Digest
 from boxwright.store.layout import Layout
 

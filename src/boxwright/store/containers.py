@@ -8,12 +8,12 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.host import faults
 from boxwright.host.locks import locked, try_lock
+from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Database, Row, Value
 from boxwright.store.layout import Layout

@@ -8,6 +8,7 @@ fsck brings it in line.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from boxwright.errors import BoxwrightError
@@ -39,8 +40,9 @@ def refresh(store: Store) -> bool:
     """Bring index.json in line with the rows; return whether it was not."""
     path = store.layout.content / "index.json"
     with locked(store.layout.locks / "content-index"):
-        for leftover in path.parent.glob(f".{path.name}.*"):
-            leftover.unlink()  # of a writer that was killed: whoever writes holds the lock
+        for leftover in os.listdir(store.layout.content):
+            if leftover.startswith(f".{path.name}."):
+                os.unlink(store.layout.content / leftover)  # of a writer that was killed: whoever writes holds the lock
         wanted = render(store)
         if path.exists() and path.read_bytes() == wanted:
             return False

@@ -10,11 +10,11 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from boxwright.errors import BoxwrightError, CorruptError, UnavailableError, UnsupportedError
 from boxwright.host import faults
+from boxwright.host.paths import Path
 from boxwright.store.schema import MIGRATIONS
 
 Value: TypeAlias = "str | int | bytes | None"

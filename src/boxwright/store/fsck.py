@@ -145,9 +145,11 @@ def _garbage(store: Store) -> Iterator[Finding]:
         orphans = gc.orphans(store)
         unreachable = reach.unreachable_snapshots(store)
     for path in orphans:
-        yield Finding("garbage", "orphan", f"{path.relative_to(root)} belongs to nothing", str(path.relative_to(root)))
+        name = os.path.relpath(path, root)
+        yield Finding("garbage", "orphan", f"{name} belongs to nothing", name)
     for path in gc.abandoned(store):
-        yield Finding("garbage", "abandoned", f"{path.relative_to(root)} was left behind", str(path.relative_to(root)))
+        name = os.path.relpath(path, root)
+        yield Finding("garbage", "abandoned", f"{name} was left behind", name)
     for chain in unreachable:
         yield Finding("garbage", "snapshot-unused", f"nothing refers to layer {chain.short}", chain)
     for digest in gc.unnamed_blobs(store):

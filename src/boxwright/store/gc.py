@@ -11,11 +11,11 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.host import faults
+from boxwright.host.paths import Path
 from boxwright.host.trees import StillMounted, disk_usage, remove_tree
 from boxwright.oci.digest import Digest
 from boxwright.store import content_index, reach

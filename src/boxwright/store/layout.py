@@ -20,10 +20,10 @@ ROOT
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from boxwright.errors import DeniedError
 from boxwright.host import durable
+from boxwright.host.paths import Path, StrPath
 from boxwright.host.spread import spread_children
 from boxwright.values import NamedTuple
 
@@ -37,7 +37,7 @@ TRASH = ".trash-"
 class StoreDenied(DeniedError):
     """The store's directory cannot be read or written by this user."""
 
-    def __init__(self, root: Path, why: str) -> None:
+    def __init__(self, root: StrPath, why: str) -> None:
         super().__init__(
             f"cannot use the store in {root}: {why}",
             hint="run as root, or name a directory of your own: --root DIR or BOXWRIGHT_ROOT=DIR",

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.host import faults
+from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Row
 from boxwright.store.snapshots import remove_directories, remove_snapshots

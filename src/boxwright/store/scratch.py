@@ -10,7 +10,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from boxwright.host.paths import Path
 
 
 def make_locked(directory: Path, prefix: str = "") -> tuple[Path, int]:

@@ -10,12 +10,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 
 from boxwright.errors import NotFoundError
 from boxwright.host import faults
 from boxwright.host.locks import locked
+from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID, DiffID, Digest, chain_id
 from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row

@@ -7,10 +7,10 @@ Opening is part of every command, so it does no more than connect to the databas
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from boxwright.host.paths import Path, StrPath
 from boxwright.store.blobs import BlobStore
 from boxwright.store.contexts import ContextCache
 from boxwright.store.database import Database
@@ -52,13 +52,13 @@ class Store:
         self.contexts = ContextCache(database)
 
     @classmethod
-    def open(cls, root: Path) -> Store:
+    def open(cls, root: StrPath) -> Store:
         """Open the store in `root`, made when it is missing.
 
         The first opening after a boot also drops what a power failure may have left half-written (see recovery.py).
         Raises StoreDenied, StoreTooNew, StoreCorrupt, StoreUnavailable.
         """
-        layout = Layout(root)
+        layout = Layout(Path(root))
         try:
             fresh = layout.database.stat().st_size == 0
         except FileNotFoundError:

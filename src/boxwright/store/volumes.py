@@ -7,11 +7,11 @@ import os
 import re
 import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.host import faults
 from boxwright.host.clock import rfc3339
+from boxwright.host.paths import Path
 from boxwright.store.database import Database, Row
 from boxwright.store.layout import Layout
 from boxwright.store.snapshots import remove_directories

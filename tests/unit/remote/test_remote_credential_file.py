@@ -31,7 +31,7 @@ def _file(tmp_path: Path, document: Any) -> CredentialFile:
     ],
 )
 def test_the_file_is_where_docker_and_podman_look(environment: dict[str, str], expected: str) -> None:
-    assert config_path(environment, Path("/home/ada")) == Path(expected)
+    assert str(config_path(environment, Path("/home/ada"))) == expected
 
 
 @pytest.mark.parametrize(

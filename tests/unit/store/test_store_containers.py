@@ -28,7 +28,7 @@ def record(name: str = "box", id: str = ID, **fields: object) -> ContainerRecord
 def test_a_container_has_a_row_and_a_directory(store: Store, root: Path) -> None:
     store.containers.add(record())
     assert store.containers.get(ID) == record()
-    assert store.containers.directory(ID) == root / "containers" / ID
+    assert store.containers.directory(ID) == str(root / "containers" / ID)
     assert store.containers.directory(ID).is_dir()
 
 
@@ -148,7 +148,7 @@ def test_containers_are_listed_newest_first(store: Store) -> None:
 
 def test_a_volume_is_a_directory(store: Store, root: Path) -> None:
     volume = store.volumes.create("data", labels={"a": "b"}, options={"type": "tmpfs"})
-    assert store.volumes.path("data") == root / "volumes/data/data"
+    assert store.volumes.path("data") == str(root / "volumes/data/data")
     assert store.volumes.path("data").is_dir()
     assert store.volumes.get("data") == volume
     assert (volume.labels, volume.options, volume.driver, volume.anonymous) == (

@@ -30,7 +30,7 @@ def run(args: Any, session: Session) -> int:
 
     return serve(
         ServeOptions(
-            root=Path(args.root) if args.root else session.settings.root / "registry",
+            root=Path(args.root) if args.root else Path(session.settings.root, "registry"),
             address=args.addr,
             tls_cert=_path(args.tls_cert),
             tls_key=_path(args.tls_key),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import BinaryIO
 
 from boxwright.engine.containers import interrupted, lifecycle
@@ -14,6 +13,7 @@ from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.trees import write_tar
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.host import faults, locks
+from boxwright.host.paths import Path
 from boxwright.oci.digest import Digest
 from boxwright.runtime import container, scaffolding
 from boxwright.store.containers import ContainerRecord

@@ -6,7 +6,6 @@ import os
 import posixpath
 import shutil
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
 from boxwright.engine.containers import lifecycle
@@ -14,6 +13,7 @@ from boxwright.engine.containers.inside import inside
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.host import xattrs
+from boxwright.host.paths import Path
 from boxwright.layer.diff import entry_of
 from boxwright.layer.entry import Entry, Kind
 from boxwright.layer.reader import read_entries

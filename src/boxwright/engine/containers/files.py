@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from boxwright.host.paths import Path
 from boxwright.runtime.files import Files, hosts, resolv_conf
 
 _STUB = "nameserver 127.0.0.53"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from boxwright.engine.containers.config import ContainerConfig
@@ -17,6 +16,7 @@ from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.host import mounts, syscalls
 from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.paths import Path
 from boxwright.layer.union import UnionView
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs

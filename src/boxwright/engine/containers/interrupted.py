@@ -8,7 +8,6 @@ in its directory one that may wait for its start for ever, and ``frozen`` one th
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.engine.containers.config import ContainerConfig
@@ -18,6 +17,7 @@ from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import BoxwrightError, UnavailableError
 from boxwright.host import locks
 from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.paths import Path
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle
 from boxwright.store.containers import ContainerRecord

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.engine.containers import interrupted
@@ -22,6 +21,7 @@ from boxwright.errors import ConflictError
 from boxwright.host import faults, mounts
 from boxwright.host.clock import rfc3339
 from boxwright.host.namespaces import PrivateMounts
+from boxwright.host.paths import Path
 from boxwright.host.signals import signal_number
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers
@@ -255,7 +255,7 @@ def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
 
 
 def _exit_command(wiring: Wiring, id: str) -> tuple[str, ...]:
-    root = str(wiring.settings.root)
+    root = os.fspath(wiring.settings.root)
     return (sys.executable, "-m", "boxwright", "--root", root, "container-exited", id)
 
 

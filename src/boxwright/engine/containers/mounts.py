@@ -133,7 +133,7 @@ def _fill(store: Store, record: ContainerRecord, target: str, name: str) -> None
                     trees.remove_tree(child)
             elif any(path.iterdir()):
                 return  # another command has filled it meanwhile
-            mark.touch()
+            mark.write_bytes(b"")
             faults.point("a volume is about to be filled")
             copy_node(view, node, path)
             faults.point("a volume is filled")

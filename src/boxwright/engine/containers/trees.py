@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import BinaryIO
 
+from boxwright.host.paths import Path
 from boxwright.layer.diff import entry_of
 from boxwright.layer.entry import Entry, Kind
 from boxwright.layer.union import Node, UnionView

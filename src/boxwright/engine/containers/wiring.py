@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.engine.settings import Settings
 from boxwright.host.locks import locked
+from boxwright.host.paths import Path
 from boxwright.runtime.oci_runtime import OciRuntime
 from boxwright.store.networks import NetworkRecord
 from boxwright.store.store import Store
@@ -62,7 +62,7 @@ class Wiring:
 
     @property
     def seccomp_cache(self) -> Path:
-        return self.settings.root / "cache" / "seccomp"
+        return Path(self.settings.root, "cache", "seccomp")
 
     def remove_network(self) -> None:
         """Take the bridge and its rules away, if they were ever made. Containers on it lose their network."""
@@ -80,7 +80,7 @@ class Wiring:
     @property
     def _mark(self) -> str:
         """Empty for the store in the usual place, else a few letters that tell this store from others."""
-        if self.settings.root == Path("/var/lib/boxwright"):
+        if os.fspath(self.settings.root) == "/var/lib/boxwright":
             return ""
         import hashlib
 
