@@ -23,6 +23,7 @@ from boxwright.layer.diff import measure_layer
 from boxwright.layer.reader import MalformedTar, read_entries
 from boxwright.layer.writer import ReservedName
 from support.raw_tar import BLOCK, END, gnu_long, header, member, padded, pax
+from support.trees import ROOTLESS
 
 CANARY = "canary"
 _SPARSE = padded(b"2\n0\n4\n600\n6\n") + b"headmiddle"
@@ -103,7 +104,8 @@ def check(data: bytes, directory: Path) -> None:
     after = canary.stat()
     assert canary.read_text() == "untouched"
     assert (before.st_mode, before.st_nlink, before.st_mtime_ns) == (after.st_mode, after.st_nlink, after.st_mtime_ns)
-    if applied is not None and sum(path.lstat().st_size for path in target.rglob("*") if path.is_file()) < 1 << 24:
+    # Only root can read whatever has been made.
+    if applied is not None and not ROOTLESS and applied.content < 1 << 24:
         try:
             measure_layer(target)
         except ReservedName as error:

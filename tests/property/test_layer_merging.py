@@ -37,7 +37,7 @@ def told(node: Node):
     kind = KINDS[stat.S_IFMT(status.st_mode)]
     what: object = node.target
     if kind is Kind.FILE:
-        what = node.real.read_bytes()
+        what = Path(node.location).read_bytes()
     return (kind.name, status.st_mode & 0o7777, status.st_uid, status.st_gid, what)
 
 
@@ -45,6 +45,7 @@ def seen(view: UnionView):
     return {node.path: told(node) for node in view.walk()}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the owner of the root directory is that of root")
 @given(st.lists(LAYERS, min_size=2, max_size=3))
 @settings(deadline=None, max_examples=250)
 def test_applied_alone_and_merged_is_applied_on_each_other(layers):

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from boxwright.host.trees import remove_tree
 from fuzz.fuzz_tar import check, corpus, mutated
 
 
@@ -17,6 +18,7 @@ def test_damaged_archives_end_in_our_own_errors_and_touch_nothing_outside(index,
         directory = tmp_path / str(number)
         directory.mkdir()
         check(mutated(seed, random_), directory)
+        remove_tree(directory)  # whatever modes it has, which pytest would stumble over
 
 
 def test_the_corpus_itself_is_understood(tmp_path):
@@ -24,3 +26,4 @@ def test_the_corpus_itself_is_understood(tmp_path):
         directory = tmp_path / str(number)
         directory.mkdir()
         check(data, directory)
+        remove_tree(directory)

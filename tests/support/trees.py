@@ -6,7 +6,13 @@ import os
 import stat
 from pathlib import Path
 
-ROOTLESS = os.geteuid() != 0
+
+def _is_rootless() -> bool:
+    """Say whether owners, devices and the trusted attributes are out of reach, also as root of a user namespace."""
+    return os.geteuid() != 0 or Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
+ROOTLESS = _is_rootless()
 OPAQUE = "user.overlay.opaque" if ROOTLESS else "trusted.overlay.opaque"
 
 WHITEOUT = "<whiteout>"

@@ -21,8 +21,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.errors import ConflictError, CorruptError, UnavailableError
-from boxwright.host.trees import remove_tree
 from boxwright.host.paths import StrPath
+from boxwright.host.trees import remove_tree
 from boxwright.layer import overlay
 from boxwright.layer.entry import WHITEOUT_PREFIX, Entry, Kind
 from boxwright.layer.reader import Content, TarReader
@@ -164,7 +164,9 @@ class _Applier:
                 if next(found, None) is not None:
                     raise TargetNotEmpty(target) from None
         below = self._below("")
-        self._root = _Directory("", target, copied(below) if below else _ORDINARY, lower is None)
+        # The root of a view of no layers is nowhere.
+        alone = below is None or not below.location
+        self._root = _Directory("", target, copied(below) if below else _ORDINARY, alone)
         os.chmod(target, _PENDING_MODE)
 
     # -- members
