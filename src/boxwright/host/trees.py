@@ -75,6 +75,8 @@ def _open_top(path: Path | str) -> int | None:
 def _empty(directory: int, top: int, depth: int, shown: str) -> bool:
     """Remove what is in `directory`; return True when something was moved to `top` and a further round is needed."""
     moved = False
+    if os.geteuid() != 0 and os.fstat(directory).st_mode & 0o700 != 0o700:
+        os.fchmod(directory, 0o700)  # one that could be opened may still forbid to change it
     with os.scandir(directory) as entries:
         children = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_directory in children:

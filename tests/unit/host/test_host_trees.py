@@ -64,6 +64,10 @@ def test_directories_without_permissions(tmp_path: Path) -> None:
     remove_tree(top)
     (tmp_path / "closed").mkdir(mode=0)
     remove_tree(tmp_path / "closed")
+    (top / "readable/inner").mkdir(parents=True)
+    (top / "readable/file").touch()
+    (top / "readable").chmod(0o400)
+    remove_tree(top)
     assert list(tmp_path.iterdir()) == []
 
 
