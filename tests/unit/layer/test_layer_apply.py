@@ -8,7 +8,9 @@ import stat
 
 import pytest
 
+from boxwright.host.trees import remove_tree
 from boxwright.layer.apply import Applied, ApplyFailed, InvalidLayer, TargetNotEmpty, apply_layer
+from boxwright.layer.diff import measure_layer
 from boxwright.layer.entry import Entry, Kind
 from boxwright.layer.reader import EscapingName, MalformedTar
 from boxwright.layer.union import UnionView
@@ -562,3 +564,12 @@ def test_what_the_file_system_refuses_is_not_the_layers_fault(target):
     records = [(b"GNU.sparse.map", b"0,0"), (b"GNU.sparse.size", b"%d" % size)]
     with pytest.raises((ApplyFailed, InvalidLayer)):
         apply_layer(io.BytesIO(pax(records) + member(b"f") + END), target, rootless=ROOTLESS)
+
+
+def test_a_tree_as_deep_as_names_can_be_is_made_and_replaced(target):
+    # As deep as an absolute path allows, and deeper than Python recurses.
+    deep = "/".join(["d"] * ((3900 - len(str(target))) // 2))
+    apply(target, folder(deep), file("d"), whiteout("e"), file("e/" + deep[2:]))
+    assert (target / "d").is_file()
+    assert measure_layer(target).entries > 1500
+    remove_tree(target)  # before pytest, which does recurse
