@@ -3,11 +3,13 @@
 A case is a build context with two files that are no part of it:
 
     case.toml     about = what is shown; options = build's options; classic = false where the classic builder can't;
-                  of a failing case: line = where, words = what all messages say
+                  of a failing case: line = where, words = what all messages say,
+                  accepted_by = builders of docker's that take it all the same
     prepare.py    prepare(context: Path) makes what git can't hold: modes, owners, links, archives, odd names
 
 Contexts are made reproducible: modes 0644 (0755 when executable) and one time for all files that prepare.py hasn't
-given another.
+given another. Each case has a time of its own: BuildKit takes a file for one that it has seen in another context when
+name, size and time are equal.
 """
 
 from __future__ import annotations
@@ -19,11 +21,9 @@ import time
 import tomllib
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 HERE = Path(__file__).parent
-CONTEXT_TIME = 1_234_567_890
-"""The mtime of files in contexts (seconds)."""
-
 _OWN_FILES = ("case.toml", "prepare.py")
 
 
@@ -35,12 +35,18 @@ class Case(NamedTuple):
     classic: bool = True
     line: int | None = None
     words: tuple[str, ...] = ()
+    accepted_by: tuple[str, ...] = ()
+
+    @property
+    def time(self) -> int:
+        """The mtime of the context's files (seconds)."""
+        return 1_000_000_000 + crc32(self.name.encode()) % 500_000_000
 
     @classmethod
     def load(cls, directory: Path) -> Case:
         with open(directory / "case.toml", "rb") as stream:
             values = tomllib.load(stream)
-        for name in ("options", "words"):
+        for name in ("options", "words", "accepted_by"):
             values[name] = tuple(values.get(name, ()))
         return cls(directory.name, directory, **values)
 
@@ -52,18 +58,18 @@ class Case(NamedTuple):
         for path in (target, *target.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
-            _set_time(path)
+            _set_time(path, self.time)
         prepare = self.directory / "prepare.py"
         if prepare.exists():
             started = time.time() - 1
             runpy.run_path(str(prepare))["prepare"](target)
             for path in (target, *target.rglob("*")):
                 if path.lstat().st_mtime >= started:
-                    _set_time(path)
+                    _set_time(path, self.time)
 
 
-def _set_time(path: Path) -> None:
-    os.utime(path, (CONTEXT_TIME, CONTEXT_TIME), follow_symlinks=False)
+def _set_time(path: Path, seconds: int) -> None:
+    os.utime(path, (seconds, seconds), follow_symlinks=False)
 
 
 def load_cases(folder: str) -> list[Case]:

@@ -23,13 +23,14 @@ class Boxwright:
     def __init__(self, root: Path) -> None:
         self.command = [sys.executable, "-m", "boxwright", "--root", str(root)]
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*self.command, *arguments],
             capture_output=True,
             text=True,
             errors="replace",
             timeout=200,
+            cwd=cwd,
             env={**os.environ, "PYTHONSAFEPATH": "1"},
         )
         assert not check or done.returncode == 0, f"boxwright {arguments}: {done.stdout}\n{done.stderr}"
@@ -59,11 +60,13 @@ def build_all(cases: list[Case], docker: Docker, boxwright: Boxwright, scratch: 
 
     def build(job: tuple[str, Case]) -> subprocess.CompletedProcess[str]:
         builder, case = job
-        options = ["build", "--network", "none", "-t", _tag(builder, case), *case.options, str(scratch / case.name)]
+        # Caches don't look at times, and so would give one case the files of another.
+        options = ["build", "--no-cache", "--network", "none", "-t", _tag(builder, case), *case.options, "."]
+        where = scratch / case.name
         if builder == "boxwright":
-            return boxwright.run(*options, check=False)
+            return boxwright.run(*options, check=False, cwd=where)
         kind = str(int(builder == "buildkit"))
-        return docker.run(*options, check=False, DOCKER_BUILDKIT=kind, BUILDKIT_PROGRESS="plain")
+        return docker.run(*options, check=False, cwd=where, DOCKER_BUILDKIT=kind, BUILDKIT_PROGRESS="plain")
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         done = dict(zip(jobs, pool.map(build, jobs), strict=True))

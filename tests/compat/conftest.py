@@ -59,5 +59,5 @@ def results(
         callspec = getattr(item, "callspec", None)
         case = callspec.params.get("case") if callspec is not None else None
         if isinstance(case, Case):
-            cases[case.name] = case
+            assert cases.setdefault(case.name, case) == case, f"two cases are called {case.name}"
     return build_all(list(cases.values()), docker, boxwright, tmp_path_factory.mktemp("contexts"))

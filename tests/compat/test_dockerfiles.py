@@ -74,5 +74,7 @@ def test_declared_differences_are_there(entry: Declared, results: Results) -> No
         found = found or bool(covered)
         if covered and case.classic and entry.as_classic is not None:
             classic = compare(_facts(results, "classic", case), ours)
-            assert entry.as_classic is covered.isdisjoint(classic), "the classic builder: " + _told(case, results, differences)
+            assert entry.as_classic is covered.isdisjoint(classic), "the classic builder: " + _told(
+                case, results, differences
+            )
     assert found, "it no longer differs"

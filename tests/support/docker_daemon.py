@@ -25,7 +25,9 @@ class Docker:
         # The client's own settings stay out of it: a config.json with proxies would change every build.
         self.command = [client, "--config", str(home / "config"), "-H", f"unix://{home}/sock"]
 
-    def run(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, check: bool = True, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a docker command to its end; `environment` is added to this process's."""
         done = subprocess.run(
             [*self.command, *arguments],
@@ -33,6 +35,7 @@ class Docker:
             text=True,
             errors="replace",
             timeout=200,
+            cwd=cwd,
             env={**os.environ, **environment},
         )
         assert not check or done.returncode == 0, f"docker {arguments}: {done.stdout}\n{done.stderr}"

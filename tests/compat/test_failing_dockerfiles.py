@@ -1,0 +1,35 @@
+"""Dockerfiles that nobody can build: ours says so, too, in words like docker's, and at the same line."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from compat.build_case import Case, load_cases
+from compat.builders import BUILDERS, Results
+
+pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.runtime, pytest.mark.slow]
+
+_CASES = load_cases("failing")
+_LINE = re.compile(r"(?:parse error (?:on )?line |\bDockerfile:)(\d+)")
+
+
+def _lines(log: str) -> set[int]:
+    return {int(number) for number in _LINE.findall(log)}
+
+
+@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
+def test_it_fails_at_its_line_in_dockers_words(case: Case, results: Results) -> None:
+    built = {builder: results[builder, case.name] for builder in BUILDERS if (builder, case.name) in results}
+    accepted = {builder for builder, result in built.items() if result.image is not None}
+    assert accepted == set(case.accepted_by), "\n".join(built[builder].log for builder in accepted)
+    ours = built.pop("boxwright").log
+    assert "a bug in boxwright" not in ours, ours
+    assert _lines(ours) == ({case.line} if case.line is not None else set()), ours
+    theirs = [result.log for builder, result in built.items() if builder not in accepted]
+    # docker 20.10 tells the line of what it cannot parse, and of nothing else.
+    assert all(_lines(log) <= {case.line} for log in theirs), theirs
+    for word in case.words:
+        assert word.lower() in ours.lower(), ours
+        assert any(word.lower() in log.lower() for log in theirs), theirs
