@@ -40,8 +40,12 @@ def inspect(wiring: Wiring, name: str, *, kind: str | None = None, size: bool = 
             return volume_json(store, volume)
         if kind:
             raise VolumeNotFound(name)
-    if kind == "network":
-        return network_json(store, store.networks.find(name))
+    if kind in (None, "network"):
+        try:
+            return network_json(store, store.networks.find(name))
+        except NotFoundError:
+            if kind:
+                raise
     raise NoSuchObject(name)
 
 

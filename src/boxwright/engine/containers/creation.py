@@ -155,6 +155,10 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         env = (_PATH, *env)
     env = _merged((*env, *request.env))
     confined, no_new_privileges = _security(request)
+    if request.cap_add or request.cap_drop:
+        from boxwright.runtime import capabilities
+
+        capabilities.select(request.cap_add, request.cap_drop, capabilities.available())
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("uts", request.uts)):
         if mode not in ("", "host", "private"):
             raise UnsupportedError(f"--{name} {mode} is not supported", hint=f"--{name} host is")
@@ -257,6 +261,10 @@ def _ulimit(text: str) -> Ulimit:
         equals = ""
     if not equals:
         raise InvalidError(f"invalid ulimit {text!r}", hint="a limit looks like nofile=1024:2048")
+    import resource
+
+    if not hasattr(resource, f"RLIMIT_{name.upper()}"):
+        raise InvalidError(f"unknown ulimit {name!r}", hint="such as nofile, nproc, core, memlock")
     if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
         raise InvalidError(f"invalid ulimit {text!r}: the soft limit is above the hard one")
     return limit
