@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
 
-from boxwright.cli.parsing import Parser
+from boxwright.cli.help import usage
+from boxwright.cli.parsing import Option, Parser
 from boxwright.cli.verbs import MANAGEMENT, VERBS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "commands.md"
@@ -37,69 +37,39 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _command(name: str, summary: str, parser: argparse.ArgumentParser) -> str:
+def _command(name: str, summary: str, parser: Parser) -> str:
     lines = [f"### {name}\n", f"{summary}.\n"]
     longer = [
-        f"`{group} {word}`" for group, words in MANAGEMENT.items() for word, verb in words.items() if verb == name
+        f"`{group} {word}`"
+        for group, words in MANAGEMENT.items()
+        for word, verb in words.items()
+        if verb.split()[0] == name
     ]
     if longer:
         lines.append(f"Also {', '.join(longer)}.\n")
-    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     lines += _usage(parser)
-    for action in groups:
-        for sub in action.choices.values():
-            lines += [f"#### {sub.prog.removeprefix('boxwright ')}\n", *_usage(sub)]
+    for sub, _ in parser.commands.values():
+        lines += [f"#### {sub.prog.removeprefix('boxwright ')}\n", *_usage(sub)]
     return "\n".join(lines)
 
 
-def _usage(parser: argparse.ArgumentParser) -> list[str]:
-    lines = ["```text", _plain_usage(parser), "```\n"]
-    rows = [_row(action) for action in parser._actions if _is_shown(action)]
+def _usage(parser: Parser) -> list[str]:
+    lines = ["```text", usage(parser), "```\n"]
+    rows = [_row(option) for option in parser.options if option.help is not None and option.kind != "help"]
     if rows:
         lines += ["| option | |", "|---|---|", *rows, ""]
     refused: dict[str, list[str]] = {}
-    for action in parser._actions:
-        why = getattr(action, "why", None)
-        if why is not None:
-            refused.setdefault(why, []).append(f"`{action.option_strings[-1]}`")
+    for option in parser.options:
+        if option.why:
+            refused.setdefault(option.why, []).append(f"`{option.names[-1]}`")
     lines += [f"Known from docker and refused, since {why}: {', '.join(names)}.\n" for why, names in refused.items()]
     return lines
 
 
-def _plain_usage(parser: argparse.ArgumentParser) -> str:
-    if parser.usage:
-        return str(parser.usage)
-    operands = []
-    for action in parser._actions:
-        if action.option_strings:
-            continue
-        name = str(action.metavar or action.dest)
-        if action.nargs in ("?",):
-            name = f"[{name}]"
-        elif action.nargs in ("+",):
-            name = f"{name}..."
-        elif action.nargs in ("...",):
-            name = f"[{name}...]"
-        operands.append(name)
-    return " ".join([parser.prog, "[OPTIONS]", *operands])
-
-
-def _is_shown(action: argparse.Action) -> bool:
-    return (
-        bool(action.option_strings)
-        and action.help not in (None, argparse.SUPPRESS)
-        and action.option_strings[0] != "--help"
-    )
-
-
-def _row(action: argparse.Action) -> str:
-    value = ""
-    if action.nargs != 0:
-        shown = action.metavar or (",".join(map(str, action.choices)) if action.choices else action.dest.upper())
-        value = f" {shown}"
-    names = ", ".join(f"`{name}`" for name in action.option_strings)
-    text = f"{names}{f' `{value.strip()}`' if value else ''}".replace("|", "\\|")
-    return f"| {text} | {str(action.help).replace('|', chr(92) + '|')} |"
+def _row(option: Option) -> str:
+    names = ", ".join(f"`{name}`" for name in option.names)
+    text = f"{names} `{option.metavar}`" if option.takes_value else names
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (text, option.help or "")) + " |"
 
 
 def main() -> int:

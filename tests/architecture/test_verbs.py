@@ -16,8 +16,10 @@ def test_each_verb_declares_its_arguments(name: str) -> None:
     parser = Parser(f"boxwright {name}")
     module.configure(parser)
     assert callable(module.run)
-    undocumented = [action.dest for action in parser._actions if not action.help]
-    assert undocumented == []
+    parsers = [parser, *(command for command, _ in parser.commands.values())]
+    declared = [argument for each in parsers for argument in (*each.options, *each.operands)]
+    assert [argument.dest for argument in declared if not argument.help and not argument.why] == []
+    assert all(each.help() for each in parsers)
 
 
 def test_each_longer_spelling_leads_to_a_verb() -> None:

@@ -133,10 +133,7 @@ def declare(parser: Parser) -> None:
     for names, why in _REFUSED_FLAGS.items():
         parser.refused(*names.split(), why=why, value=False)
     parser.add_argument("image", metavar="IMAGE", help="name or ID of the image")
-    parser.add_argument("command", metavar="COMMAND", nargs=_REMAINDER, help="command and arguments")
-
-
-_REMAINDER = "..."
+    parser.add_argument("command", metavar="COMMAND", nargs="...", help="command and arguments")
 
 
 def check(args: Any) -> None:

@@ -1,153 +1,284 @@
-"""argparse, spoken with docker's accent: ``--flag=false``, ``-t=name``, options that end at the first operand."""
+"""The command line, as docker speaks it: ``--flag=false``, ``-it``, ``-t=name``, options that end at an operand.
+
+argparse isn't used: it takes 5 ms to import with what it imports, more to declare the options of ``run``, and it has
+no option whose value may only be written behind a ``=``. What is declared here is a table; help.py renders it.
+"""
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from boxwright.errors import InvalidError
 
+if TYPE_CHECKING:
+    from typing import Literal
+
 _TRUE = ("true", "1", "t", "T", "TRUE", "True")
 _FALSE = ("false", "0", "f", "F", "FALSE", "False")
+_KINDS = {int: "a whole number", float: "a number"}
 
 
 class UsageError(InvalidError):
     """A command line that does not parse."""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that raises UsageError instead of leaving the process."""
+class HelpWanted(Exception):
+    """``--help`` was given: `parser` is the one whose help is meant."""
 
-    def __init__(self, prog: str, **settings: Any) -> None:
-        super().__init__(
-            prog=prog,
-            allow_abbrev=False,
-            add_help=False,
-            formatter_class=_Formatter,
-            **settings,
-        )
-        self._positionals.title = "Operands"
-        self._optionals.title = "Options"
-        self.add_argument("--help", action="help", help="show this help")
+    def __init__(self, parser: Parser) -> None:
+        super().__init__(parser.prog)
+        self.parser = parser
 
-    def error(self, message: str) -> NoReturn:
-        hint = f"see {self.prog} --help"
-        if message.startswith("unrecognized arguments: "):
-            unknown = message.removeprefix("unrecognized arguments: ").split()
-            flags = [word for word in unknown if word.startswith("-")]
-            message = f"unknown flag: {flags[0]}" if flags else f"too many arguments: {' '.join(unknown)}"
-        elif message.startswith("the following arguments are required: "):
-            # What may be empty ("COMMAND ...") isn't what is missing.
-            missing = message.removeprefix("the following arguments are required: ").split(", ")
-            optional = {action.metavar for action in self._actions if action.nargs == argparse.REMAINDER}
-            message = "missing " + ", ".join([name for name in missing if name not in optional] or missing)
-        else:
-            message, hint = _in_our_words(message, hint)
-        raise UsageError(message, hint=hint)
 
-    def format_help(self) -> str:
-        """Return the help as docker lays it out: how to call it, what it does, then its operands and options."""
-        formatter = self._get_formatter()
-        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
-        formatter.add_text(self.description)
-        for group in self._action_groups:
-            formatter.start_section(group.title)
-            formatter.add_arguments(group._group_actions)
-            formatter.end_section()
-        return formatter.format_help()
+class Option:
+    """An option, or an operand, whose `names` are empty."""
 
-    def flag(self, *names: str, help: str, default: bool = False, dest: str | None = None) -> None:
-        """Declare a boolean option that also takes ``=true`` and ``=false``, as docker's do.
+    __slots__ = ("choices", "convert", "default", "dest", "help", "kind", "metavar", "names", "nargs", "why")
 
-        The spelled-out forms are options of their own, since argparse has no option whose value is optional and
-        never the next word.
+    def __init__(
+        self,
+        kind: Literal["value", "list", "flag", "help", "refused", "refused flag"],
+        names: tuple[str, ...],
+        dest: str,
+        *,
+        help: str | None,
+        metavar: str | None = None,
+        default: Any = None,
+        convert: Callable[[str], Any] | None = None,
+        choices: Sequence[str] = (),
+        nargs: str = "",
+        why: str = "",
+    ) -> None:
+        self.kind = kind
+        self.names = names
+        self.dest = dest
+        self.help = help
+        """None: not shown."""
+        self.metavar = metavar or (",".join(choices) if choices else dest.upper())
+        self.default = default
+        self.convert = convert
+        self.choices = choices
+        self.nargs = nargs
+        """How many words an operand takes: one, at most one (``?``), one or more (``+``), all that follow (``...``)."""
+        self.why = why
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether the next word is its value, when none stands behind a ``=``."""
+        return self.kind in ("value", "list", "refused")
+
+    def value(self, text: str) -> Any:
+        """Return what `text` means for it. Raises UsageError."""
+        name = self.names[0] if self.names else self.metavar
+        if self.choices and text not in self.choices:
+            raise UsageError(f"invalid {name} {text!r}", hint=f"it is one of {', '.join(self.choices)}")
+        if self.convert is None:
+            return text
+        try:
+            return self.convert(text)
+        except ValueError:
+            kind = _KINDS.get(self.convert, "something else")  # type: ignore[call-overload]
+            raise UsageError(f"invalid {name} {text!r}: it takes {kind}") from None
+
+
+class Parser:
+    """The options and operands of one command, or the commands of a group."""
+
+    def __init__(self, prog: str, description: str = "") -> None:
+        self.prog = prog
+        self.description = description
+        self.usage: str | None = None
+        """How to call it, where that isn't what the operands say."""
+        self.options: list[Option] = []
+        self.operands: list[Option] = []
+        self.commands: dict[str, tuple[Parser, str]] = {}
+        """A group's commands: name → parser and summary."""
+        self._named: dict[str, Option] = {}
+        self._declare(Option("help", ("--help",), "help", help="show this help"))
+
+    # ---- declaring
+
+    def add_argument(
+        self,
+        *names: str,
+        help: str,
+        metavar: str | None = None,
+        nargs: Literal["", "?", "+", "..."] = "",
+        default: Any = None,
+        type: Callable[[str], Any] | None = None,
+        choices: Sequence[str] = (),
+        dest: str | None = None,
+    ) -> None:
+        """Declare an option with a value, of which the last one counts, or the next operand: as argparse would.
+
+        `type` may raise UsageError or ValueError. `nargs` is an operand's; after one with ``...`` options end at the
+        first operand.
         """
-        dest = dest or names[-1].lstrip("-").replace("-", "_")
-        self.add_argument(*names, action="store_true", default=default, dest=dest, help=help)
-        for name in names:
-            for words, value in ((_TRUE, True), (_FALSE, False)):
-                self.add_argument(
-                    *(f"{name}={word}" for word in words),
-                    action="store_const",
-                    const=value,
-                    default=default,
-                    dest=dest,
-                    help=argparse.SUPPRESS,
-                )
+        option = Option(
+            "value",
+            names if names[0].startswith("-") else (),
+            dest or _dest(names),
+            help=help,
+            metavar=metavar,
+            default=default,
+            convert=type,
+            choices=choices,
+            nargs=nargs,
+        )
+        if option.names:
+            self._declare(option)
+        else:
+            self.operands.append(option)
 
     def repeated(self, *names: str, help: str, metavar: str | None = None, dest: str | None = None) -> None:
         """Declare an option that may be given several times; its values are a list."""
-        self.add_argument(*names, action="append", default=[], metavar=metavar, help=help, dest=dest)
+        self._declare(Option("list", names, dest or _dest(names), help=help, metavar=metavar))
+
+    def flag(self, *names: str, help: str, default: bool = False, dest: str | None = None) -> None:
+        """Declare a boolean option that also takes ``=true`` and ``=false``, and never the next word."""
+        self._declare(Option("flag", names, dest or _dest(names), help=help, default=default))
 
     def refused(self, *names: str, why: str, value: bool = True) -> None:
         """Declare an option of docker's that is known and not supported: using it is an error that says `why`."""
-        self.add_argument(*names, action=_Refused, nargs=1 if value else 0, why=why, help=argparse.SUPPRESS)
+        self._declare(Option("refused" if value else "refused flag", names, "", help=None, why=why))
+
+    def command(self, name: str, *, help: str, description: str = "") -> Parser:
+        """Declare a command of a group and return its parser; its name becomes the value of ``verb``."""
+        parser = Parser(f"{self.prog} {name}", description)
+        self.commands[name] = (parser, help)
+        return parser
+
+    def _declare(self, option: Option) -> None:
+        self.options.append(option)
+        for name in option.names:
+            self._named[name] = option
+
+    # ---- parsing
+
+    def parse(self, words: Sequence[str]) -> SimpleNamespace:
+        """Return the values of all options and operands as attributes. Raises UsageError, HelpWanted."""
+        values = {
+            option.dest: [] if option.kind == "list" else option.default
+            for option in self.options
+            if option.kind in ("value", "list", "flag")
+        }
+        stops = bool(self.commands) or any(operand.nargs == "..." for operand in self.operands)
+        operands: list[str] = []
+        index = 0
+        while index < len(words):
+            word = words[index]
+            index += 1
+            if word == "--":
+                operands += words[index:]
+                break
+            if len(word) > 1 and word[0] == "-":
+                index = self._option(word, words, index, values)
+                continue
+            operands.append(word)
+            if stops:
+                operands += words[index:]
+                break
+        if self.commands:
+            return self._command(operands)
+        self._operands(operands, values)
+        return SimpleNamespace(**values)
+
+    def _option(self, word: str, words: Sequence[str], index: int, values: dict[str, Any]) -> int:
+        """Take the option, or the letters of options, in `word`; return the index of the next word."""
+        if word.startswith("--"):
+            name, equals, text = word.partition("=")
+            return self._take(name, text if equals else None, words, index, values)
+        letters = word[1:]
+        while letters:
+            name, letters = f"-{letters[0]}", letters[1:]
+            option = self._named.get(name)
+            if letters.startswith("="):
+                return self._take(name, letters[1:], words, index, values)
+            if letters and option is not None and option.takes_value:
+                return self._take(name, letters, words, index, values)
+            index = self._take(name, None, words, index, values)
+        return index
+
+    def _take(self, name: str, text: str | None, words: Sequence[str], index: int, values: dict[str, Any]) -> int:
+        option = self._named.get(name)
+        if option is None:
+            self._fail(f"unknown flag: {name}")
+        if option.kind == "help":
+            raise HelpWanted(self)
+        if option.why:
+            self._fail(f"{name} is not supported: {option.why}")
+        if option.kind == "flag":
+            if text is not None and text not in _TRUE and text not in _FALSE:
+                self._fail(f"invalid {name} {text!r}: it takes true or false")
+            values[option.dest] = text is None or text in _TRUE
+            return index
+        if text is None:
+            if index == len(words):
+                self._fail(f"{option.names[0]} needs a value")
+            text = words[index]
+            index += 1
+        value = self._value(option, text)
+        if option.kind == "list":
+            values[option.dest].append(value)
+        else:
+            values[option.dest] = value
+        return index
+
+    def _operands(self, words: list[str], values: dict[str, Any]) -> None:
+        missing = [operand.metavar for operand in self.operands[len(words) :] if operand.nargs not in ("?", "...")]
+        if missing:
+            self._fail(f"missing {', '.join(missing)}")
+        for position, operand in enumerate(self.operands):
+            later = len(self.operands) - position - 1
+            if operand.nargs in ("+", "..."):
+                taken = words[: len(words) - later] if later else words
+                words = words[len(taken) :]
+                values[operand.dest] = [self._value(operand, word) for word in taken]
+            elif words:
+                values[operand.dest] = self._value(operand, words[0])
+                words = words[1:]
+            else:
+                values[operand.dest] = operand.default
+        if words:
+            self._fail(f"too many arguments: {' '.join(words)}")
+
+    def _command(self, words: list[str]) -> SimpleNamespace:
+        if not words:
+            self._fail("missing COMMAND")
+        found = self.commands.get(words[0])
+        if found is None:
+            raise UsageError(f"invalid COMMAND {words[0]!r}", hint=f"it is one of {', '.join(self.commands)}")
+        values = found[0].parse(words[1:])
+        values.verb = words[0]
+        return values
+
+    def _value(self, option: Option, text: str) -> Any:
+        try:
+            return option.value(text)
+        except UsageError as error:
+            error.hint = error.hint or self._hint
+            raise
+
+    @property
+    def _hint(self) -> str:
+        return f"see {self.prog} --help"
+
+    def _fail(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=self._hint)
+
+    def help(self) -> str:
+        """Return the text of ``--help``."""
+        from boxwright.cli.help import render
+
+        return render(self)
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Two columns, the option with its value once: ``-e, --env NAME=VALUE``."""
-
-    def __init__(self, prog: str) -> None:
-        import shutil
-
-        super().__init__(prog, max_help_position=38, width=max(80, min(shutil.get_terminal_size().columns, 120)))
-
-    def _format_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None) -> str:
-        if prefix == "":  # argparse asks what the parsers of a group's commands shall be called
-            return str(self._prog)
-        if usage is None:
-            operands = [action for action in actions if not action.option_strings]
-            shown = [self._format_args(action, self._get_default_metavar_for_positional(action)) for action in operands]
-            usage = " ".join([self._prog, "[OPTIONS]", *shown])
-        return f"Usage: {usage}\n\n"
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings:
-            return super()._format_action_invocation(action)
-        # Long options stand below each other, whether or not there is a short one.
-        names = ", ".join(action.option_strings)
-        names = names if len(action.option_strings[0]) == 2 else f"    {names}"
-        if action.nargs == 0:
-            return names
-        return f"{names} {self._format_args(action, self._get_default_metavar_for_optional(action))}"
-
-
-def _in_our_words(message: str, hint: str) -> tuple[str, str]:
-    """Translate what argparse says of an option's value; return the message and the hint."""
-    found = re.fullmatch(r"argument ([^:]*): (.*)", message, re.DOTALL)
-    if not found:
-        return message, hint
-    name = found[1].partition("/")[0] if "/-" in found[1] else found[1]
-    if found[2].startswith("expected "):
-        return f"{name} needs a value", hint
-    if choice := re.fullmatch(r"invalid choice: (.*?) \(choose from (.*)\)", found[2], re.DOTALL):
-        return f"invalid {name} {choice[1]}", f"it is one of {choice[2].replace(chr(39), '')}"
-    if value := re.fullmatch(r"invalid (\w+) value: (.*)", found[2], re.DOTALL):
-        kind = {"int": "a whole number", "float": "a number"}.get(value[1], f"a {value[1]}")
-        return f"invalid {name} {value[2]}: it takes {kind}", hint
-    return f"{name}: {found[2]}", hint
-
-
-class _Refused(argparse.Action):
-    def __init__(self, option_strings: Sequence[str], dest: str, why: str, **settings: Any) -> None:
-        super().__init__(option_strings, dest, **settings)
-        self.default = argparse.SUPPRESS
-        self.why = why
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> NoReturn:
-        raise UsageError(f"{option_string} is not supported: {self.why}", hint=f"see {parser.prog} --help")
-
-
-def converted(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Make `convert` usable as an argparse type whose BoxwrightErrors reach the user as they are."""
-
-    # argparse swallows ValueError and TypeError into "invalid value"; a BoxwrightError is neither and passes through.
-    def typed(text: str) -> Any:
-        return convert(text)
-
-    return typed
+def _dest(names: tuple[str, ...]) -> str:
+    name = next((name for name in names if name.startswith("--")), names[0])
+    return name.lstrip("-").replace("-", "_")
 
 
 def size(text: str) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 from boxwright.cli.parsing import Parser
 
 
-def declare(verbs: Any, summary: str) -> Parser:
+def declare(group: Parser, summary: str) -> Parser:
     """Add ``prune`` to a group's commands, with the options that every prune has."""
-    parser: Parser = verbs.add_parser("prune", help=summary, description=summary)
+    parser = group.command("prune", help=summary, description=summary)
     parser.flag("-f", "--force", help="do not ask")
     parser.repeated("--filter", metavar="NAME=VALUE", help="until, label")
     return parser

@@ -9,9 +9,8 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="du, prune")
-    verbs.add_parser("du", help="show what the build cache takes")
-    command = prune.declare(verbs, "remove the build cache")
+    parser.command("du", help="show what the build cache takes")
+    command = prune.declare(parser, "remove the build cache")
     command.flag("-a", "--all", help="remove all of it (which is what happens anyway)")
 
 

@@ -9,8 +9,7 @@ from boxwright.cli.session import Session
 
 def configure(parser: Parser) -> None:
     parser.description = "ls, run, rm, logs and the others are the verbs of old."
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="prune")
-    prune.declare(verbs, "remove all stopped containers")
+    prune.declare(parser, "remove all stopped containers")
 
 
 def run(args: Any, session: Session) -> int:

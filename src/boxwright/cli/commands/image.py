@@ -11,8 +11,7 @@ def configure(parser: Parser) -> None:
     parser.description = (
         "Image commands: ls, history, inspect, tag, rm, save, load, import, push, pull, build; and prune."
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="prune")
-    command = prune.declare(verbs, "remove images that have no name")
+    command = prune.declare(parser, "remove images that have no name")
     command.flag("-a", "--all", help="remove every image that no container uses, not only those without a name")
 
 

@@ -10,15 +10,14 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="ls, inspect, prune")
     for name in ("ls", "list"):
-        ls = verbs.add_parser(name, help="list networks" if name == "ls" else "the same as ls")
+        ls = parser.command(name, help="list networks" if name == "ls" else "the same as ls")
         ls.flag("-q", "--quiet", help="show IDs only")
         ls.flag("--no-trunc", help="show IDs in full")
         ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
-    inspect = verbs.add_parser("inspect", help="show everything about networks")
+    inspect = parser.command("inspect", help="show everything about networks")
     inspect.add_argument("names", nargs="+", metavar="NETWORK", help="name or ID of a network")
-    prune = verbs.add_parser("prune", help="take the bridge away when no container is on it; it is made again on use")
+    prune = parser.command("prune", help="take the bridge away when no container is on it; it is made again on use")
     prune.flag("-f", "--force", help="do not ask (it doesn't ask anyway)")
 
 

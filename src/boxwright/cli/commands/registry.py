@@ -9,8 +9,7 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="serve")
-    serve = verbs.add_parser("serve", help="serve a registry until it is told to end")
+    serve = parser.command("serve", help="serve a registry until it is told to end")
     serve.add_argument(
         "--addr", metavar="HOST:PORT", default="127.0.0.1:5000", help="where to listen (127.0.0.1:5000); port 0: any"
     )

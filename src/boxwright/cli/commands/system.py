@@ -9,10 +9,9 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="df, prune, info")
-    df = verbs.add_parser("df", help="show what images, containers, volumes and the build cache take")
+    df = parser.command("df", help="show what images, containers, volumes and the build cache take")
     df.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
-    command = prune.declare(verbs, "remove what is not used")
+    command = prune.declare(parser, "remove what is not used")
     command.flag("-a", "--all", help="remove every image that no container uses, not only those without a name")
     command.flag("--volumes", help="remove volumes that no container uses, too")
 

@@ -11,23 +11,22 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, help="create, ls, inspect, rm, prune")
-    create = verbs.add_parser("create", help="make a volume")
+    create = parser.command("create", help="make a volume")
     create.repeated("-l", "--label", metavar="NAME=VALUE", help="set a label")
     create.add_argument("name", nargs="?", metavar="VOLUME", help="its name; one is made up when it's left out")
     for name in ("ls", "list"):
-        ls = verbs.add_parser(name, help="list volumes" if name == "ls" else "the same as ls")
+        ls = parser.command(name, help="list volumes" if name == "ls" else "the same as ls")
         ls.flag("-q", "--quiet", help="show names only")
         ls.repeated("-f", "--filter", metavar="NAME=VALUE", help="name, label, dangling")
         ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
-    inspect = verbs.add_parser("inspect", help="show everything about volumes")
+    inspect = parser.command("inspect", help="show everything about volumes")
     inspect.add_argument("-f", "--format", metavar="TEMPLATE", help="print through a Go template")
     inspect.add_argument("names", nargs="+", metavar="VOLUME", help="name of a volume")
     for name in ("rm", "remove"):
-        rm = verbs.add_parser(name, help="remove volumes" if name == "rm" else "the same as rm")
+        rm = parser.command(name, help="remove volumes" if name == "rm" else "the same as rm")
         rm.flag("-f", "--force", help="do not mind volumes that aren't there")
         rm.add_argument("names", nargs="+", metavar="VOLUME", help="name of a volume")
-    command = prune.declare(verbs, "remove volumes that no container uses")
+    command = prune.declare(parser, "remove volumes that no container uses")
     command.flag("-a", "--all", help="those with a name, too")
 
 
