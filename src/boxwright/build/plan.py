@@ -16,7 +16,7 @@ from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, 
 from boxwright.dockerfile.parse import parse_trigger
 from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
 from boxwright.dockerfile.stages import Base, Dockerfile, Stage, copy_source, find_target, resolve_bases
-from boxwright.errors import InvalidError
+from boxwright.errors import BoxwrightError, InvalidError
 from boxwright.oci.config import ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.platform import Platform
@@ -199,10 +199,17 @@ class _Planner:
             draft = self._drafts[number] = _StagePlanner(self, stage, self._from[number]).plan()
         return draft
 
-    def image(self, name: str, platform: Platform) -> BaseImage:
+    def image(self, name: str, platform: Platform, span: Span) -> BaseImage:
+        """Return the image that the instruction at `span` names."""
         found = self._images.get((name, platform))
         if found is None:
-            found = self._images[name, platform] = self._bases.resolve(name, platform)
+            try:
+                found = self._images[name, platform] = self._bases.resolve(name, platform)
+            except BoxwrightError as error:
+                from boxwright.build.failure import locate
+
+                locate(error, span)
+                raise
         return found
 
 
@@ -233,7 +240,7 @@ class _StagePlanner:
             assert base.image is not None
             config = RunConfig(working_dir="/")
             if base.image != _SCRATCH:
-                image = self._planner.image(base.image, self._platform)
+                image = self._planner.image(base.image, self._platform, stage.from_.span)
                 config, self._author = image.config.config, image.config.author
             if "PATH" not in config.env_map():
                 config = config.with_env({"PATH": DEFAULT_PATH})
@@ -297,7 +304,7 @@ class _StagePlanner:
                 self._planner.stage(stage)
                 self._needs.add(stage)
             elif instruction.from_ is not None:
-                image = self._planner.image(instruction.from_, self._platform)
+                image = self._planner.image(instruction.from_, self._platform, instruction.span)
         else:
             _refuse_git(instruction)
         return CopyAction(
