@@ -135,7 +135,8 @@ class NoTree:
 
     def select(self, sources: Sequence[str]) -> list[Selection]:
         if sources:
-            raise SourceNotFound(sources[0], "the build", "a Dockerfile from the standard input has no build context")
+            why = "a Dockerfile from the standard input has no build context"
+            raise SourceNotFound(sources[0], "the build context", why)
         return []
 
 

@@ -151,6 +151,6 @@ def test_the_same_tar_again_is_cached(bench: Workbench, tmp_path: Path) -> None:
 def test_a_dockerfile_alone(bench: Workbench) -> None:
     context = no_context("FROM scratch\nCMD x\n")
     assert bench.build("", context=context).config.config.cmd == ("/bin/sh", "-c", "x")
-    with pytest.raises(SourceNotFound) as caught:
+    with pytest.raises(SourceNotFound, match="f: not found in the build context") as caught:
         bench.build("", context=no_context("FROM scratch\nCOPY f /\n"))
     assert caught.value.hint == "a Dockerfile from the standard input has no build context"
