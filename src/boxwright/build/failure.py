@@ -53,12 +53,14 @@ class Keeper(Protocol):
 class BuildFailed(UnavailableError):
     """A step's command failed.
 
-    `exit_code` is the command's; `container` is the one that was kept, if one was; `image` the last good image.
+    `argv` and `exit_code` are the command's; `container` is the one that was kept, if one was; `image` the last good
+    image.
     """
 
     def __init__(
         self,
         step: Step,
+        argv: tuple[str, ...],
         exit_code: int,
         container: KeptContainer | None,
         image: Digest | None,
@@ -77,7 +79,7 @@ class BuildFailed(UnavailableError):
             f"the command in step {step.number} exited with {exit_code}", detail=detail, hint=hint or _hint(exit_code)
         )
         self.step = step.number
-        self.command = step.text
+        self.argv = argv
         self.exit_code = exit_code
         self.container = container
         self.image = image

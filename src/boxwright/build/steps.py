@@ -161,7 +161,7 @@ class StageSteps:
                 FailedStep(failure.process, failure.exit_code, draft, state.chain, image, config)
             )
         hint = copied_later(output, self._around.request.context.root, self._stage.steps, step)
-        return BuildFailed(step, failure.exit_code, container, image, hint)
+        return BuildFailed(step, failure.process.argv, failure.exit_code, container, image, hint)
 
     def _last_good_image(self, state: ImageState) -> Digest | None:
         """Return the image of what was built before a step failed, made so that it can be run."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import TextIO
 
+from boxwright.build.failure import BuildFailed
 from boxwright.build.progress import (
     BuildStarted,
     Event,
@@ -35,6 +37,13 @@ class Classic(base.Base):
         self._waiting.setdefault(number, []).append(event)
         self._flush()
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if isinstance(error, BuildFailed):
+            self._failed(error)
+
     def close(self) -> None:
         for number in sorted(self._waiting):
             for event in self._waiting.pop(number):
@@ -63,22 +72,29 @@ class Classic(base.Base):
         elif isinstance(event, StepDone):
             self._done(event)
         elif isinstance(event, Warned):
-            self._write(f"[Warning] {event.message}" + (f" ({event.source})" if event.source else ""))
+            text = event.message[:1].upper() + event.message[1:]
+            self._write(f"[Warning] {text}" + (f" ({event.source})" if event.source else ""))
         elif isinstance(event, ImageBuilt):
             self._write(f"Successfully built {event.image.short}")
             for name in event.names:
                 self._write(f"Successfully tagged {name}")
 
     def _done(self, event: StepDone) -> None:
-        container = self._containers.pop(event.number, None)
         if event.exit_code is not None:
-            return
+            return  # whether its container is kept is known once the build has ended
+        container = self._containers.pop(event.number, None)
         if event.cached and not event.instruction.upper().startswith("FROM"):
             self._write(" ---> Using cache")
         if container is not None:
             self._write(f"Removing intermediate container {container[:12]}")
         if event.image is not None:
             self._write(f" ---> {event.image.short}")
+
+    def _failed(self, error: BuildFailed) -> None:
+        container = self._containers.get(error.step)
+        if container is not None and error.container is None:
+            self._write(f"Removing intermediate container {container[:12]}")
+        self._write(f"The command '{' '.join(error.argv)}' returned a non-zero code: {error.exit_code}")
 
     def _write(self, text: str) -> None:
         self._out.write(text + "\n")
