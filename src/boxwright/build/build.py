@@ -12,7 +12,7 @@ from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import Runner
 from boxwright.build.state import ImageState
-from boxwright.dockerfile.stages import load
+from boxwright.dockerfile.stages import Dockerfile, load
 from boxwright.oci.digest import Digest
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
@@ -55,9 +55,19 @@ def build(
     finally:
         execution.finish()
     result = BuildResult(record.id, record.size, planned.total, execution.cached_steps)
+    if result.cached < result.steps:
+        _warn(dockerfile, sink)
     layers, seconds = len(state.diff_ids), time.monotonic() - started
     sink(ImageBuilt(record.id, names, record.size, layers, seconds, result.steps, result.cached))
     return result
+
+
+def _warn(dockerfile: Dockerfile, sink: Sink) -> None:
+    """Tell what is not advised in a Dockerfile. Nothing new can be in one all of whose steps came from the cache."""
+    from boxwright.dockerfile.lint import lint
+
+    for warning in lint(dockerfile):
+        sink(Warned(f"{warning.rule}: {warning.message}", str(warning.span)))
 
 
 def _record(request: BuildRequest, state: ImageState, store: Store) -> ImageRecord:

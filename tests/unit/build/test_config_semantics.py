@@ -223,7 +223,20 @@ def test_unused_build_args_are_a_warning(bench: Workbench) -> None:
     args = {"B": "1", "A": "1", "USED": "1", "http_proxy": "p", "SOURCE_DATE_EPOCH": "1", "BUILDKIT_X": "1"}
     image = bench.build("FROM scratch\nARG USED\n", build_args=args)
     warnings = [event.message for event in image.events if isinstance(event, Warned)]
+    assert image.events[1] == Warned(warnings[0]), "before anything is built"
     assert warnings == ["one or more build-args [A B] were not consumed"]
+
+
+def test_what_is_not_advised_is_told_when_something_was_built(bench: Workbench) -> None:
+    text = "FROM scratch\nEXPOSE 8080:80\nRUN \\\n\n say x\n"
+    told = [event for event in bench.build(text).events if isinstance(event, Warned)]
+    assert [(warning.message.partition(":")[0], warning.source) for warning in told] == [
+        ("ExposeInvalidFormat", "Dockerfile:2"),
+        ("NoEmptyContinuation", "Dockerfile:3"),
+    ]
+    assert not [event for event in bench.build(text).events if isinstance(event, Warned)], "all of it was cached"
+    skipping = bench.build("# check=skip=all\n" + text, no_cache=True)
+    assert not [event for event in skipping.events if isinstance(event, Warned)]
 
 
 def test_proxies_come_in_both_spellings() -> None:
