@@ -1,0 +1,169 @@
+"""What is in the cache key of a step and what isn't, beyond what `test_cache_semantics` changes in files."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxwright.build.actions import RunOptions
+from boxwright.build.context import local_context
+from boxwright.build.keys import step_key
+from boxwright.oci.platform import Platform
+from support.building import Workbench
+
+RUN = "FROM scratch\nRUN write /a 1\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "cached"),
+    [
+        ({"run": RunOptions(network="none")}, False),
+        ({"run": RunOptions(network="host")}, False),
+        ({"run": RunOptions(extra_hosts=("db:10.0.0.1",))}, True),
+        ({"run": RunOptions(shm_size=1 << 20)}, True),
+        ({"run": RunOptions(ulimits=("nofile=10",))}, True),
+        ({"labels": {"a": "b"}}, True),
+        ({"epoch": 1_000_000_000}, True),
+        ({"target": "0"}, True),
+        ({"intermediate": True}, True),
+        ({"build_args": {"http_proxy": "http://proxy:3128"}}, True),
+    ],
+)
+def test_which_options_a_command_depends_on(bench: Workbench, option: dict[str, Any], cached: bool) -> None:
+    bench.build(RUN)
+    assert bench.build(RUN, **option).cached() == [cached]
+
+
+def test_a_command_for_another_platform_is_another_one(bench: Workbench) -> None:
+    platforms = [Platform("linux", "amd64"), Platform("linux", "arm64"), Platform("linux", "arm", "v7")]
+    text = "FROM --platform={} scratch\nRUN write /a 1\n"
+    assert [bench.build(text.format(platform)).cached() for platform in platforms] == [[False]] * 3
+    assert [bench.build(text.format(platform)).cached() for platform in platforms] == [[True]] * 3
+
+
+def test_parts_that_read_alike_when_joined_have_keys_of_their_own() -> None:
+    documents: list[dict[str, Any]] = [
+        {"argv": ["a", "b c"]},
+        {"argv": ["a b", "c"]},
+        {"argv": ["a b c"]},
+        {"argv": ["a", "b", "c"]},
+        {"argv": ['a","b c']},
+        {"argv": "a b c"},
+        {"env": {"A": "1", "B": "2"}},
+        {"env": {"A": '1","B":"2'}},
+        {"env": {"A": "1"}, "B": "2"},
+        {"user": "", "cwd": "a-b"},
+        {"user": "a-b", "cwd": ""},
+        {"user": "a", "cwd": "b"},
+        {"mode": None},
+        {"mode": 0},
+        {"mode": "None"},
+        {"mode": False},
+    ]
+    keys = [step_key(document).key for document in documents]
+    assert all(one != other for one, other in itertools.combinations(keys, 2))
+
+
+def test_the_order_of_variables_is_nothing() -> None:
+    assert step_key({"env": {"A": "1", "B": "2"}}) == step_key({"env": {"B": "2", "A": "1"}})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cached"),
+    [
+        ("EXPOSE 80 2375", "EXPOSE 2375 80", True),
+        ("EXPOSE 80", "EXPOSE 81", False),
+        ("LABEL a=1", "LABEL a=2", False),
+        ("CMD a b", 'CMD ["/bin/sh", "-c", "a b"]', True),
+        ("COPY --chown=0 f /", "COPY --chown=0:0 f /", False),
+        ("ARG D=/w\nENV E=x\nCOPY $E$D /", "ARG D=/w\nENV E=x\nCOPY x/w /", True),
+        ('RUN write /a "b c"', "RUN write /a b c", False),
+        ("RUN write /a 1 \\\n && write /b 2", "RUN write /a 1  && write /b 2", True),
+        ("RUN write /a 1 \\\n # why\n && write /b 2", "RUN write /a 1  && write /b 2", True),
+        ("CMD x\nRUN write /a 1", 'ENTRYPOINT ["x"]\nRUN write /a 1', True),
+        ("USER 0\nRUN write /a 1", "USER root\nRUN write /a 1", False),
+        ('SHELL ["/bin/sh", "-c"]\nRUN write /a 1', "RUN write /a 1", True),
+    ],
+)
+def test_what_means_the_same_is_the_same(bench: Workbench, before: str, after: str, cached: bool) -> None:
+    bench.build(f"FROM scratch\n{before}\n", {"f": "f", "x/w": "w"})
+    assert bench.build(f"FROM scratch\n{after}\n").done()[-1].cached is cached
+
+
+Change = Callable[[Path], object]
+
+ATTRIBUTES: list[tuple[str, Change, bool]] = [
+    ("a user's attribute", lambda f: os.setxattr(f, "user.note", b"new"), False),
+    ("made executable", lambda f: f.chmod(0o755), False),
+    ("set user ID", lambda f: f.chmod(0o4644), False),
+    ("another owner", lambda f: os.chown(f, 4, 4), True),
+    ("another time", lambda f: os.utime(f, (1, 1)), True),
+    ("become a link", lambda f: (f.unlink(), f.symlink_to("g")), False),
+    ("become a directory", lambda f: (f.unlink(), f.mkdir()), False),
+    ("become a pipe", lambda f: (f.unlink(), os.mkfifo(f)), False),
+]
+
+
+@pytest.mark.parametrize(("change", "cached"), [case[1:] for case in ATTRIBUTES], ids=[case[0] for case in ATTRIBUTES])
+def test_which_attributes_of_a_file_count(bench: Workbench, change: Change, cached: bool) -> None:
+    bench.build("FROM scratch\nCOPY d /d\n", {"d/f": "same", "d/g": "same"})
+    change(bench.context / "d/f")
+    assert bench.build("FROM scratch\nCOPY d /d\n").cached() == [cached]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cached"),
+    [
+        ("COPY d /d", "COPY d/ /d/", True),
+        ("COPY --chown=1 d /d", "COPY --chown=2 d /d", False),
+        ("COPY --chmod=600 d /d", "COPY --chmod=644 d /d", False),
+        ("COPY d /d", "COPY d /d\nCOPY d /e", True),
+        ("COPY d /d", "COPY d /d\nCOPY f /d/more", False),
+        ("COPY d /d", "COPY d /d\nRUN remove /d/f", False),
+    ],
+)
+def test_what_is_copied_from_a_stage_counts_with_its_owners(
+    bench: Workbench, before: str, after: str, cached: bool
+) -> None:
+    text = "FROM scratch AS one\n{}\nFROM scratch\nCOPY --from=one /d /d\n"
+    bench.build(text.format(before), {"d/f": "f", "f": "f"})
+    assert bench.build(text.format(after)).cached()[-1] is cached
+
+
+def test_an_owner_by_name_is_looked_up_anew_when_the_images_accounts_change(bench: Workbench) -> None:
+    text = "FROM scratch\nCOPY passwd /etc/\nCOPY --chown=app f /\n"
+    first = bench.build(text, {"passwd": "app:x:5:6::/:\n", "f": ""})
+    second = bench.build(text, {"passwd": "app:x:7:8::/:\n"})
+    assert second.cached() == [False, False]
+    assert (first.owner("/f"), second.owner("/f")) == ((5, 6), (7, 8))
+
+
+@pytest.mark.parametrize(
+    ("ignored", "changed", "cached"),
+    [
+        ("Dockerfile\n.dockerignore\n", "Dockerfile", True),
+        ("Dockerfile\n.dockerignore\n", ".dockerignore", True),
+        ("unrelated\n", "Dockerfile", False),
+        ("Dockerfile\n", ".dockerignore", False),
+    ],
+)
+def test_the_files_of_the_build_itself_count_only_where_they_are_copied(
+    bench: Workbench, ignored: str, changed: str, cached: bool
+) -> None:
+    bench.write({"Dockerfile": "FROM scratch\nCOPY . /\n", ".dockerignore": ignored, "f": "f"})
+    bench.build("", context=local_context(str(bench.context)))
+    with open(bench.context / changed, "a") as stream:
+        stream.write("# a remark\n")
+    assert bench.build("", context=local_context(str(bench.context))).cached() == [cached]
+
+
+def test_an_argument_that_nobody_uses_counts_below_its_line_all_the_same(bench: Workbench) -> None:
+    text = "FROM scratch\nCOPY f /\nARG UNUSED\nCOPY f /g\nRUN write /a 1\n"
+    bench.build(text, {"f": ""}, build_args={"UNUSED": "1"})
+    assert bench.build(text, build_args={"UNUSED": "2"}).cached() == [True, False, True, False]
+    assert bench.build(text, build_args={"UNUSED": "1"}).cached() == [True, True, True, True]
