@@ -43,23 +43,33 @@ def labels_match(labels: Mapping[str, str], wanted: Sequence[str]) -> bool:
 
 
 def until(values: Sequence[str], now: float) -> float | None:
-    """Return the time before which something has to be made for ``until=``: a duration back from `now`, or a time."""
+    """Return the time before which something has to be made for ``until=``, None when it isn't given.
+
+    Raises InvalidFilter.
+    """
+    limit = None
+    for value in values:
+        try:
+            limit = moment(value, int(now * 1_000_000_000)) / 1_000_000_000
+        except ValueError:
+            raise InvalidFilter(f"invalid filter until={value}: it takes 24h, or 2026-01-31") from None
+    return limit
+
+
+def moment(text: str, now: int) -> int:
+    """Return a time in nanoseconds since the epoch: a span back from `now` (``1h30m``), seconds, or a date or time.
+
+    What has no zone is in UTC. Raises ValueError.
+    """
     import re
 
-    from boxwright.host.clock import parse_rfc3339
+    from boxwright.host.clock import parse_rfc3339_ns
 
-    limit = None
-    units = {"h": 3600, "m": 60, "s": 1}
-    for value in values:
-        parts = re.findall(r"(\d+)([hms])", value)
-        if parts and "".join(number + unit for number, unit in parts) == value:
-            limit = now - sum(int(number) * units[unit] for number, unit in parts)
-        elif re.fullmatch(r"\d+(\.\d+)?", value):
-            limit = float(value)
-        else:
-            text = value if "T" in value else value + "T00:00:00"
-            try:
-                limit = parse_rfc3339(text if re.search(r"[Zz]|[+-]\d\d:?\d\d$", text) else text + "Z")
-            except ValueError:
-                raise InvalidFilter(f"invalid filter until={value}: it takes 24h, or 2026-01-31") from None
-    return limit
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+    parts = re.findall(r"(\d+)([dhms])", text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return now - sum(int(number) * units[unit] for number, unit in parts) * 1_000_000_000
+    if match := re.fullmatch(r"(\d+)(?:\.(\d{1,9})\d*)?", text):
+        return int(match[1]) * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))
+    full = text if "T" in text else text + "T00:00:00"
+    return parse_rfc3339_ns(full if re.search(r"[Zz]|[+-]\d\d:?\d\d$", full) else full + "Z")

@@ -19,6 +19,11 @@ def rfc3339(seconds: float | None = None, *, nanoseconds: int | None = None) -> 
 
 def parse_rfc3339(text: str) -> float:
     """Return the seconds since the epoch of an RFC 3339 time. Raises ValueError."""
+    return parse_rfc3339_ns(text) / 1_000_000_000
+
+
+def parse_rfc3339_ns(text: str) -> int:
+    """Return the nanoseconds since the epoch of an RFC 3339 time, none of its nine digits lost. Raises ValueError."""
     import datetime
     import re
 
@@ -27,4 +32,5 @@ def parse_rfc3339(text: str) -> float:
     if not match:
         raise ValueError(f"not an RFC 3339 time: {text[:64]!r}")
     zone = "+00:00" if match[3] in "Zz" else match[3]
-    return datetime.datetime.fromisoformat(match[1].replace(" ", "T") + zone).timestamp() + float(match[2] or 0)
+    whole = datetime.datetime.fromisoformat(match[1].upper().replace(" ", "T") + zone).timestamp()
+    return int(whole) * 1_000_000_000 + int((match[2] or ".")[1:10].ljust(9, "0"))

@@ -151,9 +151,7 @@ def _moment(name: str, text: str | None) -> int | None:
     from boxwright.engine import filters
 
     try:
-        limit = filters.until([text], time.time())
-    except filters.InvalidFilter:
-        limit = None
-    if limit is None:
-        raise InvalidError(f"invalid {name} {text!r}", hint="it takes 2026-01-31T10:00:00Z, seconds, or a span: 10m")
-    return int(limit * 1_000_000_000)
+        return filters.moment(text, time.time_ns())
+    except ValueError:
+        hint = "it takes 2026-01-31T10:00:00Z, seconds, or a span: 10m"
+        raise InvalidError(f"invalid {name} {text!r}", hint=hint) from None
