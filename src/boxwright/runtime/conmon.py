@@ -105,26 +105,42 @@ def await_creation(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle) -
     It goes on without its starter; what it is about to make could not be taken down before it is there.
     """
     deadline = time.monotonic() + _CREATION
-    while _is_at_work(bundle.id) and time.monotonic() < deadline:
+    while _may_create(runtime, bundle.id) and time.monotonic() < deadline:
         if os.path.exists(bundle.path("pid")) and runtime.status(mounts, bundle.id) is not None:
             return
         time.sleep(_LOOK)
 
 
-def _is_at_work(container: str) -> bool:
-    """Tell whether there is a monitor of this container, by its command line: its process may not be noted yet."""
+def _may_create(runtime: OciRuntime, container: str) -> bool:
+    """Tell whether there is a monitor of this container that is not at its exit command yet.
+
+    It is known by its command line: its process may not be noted yet.
+    """
     wanted = container.encode()
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/cmdline", "rb") as stream:
-                words = stream.read().split(b"\0")
-        except OSError:
-            continue  # it has just ended
-        if os.path.basename(words[0]) == b"conmon" and wanted in words:
-            return True
+    for pid in os.listdir("/proc"):
+        words = _command_line(pid) if pid.isdigit() else []
+        if words and os.path.basename(words[0]) == b"conmon" and wanted in words:
+            programs = [os.path.basename(_command_line(child)[0]).decode() for child in _children(pid)]
+            if not programs or os.path.basename(runtime.path) in programs:
+                return True
     return False
+
+
+def _command_line(pid: str) -> list[bytes]:
+    """Return the words of a process, one empty word when it has just ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return stream.read().split(b"\0")
+    except OSError:
+        return [b""]
+
+
+def _children(pid: str) -> list[str]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+            return stream.read().split()
+    except OSError:
+        return []
 
 
 def _spawn(bundle: Bundle, argv: Sequence[str], report: int) -> int:

@@ -280,7 +280,10 @@ def ended_unattended(wiring: Wiring, id: str) -> None:
     the directory of a container with ``--rm`` be removed.
     """
     mounts.detach(bundle_of(wiring.store, id).rootfs)
-    ended(wiring, id)
+    # The monitor has reported the end before it starts us, and waits for us: there is nothing to wait for.
+    with wiring.store.containers.lock(id):
+        interrupted.mend(wiring, id)
+        finish(wiring, id)
 
 
 def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | None:
