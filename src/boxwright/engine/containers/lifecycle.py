@@ -423,13 +423,18 @@ def remove(wiring: Wiring, text: str, *, force: bool = False, volumes: bool = Fa
     `volumes` removes its volumes without a name, too. Raises ContainerRunning, ContainerNotFound.
     """
     record = find(wiring, text)
-    if record.is_running:
-        if not force:
-            raise ContainerRunning(record, "remove")
-        with PrivateMounts() as private:
-            container.remove(wiring.runtime, private, bundle_of(wiring.store, record.id))
-        _await_end(wiring, record, STOP_SECONDS)
-    with wiring.store.containers.lock(record.id):
-        current = wiring.store.containers.get(record.id)
-        if current is not None:
-            forget(wiring.store, current, volumes=volumes)
+    while True:
+        if record.is_running:
+            if not force:
+                raise ContainerRunning(record, "remove")
+            with PrivateMounts() as private:
+                container.remove(wiring.runtime, private, bundle_of(wiring.store, record.id))
+            _await_end(wiring, record, STOP_SECONDS)
+        with wiring.store.containers.lock(record.id):
+            current = interrupted.mend(wiring, record.id)
+            if current is None:
+                return
+            if not current.is_running:
+                forget(wiring.store, current, volumes=volumes)
+                return
+        record = current  # it was started in between
