@@ -85,7 +85,7 @@ class Ground:
             engine.prune_all()
             run_directory = engine.wiring.run_directory
             networks = engine.networks()
-        assert_nothing_left(self.root, run_directory, [str(network.config["interface"]) for network in networks])
+        assert_nothing_left(self.root, Path(run_directory), [str(network.config["interface"]) for network in networks])
 
     def check(self, when: str) -> None:
         """Assert that the store has no damage, and that a repair makes it clean."""

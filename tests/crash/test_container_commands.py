@@ -147,8 +147,8 @@ def test_commit_of_a_running_container(ground: Ground) -> None:
 
 def test_build_with_commands(ground: Ground) -> None:
     (ground.work / "a").write_text("a" * 1000)
-    dockerfile = "FROM busybox AS base\nRUN echo one > /one\nFROM base\nCOPY a /a\nRUN cat /one /a > /two\nCMD cat /two\n"
-    (ground.work / "Dockerfile").write_text(dockerfile)
+    stages = "FROM busybox AS base\nRUN echo one > /one\nFROM base\nCOPY a /a\nRUN cat /one /a > /two\n"
+    (ground.work / "Dockerfile").write_text(stages)
 
     def afterwards(when: str) -> None:
         with ground.engine() as engine:
