@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_a_command_changes_files(site: Site) -> None:
 
 def test_nothing_of_the_scaffolding_is_in_a_layer(site: Site) -> None:
     image = site.build("FROM scratch\nCOPY --from=base / /\nRUN true\n")
-    assert list(image.layers[1].rglob("*")) == []
+    assert os.listdir(image.layers[1]) == []
 
 
 def test_what_a_command_sees(site: Site) -> None:

@@ -7,7 +7,6 @@ is remembered by its fingerprint, and the digests of its files one by one: after
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from boxwright.build.scan import Item
 from boxwright.build.trees import Selection
-from boxwright.build.writing import portable_xattrs
+from boxwright.hashes import hexdigest
 from boxwright.oci.digest import Digest
 from boxwright.store.contexts import ContextCache, identity_of, is_settled
 from boxwright.values import NamedTuple
@@ -47,16 +46,20 @@ class Known(NamedTuple):
 
 def digest_of(selections: Sequence[Selection], hasher: Hasher, *, owned: bool) -> Digest:
     """Return the digest of what is selected; `owned` tells whether the files' owners count. Raises OSError."""
+    import hashlib
+
+    from boxwright.build.writing import portable_xattrs
+
     digest = hashlib.sha256()
     for selection in selections:
         digest.update(b"\0source\0" + os.fsencode(selection.name))
-        digest.update(_line(selection.top, hasher, owned))
-        lines = [_line(item, hasher, owned) for item in selection.below]
+        digest.update(_line(selection.top, hasher, owned, portable_xattrs))
+        lines = [_line(item, hasher, owned, portable_xattrs) for item in selection.below]
         digest.update(b"".join(lines))
     return Digest("sha256:" + digest.hexdigest())
 
 
-def _line(item: Item, hasher: Hasher, owned: bool) -> bytes:
+def _line(item: Item, hasher: Hasher, owned: bool, xattrs: Callable[[str], Mapping[str, bytes]]) -> bytes:
     path, real, state = item
     mode = state.st_mode
     owner = f"{state.st_uid} {state.st_gid}" if owned else "0 0"
@@ -67,7 +70,7 @@ def _line(item: Item, hasher: Hasher, owned: bool) -> bytes:
         content = os.readlink(real)
     elif stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         content = str(state.st_rdev)
-    attributes = portable_xattrs(real)
+    attributes = xattrs(real)
     extra = repr(sorted(attributes.items())) if attributes else ""
     # No field but the last two holds a NUL or is of free length; those are framed by their lengths.
     line = f"\0{path}\0{mode:o}\0{owner}\0{len(content)}\0{content}\0{len(extra)}\0{extra}"
@@ -76,6 +79,8 @@ def _line(item: Item, hasher: Hasher, owned: bool) -> bytes:
 
 def hash_file(item: Item) -> str:
     """Return the sha256 (hex) of a file's content. Raises OSError."""
+    import hashlib
+
     descriptor = os.open(item.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         digest = hashlib.sha256()
@@ -135,7 +140,7 @@ class ContextContents:
 
     def _fingerprint(self) -> str:
         parts = [(selection.name, selection.top.real, selection.fingerprint) for selection in self._selections]
-        return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
+        return hexdigest(repr(parts).encode("utf-8", "surrogateescape"))
 
     def _index(self) -> dict[str, Known]:
         data = self._cache.get_index(self._key)

@@ -8,11 +8,11 @@ LABEL, EXPOSE …) is in no key at all.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from boxwright.hashes import hexdigest
 from boxwright.values import NamedTuple
 
 VERSION = 1
@@ -32,7 +32,7 @@ def step_key(fields: Mapping[str, Any]) -> StepKey:
     Field names and lengths are part of the document's syntax, so two different descriptions never read alike.
     """
     document = canonical({**fields, "v": VERSION})
-    return StepKey(hashlib.sha256(document.encode()).hexdigest(), document)
+    return StepKey(hexdigest(document.encode()), document)
 
 
 def canonical(value: object) -> str:
@@ -42,4 +42,4 @@ def canonical(value: object) -> str:
 
 def slot(*parts: object) -> str:
     """Return the name of a place in a build that stays the same while what is built there changes."""
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()
+    return hexdigest(canonical(parts).encode())

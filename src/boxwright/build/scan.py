@@ -8,13 +8,13 @@ again. Whoever has seen a fingerprint before knows the content without reading a
 from __future__ import annotations
 
 import gc
-import hashlib
 import os
 import time
 from collections.abc import Iterator
 from operator import attrgetter
 
 from boxwright.dockerfile.ignore_scope import IgnoreScope
+from boxwright.hashes import sha256
 from boxwright.values import NamedTuple
 
 RACY_NS = 50_000_000
@@ -24,6 +24,9 @@ its times showing it, so its fingerprint isn't to be remembered."""
 _S_IFMT, _S_IFDIR = 0o170000, 0o040000  # stat.S_ISDIR costs a call for each of twenty thousand files
 
 _by_name = attrgetter("name")
+
+_LINE = 100
+"""Bytes that are hashed for a file, about."""
 
 Members = list[tuple[str, os.stat_result]]
 """The files of one directory, by name."""
@@ -49,7 +52,7 @@ class Scan:
         self._folders = folders
         self.excluded = excluded
         """How many files and directories the ignore rules left out; a directory counts once."""
-        digest = hashlib.sha256()
+        digest = sha256(_LINE * sum(len(members) for _, _, members in folders))
         newest = files = size = 0
         for path, _, members in folders:
             # No name holds a NUL: every field is framed by one, and a directory ends with two.

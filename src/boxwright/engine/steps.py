@@ -7,7 +7,6 @@ next: a mount namespace, and a network namespace that is plugged into the bridge
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -79,7 +78,7 @@ class _Place:
 
     def __init__(self, wiring: Wiring, directory: Path) -> None:
         self._wiring = wiring
-        self.id = secrets.token_hex(32)
+        self.id = os.urandom(32).hex()
         self._bundle = Bundle(str(directory / self.id), self.id)
         os.mkdir(self._bundle.directory, 0o700)
         # The lock tells other builds that this one is alive.

@@ -7,8 +7,8 @@ the kernel takes it all down when the last of them is gone, kill -9 included, so
 from __future__ import annotations
 
 import os
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -36,10 +36,11 @@ class PrivateMounts:
     reverse. The v2 tree of hybrid cgroups is hidden, see `cgroups.are_hybrid`.
     """
 
-    __slots__ = ("_jobs", "_lock", "_thread")
+    __slots__ = ("_jobs", "_lock", "_thread", "_waiting")
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: deque[_Job | None] = deque()
+        self._waiting = threading.Semaphore(0)  # counts the jobs; the queue module would be another import
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -68,7 +69,7 @@ class PrivateMounts:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._jobs.put(None)
+            self._put(None)
             thread.join()
 
     def _start(self) -> None:
@@ -78,21 +79,29 @@ class PrivateMounts:
             self._submit(_enter)
         except BaseException:
             # Nothing may ever run in a thread that still shares the host's mounts.
-            self._jobs.put(None)
+            self._put(None)
             thread.join()
             raise
         self._thread = thread
 
     def _submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         job = _Job(function, args, kwargs)
-        self._jobs.put(job)
+        self._put(job)
         job.done.acquire()
         if job.error is not None:
             raise job.error
         return job.result
 
+    def _put(self, job: _Job | None) -> None:
+        self._jobs.append(job)
+        self._waiting.release()
+
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            self._waiting.acquire()
+            job = self._jobs.popleft()
+            if job is None:
+                return
             job.run()
 
 

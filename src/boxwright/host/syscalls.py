@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-
-_libc = ctypes.CDLL(None, use_errno=True)
+import struct
+from functools import cache
+from typing import Any
 
 CLONE_FS = 0x00000200
 CLONE_NEWNS = 0x00020000
@@ -43,8 +43,17 @@ _FSCONFIG_CREATE = 6
 _MOVE_MOUNT_F_EMPTY_PATH = 4
 
 
+@cache
+def _libc() -> Any:
+    import ctypes  # 1.5 ms, and commands that only look at things make none of these calls
+
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _check(result: int, path: str | None = None) -> int:
     if result < 0:
+        import ctypes
+
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), path)
     return result
@@ -52,30 +61,30 @@ def _check(result: int, path: str | None = None) -> int:
 
 def unshare(flags: int) -> None:
     """Give the calling *thread* namespaces of its own (unshare(2)); other threads keep theirs."""
-    _check(_libc.unshare(flags))
+    _check(_libc().unshare(flags))
 
 
 def setns(fd: int, kind: int = 0) -> None:
     """Move the calling thread into the namespace that `fd` refers to."""
-    _check(_libc.setns(fd, kind))
+    _check(_libc().setns(fd, kind))
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    from ctypes import c_ulong
+
     _check(
-        _libc.mount(
-            os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), os.fsencode(data)
-        ),
+        _libc().mount(os.fsencode(source), os.fsencode(target), kind.encode(), c_ulong(flags), os.fsencode(data)),
         target,
     )
 
 
 def umount(target: str, flags: int = 0) -> None:
-    _check(_libc.umount2(os.fsencode(target), flags), target)
+    _check(_libc().umount2(os.fsencode(target), flags), target)
 
 
 def fsopen(kind: str) -> int:
     """Return a descriptor for configuring a new instance of the file system `kind` (fsopen(2))."""
-    return int(_check(_libc.syscall(_SYS_FSOPEN, kind.encode(), _CLOSE_ON_EXEC)))
+    return int(_check(_libc().syscall(_SYS_FSOPEN, kind.encode(), _CLOSE_ON_EXEC)))
 
 
 def fsconfig(fd: int, key: str | None, value: str | None = None) -> None:
@@ -86,32 +95,30 @@ def fsconfig(fd: int, key: str | None, value: str | None = None) -> None:
     command = _FSCONFIG_CREATE if key is None else _FSCONFIG_SET_FLAG if value is None else _FSCONFIG_SET_STRING
     name = None if key is None else key.encode()
     text = None if value is None else os.fsencode(value)
-    _check(_libc.syscall(_SYS_FSCONFIG, fd, command, name, text, 0), value)
+    _check(_libc().syscall(_SYS_FSCONFIG, fd, command, name, text, 0), value)
 
 
 def fsmount(fd: int, attributes: int = 0) -> int:
     """Return a descriptor of a detached mount of the configured file system (fsmount(2))."""
-    return int(_check(_libc.syscall(_SYS_FSMOUNT, fd, _CLOSE_ON_EXEC, attributes)))
+    return int(_check(_libc().syscall(_SYS_FSMOUNT, fd, _CLOSE_ON_EXEC, attributes)))
 
 
 def move_mount(fd: int, target: str) -> None:
     """Attach the mount behind `fd` to the tree at `target` (move_mount(2))."""
-    _check(_libc.syscall(_SYS_MOVE_MOUNT, fd, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH), target)
+    _check(_libc().syscall(_SYS_MOVE_MOUNT, fd, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH), target)
 
 
 def syncfs(fd: int) -> None:
     """Make everything written to the file system of `fd` durable."""
-    _check(_libc.syncfs(fd))
+    _check(_libc().syncfs(fd))
 
 
 def become_subreaper() -> None:
     """Make orphaned descendants children of this process."""
-    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+    _check(_libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
+_OPEN_HOW = struct.Struct("@QQQ")  # flags, mode, resolve
 
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -122,9 +129,5 @@ RESOLVE_IN_ROOT = 0x10
 
 def openat2(directory: int, path: str, flags: int, *, mode: int = 0, resolve: int = RESOLVE_IN_ROOT) -> int:
     """Open `path` below the open `directory`, with the kernel keeping every step of it inside (openat2(2))."""
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve | RESOLVE_NO_MAGICLINKS)
-    return int(
-        _check(
-            _libc.syscall(_SYS_OPENAT2, directory, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)), path
-        )
-    )
+    how = _OPEN_HOW.pack(flags | os.O_CLOEXEC, mode, resolve | RESOLVE_NO_MAGICLINKS)
+    return int(_check(_libc().syscall(_SYS_OPENAT2, directory, os.fsencode(path), how, len(how)), path))

@@ -6,6 +6,7 @@ import re
 from typing import NewType
 
 from boxwright.errors import InvalidError
+from boxwright.hashes import hexdigest
 
 # The registered algorithms and the length of their lower-case hexadecimal encoding.
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
@@ -29,9 +30,7 @@ class Digest(str):
     @classmethod
     def of(cls, data: bytes) -> Digest:
         """Return the sha256 digest of `data`."""
-        import hashlib  # it loads OpenSSL, and most commands compute no digest
-
-        return cls("sha256:" + hashlib.sha256(data).hexdigest())
+        return cls("sha256:" + hexdigest(data))
 
     @property
     def algorithm(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import select
 import signal
 from collections.abc import Iterator, Sequence
@@ -159,7 +158,7 @@ def _process_file(bundle: Bundle, options: ContainerOptions) -> Iterator[_Proces
     account = account_of(f"/proc/{init.pid}/root", options.user, options.groups)
     added = ("ALL",) if options.privileged else options.cap_add
     granted = capabilities.select(added, options.cap_drop, capabilities.available())
-    file = _ProcessFile(bundle.path(f"exec-{secrets.token_hex(6)}"))
+    file = _ProcessFile(bundle.path(f"exec-{os.urandom(6).hex()}"))
     try:
         write_private(file.path, json.dumps(process(options, account, granted)))
         yield file
@@ -182,7 +181,7 @@ class _ConsoleSocket:
         # Not in the bundle: its path may be too long for a socket's name.
         directory = f"{runtime.state}.consoles"
         os.makedirs(directory, mode=0o700, exist_ok=True)
-        self.path = f"{directory}/{secrets.token_hex(6)}"
+        self.path = f"{directory}/{os.urandom(6).hex()}"
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
     def __enter__(self) -> _ConsoleSocket:

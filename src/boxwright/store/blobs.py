@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from types import TracebackType
 from typing import BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnavailableError
+from boxwright.hashes import hexdigest
 from boxwright.host import faults
 from boxwright.host.durable import sync_directory
 from boxwright.host.paths import Path
@@ -94,7 +94,7 @@ class BlobStore:
             if size > limit:
                 raise BlobTooLarge(digest, size, limit)
             data = stream.read()
-        computed = hashlib.new(digest.algorithm, data).hexdigest()
+        computed = hexdigest(data, digest.algorithm)
         if computed != digest.hex:
             raise BlobMismatch("digest", digest, f"{digest.algorithm}:{computed}")
         return data
@@ -117,6 +117,8 @@ class BlobStore:
 
     def verify(self, digest: Digest) -> int:
         """Read the whole blob and return its size. Raises BlobNotFound, BlobMismatch."""
+        import hashlib
+
         hasher = hashlib.new(digest.algorithm)
         size = 0
         buffer = memoryview(bytearray(_COPY_BYTES))
@@ -170,6 +172,8 @@ class BlobWriter:
     __slots__ = ("_blobs", "_fd", "_hasher", "_path", "algorithm", "position")
 
     def __init__(self, blobs: BlobStore, ingest: Path, algorithm: str) -> None:
+        import hashlib
+
         self._blobs = blobs
         self._hasher = hashlib.new(algorithm)
         self.algorithm = algorithm

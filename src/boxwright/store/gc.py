@@ -20,9 +20,10 @@ from boxwright.host.trees import StillMounted, disk_usage, remove_tree
 from boxwright.oci.digest import Digest
 from boxwright.store import content_index, reach
 from boxwright.store.images import ImageRecord
-from boxwright.store.layout import DRAFT, TRASH, move_to_trash
+from boxwright.store.layout import DRAFT, TRASH
 from boxwright.store.reach import Reclaimed
 from boxwright.store.removal import Deleted, Removal, Untagged, remove_image
+from boxwright.store.trash import move_to_trash
 
 if TYPE_CHECKING:
     from boxwright.store.store import Store

@@ -107,16 +107,3 @@ class Layout(NamedTuple):
         durable.write(self.content / "oci-layout", OCI_LAYOUT)
         if not (self.content / "index.json").exists():
             durable.write(self.content / "index.json", EMPTY_INDEX)
-
-
-def move_to_trash(path: Path) -> Path | None:
-    """Take something out of sight, where it is, for removal; return its new name, or None when it is gone already.
-
-    Whoever dies before it is removed leaves it to the next collection.
-    """
-    trash = path.with_name(TRASH + os.urandom(6).hex())
-    try:
-        os.rename(path, trash)
-    except FileNotFoundError:
-        return None
-    return trash

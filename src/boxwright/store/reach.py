@@ -16,7 +16,8 @@ from boxwright.host import faults
 from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.store.database import Row
-from boxwright.store.snapshots import remove_directories, remove_snapshots
+from boxwright.store.snapshots import remove_snapshots
+from boxwright.store.trash import remove_directories
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:

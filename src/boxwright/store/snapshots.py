@@ -19,7 +19,7 @@ from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID, DiffID, Digest, chain_id
 from boxwright.oci.manifest import Descriptor
 from boxwright.store.database import Database, Row
-from boxwright.store.layout import DRAFT, Layout, move_to_trash
+from boxwright.store.layout import DRAFT, Layout
 from boxwright.store.scratch import make_locked
 from boxwright.values import NamedTuple
 
@@ -268,21 +268,6 @@ def remove_snapshots(database: Database, directory: Path, chains: list[ChainID])
     database.run_many("UPDATE snapshots SET parent = NULL WHERE chain = ?", [(chain,) for chain in chains])
     database.run_many("DELETE FROM snapshots WHERE chain = ?", [(chain,) for chain in chains])
     return doomed
-
-
-def remove_directories(paths: list[Path]) -> None:
-    """Remove directories that no row names any more: first out of sight, then file by file. Raises StillMounted."""
-    moved = []
-    for path in paths:
-        trash = move_to_trash(path)
-        if trash is not None:  # else another collector was quicker
-            moved.append(trash)
-            faults.point("a directory is trash")
-    if moved:
-        from boxwright.host.trees import remove_tree
-    for trash in moved:
-        remove_tree(trash)
-        faults.point("trash is removed")
 
 
 def _blob_values(blob: Descriptor | None) -> tuple[str | None, str | None, int | None]:

@@ -7,49 +7,33 @@ Opening is part of every command, so it does no more than connect to the databas
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from boxwright.host.paths import Path, StrPath
-from boxwright.store.blobs import BlobStore
-from boxwright.store.contexts import ContextCache
 from boxwright.store.database import Database
-from boxwright.store.images import ImageStore
 from boxwright.store.layout import Layout, StoreDenied
-from boxwright.store.leases import LeaseStore
 from boxwright.store.owner import boot_id
-from boxwright.store.snapshots import SnapshotStore
-from boxwright.store.steps import StepCache
 
 if TYPE_CHECKING:
+    from boxwright.store.blobs import BlobStore
     from boxwright.store.containers import ContainerStore
+    from boxwright.store.contexts import ContextCache
+    from boxwright.store.images import ImageStore
+    from boxwright.store.leases import LeaseStore
     from boxwright.store.networks import NetworkStore
+    from boxwright.store.snapshots import SnapshotStore
+    from boxwright.store.steps import StepCache
     from boxwright.store.volumes import VolumeStore
 
 
 class Store:
     """Open with `Store.open`, close by leaving the context. Safe for any number of threads and processes."""
 
-    __slots__ = (
-        "blobs",
-        "contexts",
-        "database",
-        "images",
-        "layout",
-        "leases",
-        "snapshots",
-        "steps",
-    )
-
     def __init__(self, layout: Layout, database: Database) -> None:
         self.layout = layout
         self.database = database
-        self.blobs = BlobStore(layout)
-        self.leases = LeaseStore(database)
-        self.snapshots = SnapshotStore(layout, database)
-        self.images = ImageStore(database, self.blobs, self.snapshots, self._refresh_index)
-        self.steps = StepCache(database)
-        self.contexts = ContextCache(database)
 
     @classmethod
     def open(cls, root: StrPath) -> Store:
@@ -79,25 +63,61 @@ class Store:
             raise
         return store
 
-    # Imported on use: a build that the cache answers has no containers, volumes and networks.
+    # Imported on use: to see what containers run, nobody has to know what an image is.
 
-    @property
+    @cached_property
+    def blobs(self) -> BlobStore:
+        from boxwright.store.blobs import BlobStore
+
+        return BlobStore(self.layout)
+
+    @cached_property
+    def leases(self) -> LeaseStore:
+        from boxwright.store.leases import LeaseStore
+
+        return LeaseStore(self.database)
+
+    @cached_property
+    def snapshots(self) -> SnapshotStore:
+        from boxwright.store.snapshots import SnapshotStore
+
+        return SnapshotStore(self.layout, self.database)
+
+    @cached_property
+    def images(self) -> ImageStore:
+        from boxwright.store.images import ImageStore
+
+        return ImageStore(self.database, self.blobs, self.snapshots, self._refresh_index)
+
+    @cached_property
     def containers(self) -> ContainerStore:
         from boxwright.store.containers import ContainerStore
 
         return ContainerStore(self.layout, self.database)
 
-    @property
+    @cached_property
     def volumes(self) -> VolumeStore:
         from boxwright.store.volumes import VolumeStore
 
         return VolumeStore(self.layout, self.database)
 
-    @property
+    @cached_property
     def networks(self) -> NetworkStore:
         from boxwright.store.networks import NetworkStore
 
         return NetworkStore(self.database)
+
+    @cached_property
+    def steps(self) -> StepCache:
+        from boxwright.store.steps import StepCache
+
+        return StepCache(self.database)
+
+    @cached_property
+    def contexts(self) -> ContextCache:
+        from boxwright.store.contexts import ContextCache
+
+        return ContextCache(self.database)
 
     def scratch(self) -> AbstractContextManager[Path]:
         """Return a directory for the block of a ``with``, on the store's own file system; see scratch.py."""

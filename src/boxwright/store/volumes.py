@@ -14,7 +14,7 @@ from boxwright.host.clock import rfc3339
 from boxwright.host.paths import Path
 from boxwright.store.database import Database, Row
 from boxwright.store.layout import Layout
-from boxwright.store.snapshots import remove_directories
+from boxwright.store.trash import remove_directories
 from boxwright.values import NamedTuple
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.oci.config import RunConfig
 
 
 class MountPoint(NamedTuple):
@@ -50,6 +52,8 @@ class ContainerConfig(NamedTuple):
 
     def run_config(self) -> RunConfig:
         """Return how the container runs in the terms of an image's configuration: what ``commit`` makes of it."""
+        from boxwright.oci.config import RunConfig
+
         return RunConfig(
             user=self.options.user,
             exposed_ports=self.exposed,

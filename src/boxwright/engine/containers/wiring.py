@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from boxwright.engine.settings import Settings
+from boxwright.hashes import hexdigest
 from boxwright.host.locks import locked
 from boxwright.host.paths import Path
 from boxwright.runtime.oci_runtime import OciRuntime
@@ -82,9 +83,7 @@ class Wiring:
         """Empty for the store in the usual place, else a few letters that tell this store from others."""
         if os.fspath(self.settings.root) == "/var/lib/boxwright":
             return ""
-        import hashlib
-
-        return hashlib.sha256(os.fsencode(self.settings.root)).hexdigest()[:8]
+        return hexdigest(os.fsencode(self.settings.root))[:8]
 
     def _network_of(self, record: NetworkRecord) -> Network:
         from boxwright.network.network import Network
