@@ -82,18 +82,23 @@ class Execution:
             for thread in threads:
                 thread.start()
             try:
-                for thread in threads:
-                    thread.join()
+                self._wait()
             except BaseException:  # Ctrl-C comes to the main thread alone
                 self._cancelled.set()
-                for thread in threads:
-                    thread.join()
+                self._wait()
                 raise
         errors = [end.error for end in self._ends.values() if end.error is not None]
         if errors:
             # What stopped the others goes before their having been stopped.
             raise min(errors, key=lambda error: isinstance(error, CancelledError))
         return self._ends[stages[-1].number].wait()
+
+    def _wait(self) -> None:
+        """Wait until all stages have ended, well or not."""
+        # Not by joining their threads: a join that Ctrl-C interrupted takes its thread for ended ever after
+        # (CPython before 3.13), and a second one would return while commands still run.
+        for end in self._ends.values():
+            end.done.wait()
 
     def finish(self) -> None:
         """Note in the cache what was used, and where; give up and remove what was only for this build.
@@ -144,24 +149,24 @@ class Execution:
 class _End:
     """How a stage ended, for whoever waits for it."""
 
-    __slots__ = ("_done", "_state", "error")
+    __slots__ = ("_state", "done", "error")
 
     def __init__(self) -> None:
-        self._done = threading.Event()
+        self.done = threading.Event()
         self._state: ImageState | None = None
         self.error: BaseException | None = None
 
     def set(self, state: ImageState) -> None:
         self._state = state
-        self._done.set()
+        self.done.set()
 
     def fail(self, error: BaseException) -> None:
         self.error = error
-        self._done.set()
+        self.done.set()
 
     def wait(self) -> ImageState:
         """Wait for the end and return the state. Raises StepCancelled when the stage failed."""
-        self._done.wait()
+        self.done.wait()
         if self._state is None:
             raise StepCancelled
         return self._state

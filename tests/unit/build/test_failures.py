@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 
 from boxwright.build.failure import BuildFailed
 from boxwright.build.progress import BuildStarted, Event, ImageBuilt, StepDone, StepOutput, StepRunning, StepStarted
-from boxwright.build.runner import StepCancelled
+from boxwright.build.runner import StepCancelled, StepProcess
 from boxwright.dockerfile.source import DockerfileError
 from boxwright.store.fsck import check
 from support.building import Workbench
@@ -169,6 +173,34 @@ def test_cancelling(bench: Workbench) -> None:
     assert bench.store.images.list() == []
     assert check(bench.store) == []
     assert bench.failed == []
+
+
+def test_ctrl_c_waits_until_every_command_has_ended(bench: Workbench) -> None:
+    run = bench.runner.run
+    running: list[int] = []
+    ended: list[str] = []
+
+    def end_slowly(process: StepProcess) -> int:
+        try:
+            return run(process)
+        finally:
+            if process.argv[2] == "wait":  # of the stage that is waited for first
+                time.sleep(0.3)
+            ended.append(process.id)
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepRunning):
+            running.append(event.number)
+            if len(running) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    bench.runner.run = end_slowly  # type: ignore[method-assign]
+    bench.on_event = interrupt
+    text = "FROM scratch AS a\nRUN wait\nFROM scratch\nRUN write /b b && wait\nCOPY --from=a / /\n"
+    with pytest.raises(KeyboardInterrupt):
+        bench.build(text)
+    assert len(ended) == 2
+    assert check(bench.store) == []
 
 
 def test_a_failing_sink_ends_the_build(bench: Workbench) -> None:
