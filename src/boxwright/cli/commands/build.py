@@ -45,6 +45,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: Any, session: Session) -> int:
     import os
+    import signal
 
     from boxwright.cli.progress import renderer
     from boxwright.engine.building import Build
@@ -77,6 +78,8 @@ def run(args: Any, session: Session) -> int:
     )
     if args.iidfile and os.path.exists(args.iidfile):
         os.unlink(args.iidfile)  # what is there after a failed build must not be taken for its result
+    # Whoever ends a job asks first: as with Ctrl-C, no command of a step is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with renderer("quiet" if args.quiet else args.progress) as sink:
         result = session.engine.build(wanted, sink)
     if args.iidfile:
