@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from compat.build_case import Case
+from support.boxwright_command import Boxwright
 from support.docker_daemon import Docker
 from support.image_archive import ArchivedImage, read_docker_archive
 
 BUILDERS = ("buildkit", "classic", "boxwright")
 _AT_ONCE = 4
-
-
-class Boxwright:
-    """The command, with a root of its own."""
-
-    def __init__(self, root: Path) -> None:
-        self.command = [sys.executable, "-m", "boxwright", "--root", str(root)]
-
-    def run(self, *arguments: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*self.command, *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=200,
-            cwd=cwd,
-            env={**os.environ, "PYTHONSAFEPATH": "1"},
-        )
-        assert not check or done.returncode == 0, f"boxwright {arguments}: {done.stdout}\n{done.stderr}"
-        return done
-
-    def image_id(self, name: str) -> str:
-        return self.run("inspect", "--format", "{{.Id}}", name).stdout.strip()
 
 
 class Built(NamedTuple):

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from boxwright.host import process
+from support.docker_daemon import Docker
 from support.registry_kit import SmallImage
 from support.registry_process import ServerProcess, serving
+from support.requirements import require_peer
 
 pytestmark = [pytest.mark.peer, pytest.mark.root]
-
-_START_SECONDS = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -26,35 +24,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """The client's command line for a daemon of its own, which touches neither bridges nor the firewall."""
-    daemon, client = process.find("dockerd"), process.find("docker")
-    if daemon is None or client is None:
-        pytest.skip("dockerd or docker is not installed")
-    if os.geteuid():
-        pytest.skip("dockerd needs root")
-    home = tmp_path_factory.mktemp("docker")
-    socket = f"unix://{home}/docker.sock"
-    argv = [daemon, "--data-root", f"{home}/data", "--exec-root", f"{home}/exec", "--pidfile", f"{home}/pid"]
-    with open(home / "log", "wb") as log:
-        running = subprocess.Popen(
-            [*argv, "-H", socket, "--bridge=none", "--iptables=false", "--ip6tables=false"], stdout=log, stderr=log
-        )
-    command = [client, "-H", socket]
-    try:
-        give_up = time.monotonic() + _START_SECONDS
-        while subprocess.run([*command, "version"], capture_output=True).returncode:
-            if running.poll() is not None or time.monotonic() > give_up:
-                pytest.skip("dockerd does not start here: " + (home / "log").read_text(errors="replace")[-300:])
-            time.sleep(0.2)
-        yield command
-    finally:
-        running.terminate()
-        try:
-            running.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+def docker(docker: Docker) -> list[str]:
+    """The client's command line for the session's daemon."""
+    return docker.command
 
 
 def call(*argv: str) -> str:
@@ -68,10 +40,7 @@ def load(docker: list[str], folder: Path, content: bytes) -> str:
     archive = folder / "image.tar"
     layout = folder / "oci"
     SmallImage.of(content).write_layout(layout)
-    skopeo = process.find("skopeo")
-    if skopeo is None:
-        pytest.skip("skopeo is not installed")
-    call(skopeo, "copy", f"oci:{layout}:latest", f"docker-archive:{archive}:fixture:latest")
+    call(require_peer("skopeo"), "copy", f"oci:{layout}:latest", f"docker-archive:{archive}:fixture:latest")
     call(*docker, "load", "--input", str(archive))
     return call(*docker, "image", "inspect", "--format", "{{.Id}}", "fixture:latest").strip()
 

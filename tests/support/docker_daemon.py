@@ -22,13 +22,14 @@ class Docker:
     """A client for one daemon. `command` is its command line."""
 
     def __init__(self, client: str, home: Path) -> None:
-        # The client's own settings stay out of it: a config.json with proxies would change every build.
-        self.command = [client, "--config", str(home / "config"), "-H", f"unix://{home}/sock"]
+        self.command = [client, "-H", f"unix://{home}/sock"]
+        # The user's own settings stay out of it: proxies in a config.json would change every build.
+        self._environment = {**os.environ, "DOCKER_CONFIG": str(home / "config")}
 
     def run(
         self, *arguments: str, check: bool = True, cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a docker command to its end; `environment` is added to this process's."""
+        """Run a docker command to its end, with `environment` added to this process's."""
         done = subprocess.run(
             [*self.command, *arguments],
             capture_output=True,
@@ -36,7 +37,7 @@ class Docker:
             errors="replace",
             timeout=200,
             cwd=cwd,
-            env={**os.environ, **environment},
+            env={**self._environment, **environment},
         )
         assert not check or done.returncode == 0, f"docker {arguments}: {done.stdout}\n{done.stderr}"
         return done
