@@ -61,8 +61,7 @@ def main(argv: list[str]) -> int:
             raise
         from boxwright.cli.report import report_bug
 
-        report_bug(error)
-        return _BUG
+        return _BUG if report_bug(error) else _FAILED
 
 
 def exit_code(error: BoxwrightError, verb: str) -> int:

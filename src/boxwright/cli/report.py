@@ -27,12 +27,15 @@ def report(error: BoxwrightError, stream: TextIO | None = None) -> None:
     stream.flush()
 
 
-def report_bug(error: Exception) -> None:
-    """Print an exception that nobody foresaw: it is boxwright's fault, and says where."""
+def report_bug(error: Exception) -> bool:
+    """Print an exception that nobody foresaw, and return whether it is boxwright's fault; then it says where.
+
+    What the system refuses (a full disk, a file that isn't there) is not.
+    """
     if isinstance(error, OSError) and error.errno is not None:
         name = f" ({error.filename})" if error.filename else ""
         sys.stderr.write(f"error: {error.strerror}{name}\n  BOXWRIGHT_DEBUG=1 shows where\n")
-        return
+        return False
     import traceback
 
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -41,3 +44,4 @@ def report_bug(error: Exception) -> None:
         f"  at {os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}\n"
         "  please report it; BOXWRIGHT_DEBUG=1 shows the whole traceback\n"
     )
+    return True

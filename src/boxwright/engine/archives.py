@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from boxwright.errors import InvalidError
@@ -58,15 +58,20 @@ def _named(store: Store, name: str) -> list[tuple[Digest, list[Reference]]]:
 
 def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
     """Write images to the file `path`, which is there whole or not at all. Raises as `save`, and OSError."""
+    write_file(path, lambda out: save(store, names, out, form=form))
+
+
+def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
+    """Have `write` fill the file `path`, which is there whole or not at all. Raises what it raises, and OSError."""
     from boxwright.host import durable
 
     target = Path(path)
     if target.exists() and not target.is_file():  # a device or a pipe can't be replaced
         with open(target, "wb") as out:
-            save(store, names, out, form=form)
+            write(out)
         return
     with durable.replacing(target, mode=0o600, durable=False) as out:
-        save(store, names, out, form=form)
+        write(out)
 
 
 def load(store: Store, source: BinaryIO) -> list[str]:

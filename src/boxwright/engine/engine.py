@@ -375,6 +375,13 @@ class Engine:
 
         changes.export(self.wiring, container, out)
 
+    def export_file(self, container: str, path: str) -> None:
+        """Write a container's files to the file `path`, which is there whole or not at all."""
+        from boxwright.engine import archives
+        from boxwright.engine.containers import changes
+
+        archives.write_file(path, lambda out: changes.export(self.wiring, container, out))
+
     def commit(
         self,
         container: str,

@@ -14,8 +14,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: Any, session: Session) -> int:
     if args.output:
-        with open(args.output, "wb") as stream:
-            session.engine.export(args.container, stream)
+        session.engine.export_file(args.container, args.output)
         return 0
     if sys.stdout.isatty():
         raise UsageError("an archive does not go to a terminal", hint="name a file with -o, or redirect the output")
