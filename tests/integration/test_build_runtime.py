@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from boxwright.build.request import BuildResult
 from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.layer.diff import write_layer
 from boxwright.store.fsck import check
 from support.building import Built
 
@@ -114,6 +116,99 @@ def test_a_user_that_the_image_does_not_know_fails_at_run(site: Site) -> None:
     with pytest.raises(Exception, match="nobody-here") as caught:
         site.build("FROM base\nUSER nobody-here\nRUN true\n")
     assert caught.value.detail[0] == "Dockerfile:3"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("user", "seen"),
+    [
+        ("", "0:0 0,10"),
+        ("root", "0:0 0,10"),
+        ("0", "0:0 0,10"),
+        ("ada", "1000:1001 10,1001"),
+        ("1000", "1000:1001 10,1001"),
+        ("ada:wheel", "1000:10 10"),
+        ("ada:77", "1000:77 77"),
+        ("1234", "1234:0 0"),
+        ("1042:1043", "1042:1043 1043"),
+        ("root:ada", "0:1001 1001"),
+    ],
+)
+def test_whose_command_it_is(site: Site, user: str, seen: str) -> None:
+    switch = f"USER {user}\n" if user else ""
+    site.build(
+        f'FROM base\n{switch}RUN echo "$(id -u):$(id -g) $(id -G | tr " " "\\n" | sort -n | tr "\\n" ,)"\n',
+        no_cache=True,
+    )
+    assert site.said() == [seen + ","]
+
+
+def test_numbers_need_no_accounts_and_names_come_from_the_image_of_that_moment(site: Site) -> None:
+    bare = "FROM scratch\nCOPY --from=base /bin /bin\n"
+    site.build(f"{bare}USER 1042:1043\nRUN echo $(id -u):$(id -g)\nUSER 7\nRUN echo $(id -u):$(id -g)\n")
+    assert site.said() == ["1042:1043", "7:0"]
+    site.build(
+        "FROM base\nUSER late\nUSER root\nRUN echo late:x:55:66::/:/bin/sh >> /etc/passwd\nUSER late\n"
+        "RUN echo $(id -u):$(id -g)\n"
+    )
+    assert site.said() == ["55:66"]
+
+
+def test_entrypoint_and_health_check_of_the_image_have_no_part_in_a_command(site: Site) -> None:
+    site.build('FROM base\nENTRYPOINT ["/nowhere"]\nHEALTHCHECK CMD exit 1\nCMD ["-x"]\nRUN echo ran\n', no_cache=True)
+    assert site.said() == ["ran"]
+
+
+# ---- what a layer holds: commands on /d/{a,b}, /e/x and /f → the members of the next layer
+
+LAYERS: list[tuple[str, list[str]]] = [
+    ("true", []),
+    ("echo x > /tmp/new && rm /tmp/new", ["tmp/"]),
+    ("mkdir /n && echo x > /n/x && rm -r /n", []),
+    ("rm /f", [".wh.f"]),
+    ("rm -r /d", [".wh.d"]),
+    ("rm /d/a", ["d/", "d/.wh.a"]),
+    ("rm -r /d && echo x > /d", ["d"]),
+    ("rm /f && mkdir /f", ["f/", "f/.wh..wh..opq"]),  # the kernel marks it, though there is nothing to hide
+    ("rm -r /d && mkdir /d && echo c > /d/c", ["d/", "d/.wh..wh..opq", "d/c"]),
+    ("rm -r /d && ln -s e /d", ["d"]),
+    ("echo more >> /d/a", ["d/", "d/a"]),
+    ("chmod 600 /d/a", ["d/", "d/a"]),
+    ("touch -d @1000 /e", ["e/"]),
+    ("mv /d/a /e/a", ["d/", "d/.wh.a", "e/", "e/a"]),
+    ("mv /e /moved", [".wh.e", "moved/", "moved/x"]),
+    ("ln /d/a /d/z", ["d/", "d/a", "d/z"]),
+    ("cat /d/a /proc/self/status > /dev/null; ls -R /d /sys/class > /dev/null", []),
+    ("echo x > /dev/shm/x; echo x > /dev/null", []),
+]
+_SCENE = "FROM base\nRUN mkdir /d /e && echo a > /d/a && echo b > /d/b && echo x > /e/x && echo f > /f\n"
+
+
+@pytest.mark.parametrize(("command", "members"), LAYERS, ids=[case[0] for case in LAYERS])
+def test_the_members_of_a_layer(site: Site, command: str, members: list[str]) -> None:
+    layer = site.build(f"{_SCENE}RUN {command}\n").layers[-1]
+    stream = io.BytesIO()
+    write_layer(layer, stream.write)
+    stream.seek(0)
+    with tarfile.open(fileobj=stream) as tar:
+        assert [member.name + "/" * member.isdir() for member in tar] == members
+
+
+def test_what_a_later_command_removes_stays_in_the_layer_below(site: Site) -> None:
+    base = site.build("FROM base\n")
+    image = site.build("FROM base\nRUN dd if=/dev/zero of=/big bs=1024 count=512 2> /dev/null\nRUN rm /big\n")
+    assert image.view.lookup("/big") is None
+    assert image.record.size >= base.record.size + 512 * 1024
+
+
+def test_what_a_command_writes_to_a_volume_is_in_the_image(site: Site) -> None:
+    image = site.build("FROM base\nVOLUME /v\nRUN mkdir -p /v && echo kept > /v/f\nRUN echo more >> /v/f\n")
+    assert image.read("/v/f") == "kept\nmore\n"
+
+
+def test_changes_of_the_files_that_are_lent_are_not_kept(site: Site) -> None:
+    image = site.build("FROM base\nRUN echo 10.0.0.1 mine >> /etc/hosts; echo search x >> /etc/resolv.conf; true\n")
+    assert image.view.lookup("/etc/hosts") is None
+    assert image.view.lookup("/etc/resolv.conf") is None
 
 
 def test_the_second_time_nothing_runs(site: Site) -> None:
