@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -19,16 +18,16 @@ from boxwright.errors import ConflictError, UnavailableError
 from boxwright.host import faults
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.pids import Process
-from boxwright.runtime import conmon, scaffolding
-from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs, write_config
-from boxwright.runtime.conmon import Monitoring
-from boxwright.runtime.files import Files
+from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.oci_runtime import NotRunning, OciRuntime
-from boxwright.runtime.options import ContainerOptions
-from boxwright.runtime.scaffolding import Scaffolding
 
 if TYPE_CHECKING:
     from boxwright.host.paths import Path
+    from boxwright.runtime.bundle import Layers
+    from boxwright.runtime.conmon import Monitoring
+    from boxwright.runtime.files import Files
+    from boxwright.runtime.options import ContainerOptions
+    from boxwright.runtime.scaffolding import Scaffolding
 
 _PATIENCE = 10.0  # seconds from the end of process 1 to conmon's report
 _LOOK = 0.0005
@@ -66,26 +65,34 @@ def create(
     name one, is /proc/PID/ns/net of that process. Raises OverlayFailed, InvalidError and its like for options that
     don't go, AlreadyRunning, ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing runs then.
     """
+    # Looking at containers takes none of this.
+    from boxwright.runtime import conmon
+    from boxwright.runtime.preparation import mount_rootfs, write_config
+
     if (earlier := _recorded(bundle)) is not None:
         if earlier.is_alive():
             raise AlreadyRunning(bundle.id)
         runtime.delete(mounts, bundle.id, force=True)
     _write(bundle.path(_STARTING), "")
     faults.point("a start is marked")
-    mounts.call(mount_rootfs, bundle, layers)
-    built = mounts.call(write_config, bundle, options, files, annotate=runtime.kind == "crun", cache=cache)
-    _remember(bundle, scaffolding_of(bundle).merged(built))
-    faults.point("a container's configuration is written")
-    pid = conmon.create(runtime, mounts, bundle, options.argv[0], how)
     try:
-        faults.point("a container is created")
-        process = Process.of(pid)
-        if process is None:
-            raise ExitLost(bundle.id)
-        _write(bundle.path("init"), json.dumps(list(process)))
-        faults.point("a container's process is noted")
+        mounts.call(mount_rootfs, bundle, layers)
+        built = mounts.call(write_config, bundle, options, files, annotate=runtime.kind == "crun", cache=cache)
+        _remember(bundle, scaffolding_of(bundle).merged(built))
+        faults.point("a container's configuration is written")
+        pid = conmon.create(runtime, mounts, bundle, options.argv[0], how)
+        try:
+            faults.point("a container is created")
+            process = Process.of(pid)
+            if process is None:
+                raise ExitLost(bundle.id)
+            _write(bundle.path("init"), json.dumps(list(process)))
+            faults.point("a container's process is noted")
+        except BaseException:
+            runtime.delete(mounts, bundle.id, force=True)
+            raise
     except BaseException:
-        runtime.delete(mounts, bundle.id, force=True)
+        _unlink(bundle.path(_STARTING))  # nothing runs, so there is nothing for others to put right
         raise
     return process
 
@@ -126,11 +133,13 @@ def require_process(bundle: Bundle) -> Process:
 
 def send_signal(bundle: Bundle, number: int) -> None:
     """Send a signal to process 1. Raises NotRunning."""
+    from signal import pidfd_send_signal
+
     fd = require_process(bundle).open()
     if fd is None:
         raise NotRunning(bundle.id)
     try:
-        signal.pidfd_send_signal(fd, number)
+        pidfd_send_signal(fd, number)
     except ProcessLookupError:
         raise NotRunning(bundle.id) from None
     finally:
@@ -177,6 +186,8 @@ def remove(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle) -> None:
     Also takes down what a start came to whose command was killed.
     """
     if is_being_started(bundle):
+        from boxwright.runtime import conmon
+
         conmon.await_creation(runtime, mounts, bundle)
     runtime.delete(mounts, bundle.id, force=True)
     faults.point("the runtime has forgotten a container")
