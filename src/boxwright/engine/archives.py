@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from boxwright.errors import InvalidError
+from boxwright.errors import InvalidError, NotFoundError
 from boxwright.host.clock import rfc3339
 from boxwright.host.paths import Path
 from boxwright.image.oci_layout import Named
@@ -57,15 +57,20 @@ def _named(store: Store, name: str) -> list[tuple[Digest, list[Reference]]]:
 
 
 def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
-    """Write images to the file `path`, which is there whole or not at all. Raises as `save`, and OSError."""
+    """Write images to the file `path`, which is there whole or not at all. Raises as `save`, NotFoundError, OSError."""
     write_file(path, lambda out: save(store, names, out, form=form))
 
 
 def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
-    """Have `write` fill the file `path`, which is there whole or not at all. Raises what it raises, and OSError."""
+    """Have `write` fill the file `path`, which is there whole or not at all. Raises what it raises.
+
+    NotFoundError is for a folder that isn't there, OSError for what the system refuses otherwise.
+    """
     from boxwright.host import durable
 
     target = Path(path)
+    if not target.parent.is_dir():
+        raise NotFoundError(f"cannot write {path}: there is no folder {target.parent}")
     if target.exists() and not target.is_file():  # a device or a pipe can't be replaced
         with open(target, "wb") as out:
             write(out)

@@ -96,13 +96,14 @@ def _rows_of(
 
 
 def matches(row: ImageRow, patterns: Sequence[str]) -> bool:
-    """Tell whether a row's name fits one of `patterns`: ``repository[:tag]`` with shell wildcards."""
+    """Tell whether a row's name fits one of `patterns`: ``repository[:tag]`` with wildcards, which stop at a slash."""
     for pattern in patterns:
-        repository, tag = pattern, ""
+        repository, tag = pattern, "*"
         if pattern.rfind(":") > pattern.rfind("/"):
             repository, _, tag = pattern.rpartition(":")
-        repository = repository.removeprefix(f"{DEFAULT_DOMAIN}/").removeprefix("library/")
-        if fnmatch.fnmatchcase(row.repository, repository) and fnmatch.fnmatchcase(row.tag, tag or "*"):
+        wanted = repository.removeprefix(f"{DEFAULT_DOMAIN}/").removeprefix("library/").split("/")
+        parts = row.repository.split("/")
+        if len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, (*parts, row.tag), (*wanted, tag))):
             return True
     return False
 
