@@ -108,13 +108,15 @@ def _global_options(argv: list[str]) -> tuple[dict[str, str], str, list[str]]:
 def find_verb(name: str, rest: list[str]) -> tuple[str, Verb, list[str]]:
     """Return the verb that was meant, with docker's longer spelling resolved. Raises UsageError."""
     from boxwright.cli.parsing import UsageError
-    from boxwright.cli.verbs import INTERNAL, MANAGEMENT, VERBS
+    from boxwright.cli.verbs import INTERNAL, MANAGEMENT, REFUSED, VERBS
 
     short = MANAGEMENT.get(name, {}).get(rest[0]) if rest else None
     if short:
         short, *words = short.split()
         return short, VERBS[short], [*words, *rest[1:]]
     verb = VERBS.get(name) or INTERNAL.get(name)
+    if verb is None and name in REFUSED:
+        raise UsageError(f"{name} is not supported: {REFUSED[name]}", hint="boxwright --help lists what is")
     if verb is None:
         import difflib
 

@@ -75,6 +75,21 @@ INTERNAL: dict[str, Verb] = {
     "container-exited": Verb("container_exited", "Record the end of a container and take its network down", ""),
 }
 
+_SWARM = "boxwright works on one machine"
+# docker's verbs that are known and not supported: → why.
+REFUSED = {
+    "compose": "one container at a time is run",
+    "context": "there is no daemon to choose",
+    "events": "there is no daemon that sees them all",
+    "manifest": "an image here is for one platform",
+    "plugin": "there are no plugins",
+    "search": "registries are asked for images by their names",
+    "stats": "it isn't there yet",
+    "trust": "there is no content trust",
+    "update": "it isn't there yet",
+    **dict.fromkeys(("config", "node", "secret", "service", "stack", "swarm"), _SWARM),
+}
+
 _CONTAINER_VERBS = (
     "attach commit cp create diff exec export inspect kill logs pause port rename restart rm run start stop top unpause"
     " wait"

@@ -13,6 +13,7 @@ def configure(parser: Parser) -> None:
     parser.flag("--no-trunc", help="show everything in full")
     parser.flag("-q", "--quiet", help="show IDs only")
     parser.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
+    parser.refused("--platform", why="an image here is for one platform")
     parser.add_argument("image", metavar="IMAGE", help="name or ID of the image")
 
 

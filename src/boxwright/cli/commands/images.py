@@ -15,6 +15,7 @@ def configure(parser: Parser) -> None:
     parser.flag("--no-trunc", help="show IDs in full")
     parser.flag("-q", "--quiet", help="show IDs only")
     parser.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
+    parser.refused("--tree", why="an image here is for one platform", value=False)
     parser.add_argument("pattern", nargs="?", metavar="REPOSITORY[:TAG]", help="only images of this name")
 
 

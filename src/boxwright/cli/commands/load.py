@@ -10,6 +10,7 @@ from boxwright.cli.session import Session
 def configure(parser: Parser) -> None:
     parser.add_argument("-i", "--input", metavar="FILE", help="read from a file instead of standard input")
     parser.flag("-q", "--quiet", help="print nothing but the images' names")
+    parser.refused("--platform", why="this machine's is taken")
 
 
 def run(args: Any, session: Session) -> int:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
-from boxwright.cli import listing
-from boxwright.cli.parsing import Parser
+from boxwright.cli import inspection, listing
+from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
+
+_NOT_YET = ("create", "rm", "connect", "disconnect")
 
 
 def configure(parser: Parser) -> None:
@@ -16,20 +17,28 @@ def configure(parser: Parser) -> None:
         ls.flag("--no-trunc", help="show IDs in full")
         ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
     inspect = parser.command("inspect", help="show everything about networks")
+    inspect.add_argument("-f", "--format", metavar="TEMPLATE", help="json, or a Go template")
     inspect.add_argument("names", nargs="+", metavar="NETWORK", help="name or ID of a network")
     prune = parser.command("prune", help="take the bridge away when no container is on it; it is made again on use")
     prune.flag("-f", "--force", help="do not ask (it doesn't ask anyway)")
+    for name in _NOT_YET:
+        parser.command(name, help="not supported: containers share one bridge").add_argument(
+            "words", nargs="...", metavar="WORD", help="whatever it would take"
+        )
 
 
 def run(args: Any, session: Session) -> int:
+    if args.verb in _NOT_YET:
+        raise UsageError(
+            f"network {args.verb} is not supported: containers share one bridge",
+            hint="run --network takes bridge, host and none",
+        )
     engine = session.engine
     if args.verb == "prune":
         print("the bridge is gone" if engine.prune_network() else "the bridge is in use")
         return 0
     if args.verb == "inspect":
-        found = [engine.inspect(name, kind="network") for name in args.names]
-        print(json.dumps(found, indent=4, ensure_ascii=False))
-        return 0
+        return inspection.show(session, args.names, args.format, kind="network")
     rows = [
         {"ID": network.id if args.no_trunc else network.id[:12], "Name": network.name, "Driver": network.driver}
         for network in engine.networks()

@@ -10,6 +10,7 @@ from boxwright.cli.session import Session
 def configure(parser: Parser) -> None:
     parser.flag("-f", "--force", help="remove it although it has several names or a stopped container uses it")
     parser.flag("--no-prune", help="keep untagged parents")
+    parser.refused("--platform", why="an image here is for one platform")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="name or ID of an image")
 
 

@@ -15,6 +15,7 @@ def configure(parser: Parser) -> None:
         default="docker-archive",
         help="docker-archive (which is an OCI layout, too) or oci-archive",
     )
+    parser.refused("--platform", why="an image here is for one platform")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="name or ID of an image")
 
 

@@ -12,6 +12,7 @@ def configure(parser: Parser) -> None:
     parser.flag("-a", "--attach", help="show the output, and pass signals on")
     parser.flag("-i", "--interactive", help="pass standard input on")
     parser.add_argument("--detach-keys", metavar="KEYS", help="keys that leave the container running: ctrl-p,ctrl-q")
+    parser.refused("--checkpoint", "--checkpoint-dir", why="there are no checkpoints")
     parser.add_argument("containers", metavar="CONTAINER", nargs="+", help="name or ID of a container")
 
 

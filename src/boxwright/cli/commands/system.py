@@ -11,6 +11,7 @@ from boxwright.cli.session import Session
 def configure(parser: Parser) -> None:
     df = parser.command("df", help="show what images, containers, volumes and the build cache take")
     df.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
+    df.refused("-v", "--verbose", why="images, ps -s and volume ls list what there is", value=False)
     command = prune.declare(parser, "remove what is not used")
     command.flag("-a", "--all", help="remove every image that no container uses, not only those without a name")
     command.flag("--volumes", help="remove volumes that no container uses, too")

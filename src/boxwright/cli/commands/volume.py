@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
-from boxwright.cli import human, listing, prune
+from boxwright.cli import human, inspection, listing, prune
 from boxwright.cli.each import each
 from boxwright.cli.parsing import Parser, filters, key_values
 from boxwright.cli.session import Session
@@ -13,6 +12,8 @@ from boxwright.cli.session import Session
 def configure(parser: Parser) -> None:
     create = parser.command("create", help="make a volume")
     create.repeated("-l", "--label", metavar="NAME=VALUE", help="set a label")
+    create.add_argument("-d", "--driver", choices=("local",), default="local", help="local: a folder of this machine")
+    create.refused("-o", "--opt", why="a local volume is a folder, and has no options yet")
     create.add_argument("name", nargs="?", metavar="VOLUME", help="its name; one is made up when it's left out")
     for name in ("ls", "list"):
         ls = parser.command(name, help="list volumes" if name == "ls" else "the same as ls")
@@ -20,7 +21,7 @@ def configure(parser: Parser) -> None:
         ls.repeated("-f", "--filter", metavar="NAME=VALUE", help="name, label, dangling")
         ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
     inspect = parser.command("inspect", help="show everything about volumes")
-    inspect.add_argument("-f", "--format", metavar="TEMPLATE", help="print through a Go template")
+    inspect.add_argument("-f", "--format", metavar="TEMPLATE", help="json, or a Go template")
     inspect.add_argument("names", nargs="+", metavar="VOLUME", help="name of a volume")
     for name in ("rm", "remove"):
         rm = parser.command(name, help="remove volumes" if name == "rm" else "the same as rm")
@@ -43,15 +44,7 @@ def run(args: Any, session: Session) -> int:
         listing.write(sys.stdout, rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, args.format)
         return 0
     if args.verb == "inspect":
-        values = [engine.inspect(name, kind="volume") for name in args.names]
-        if args.format:
-            from boxwright.cli.template import Template
-
-            template = Template(args.format)
-            print(*(template.render(value) for value in values), sep="\n")
-        else:
-            print(json.dumps(values, indent=4, ensure_ascii=False))
-        return 0
+        return inspection.show(session, args.names, args.format, kind="volume")
     if args.verb in ("rm", "remove"):
         return each(args.names, lambda name: engine.remove_volume(name, force=args.force), show=True)
     what = "all volumes that no container uses" if args.all else "all volumes without a name that no container uses"
