@@ -10,6 +10,7 @@ from typing import NamedTuple
 from compat.build_case import Case
 from support.boxwright_command import Boxwright
 from support.docker_daemon import Docker
+from support.file_server import file_server
 from support.image_archive import ArchivedImage, read_docker_archive
 
 BUILDERS = ("buildkit", "classic", "boxwright")
@@ -28,7 +29,7 @@ Results = dict[tuple[str, str], Built]
 
 
 def build_all(cases: list[Case], docker: Docker, boxwright: Boxwright, scratch: Path) -> Results:
-    """Build every case with every builder that can, a few at a time."""
+    """Build every case with every builder that can, a few at a time; ``{url}`` in their options is a web server's."""
     jobs = [(builder, case) for case in cases for builder in BUILDERS]
     jobs = [(builder, case) for builder, case in jobs if builder != "classic" or case.classic]
     for case in cases:
@@ -37,14 +38,23 @@ def build_all(cases: list[Case], docker: Docker, boxwright: Boxwright, scratch: 
     def build(job: tuple[str, Case]) -> subprocess.CompletedProcess[str]:
         builder, case = job
         # Caches don't look at times, and so would give one case the files of another.
-        options = ["build", "--no-cache", "--network", "none", "-t", _tag(builder, case), *case.options, "."]
+        options = [
+            "build",
+            "--no-cache",
+            "--network",
+            "none",
+            "-t",
+            _tag(builder, case),
+            *(option.replace("{url}", url) for option in case.options),
+            ".",
+        ]
         where = scratch / case.name
         if builder == "boxwright":
             return boxwright.run(*options, check=False, cwd=where)
         kind = str(int(builder == "buildkit"))
         return docker.run(*options, check=False, cwd=where, DOCKER_BUILDKIT=kind, BUILDKIT_PROGRESS="plain")
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with file_server() as url, ThreadPoolExecutor(_AT_ONCE) as pool:
         done = dict(zip(jobs, pool.map(build, jobs), strict=True))
     images: dict[str, ArchivedImage] = {}
     for tool in (docker, boxwright):

@@ -9,7 +9,13 @@ import pytest
 from compat.build_case import Case, load_cases
 from compat.builders import BUILDERS, Results
 
-pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.runtime, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.peer,
+    pytest.mark.root,
+    pytest.mark.runtime,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),  # the first test waits for all builds
+]
 
 _CASES = load_cases("failing")
 _LINE = re.compile(r"(?:parse error (?:on )?line |\bDockerfile:)(\d+)")
