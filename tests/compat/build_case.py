@@ -1,4 +1,4 @@
-"""Cases for builders: folders under ``dockerfiles/`` (all builders make the same image) and ``failing/`` (none does).
+"""Cases for builders: folders under ``dockerfiles/`` (all builders make the same image) and ``failing/`` (ours must not).
 
 A case is a build context with two files that are no part of it:
 

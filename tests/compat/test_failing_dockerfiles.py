@@ -1,4 +1,7 @@
-"""Dockerfiles that nobody can build: ours says so, too, in words like docker's, and at the same line."""
+"""Dockerfiles that must not build: ours says so in words like docker's, and at the same line.
+
+Where one of docker's builders takes such a file all the same, the case tells (``accepted_by``), and is held to it.
+"""
 
 from __future__ import annotations
 
