@@ -32,6 +32,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 OURS = "boxwright"
+_BRIDGE = "bwbench0"
 
 
 class Tool(NamedTuple):
@@ -240,11 +241,15 @@ def dockerd(work: Path) -> Iterator[list[Tool]]:
     home = work / "docker"
     home.mkdir()
     address = f"unix://{home}/socket"
+    # A bridge of its own: docker0 may belong to another dockerd, and starting a second one takes it away.
+    subprocess.run(["ip", "link", "add", _BRIDGE, "type", "bridge"], check=True)
+    subprocess.run(["ip", "address", "add", "172.31.240.1/24", "dev", _BRIDGE], check=True)
+    subprocess.run(["ip", "link", "set", _BRIDGE, "up"], check=True)
     with open(home / "log", "wb") as log:
         daemon = subprocess.Popen(
             [
                 *(server, "-H", address, "--data-root", str(home / "data"), "--exec-root", str(home / "exec")),
-                *("--pidfile", str(home / "pid"), "--bip", "172.31.240.1/24"),
+                *("--pidfile", str(home / "pid"), "--bridge", _BRIDGE),
             ],
             stdout=log,
             stderr=log,
@@ -263,6 +268,7 @@ def dockerd(work: Path) -> Iterator[list[Tool]]:
     finally:
         daemon.terminate()
         daemon.wait()
+        subprocess.run(["ip", "link", "del", _BRIDGE], check=False)
 
 
 @contextlib.contextmanager
