@@ -1,4 +1,4 @@
-"""Cases for builders: folders under ``dockerfiles/`` (all builders make the same image) and ``failing/`` (ours must not).
+"""Cases for builders: in ``dockerfiles/`` all builders make the same image, in ``failing/`` ours must make none.
 
 A case is a build context with two files that are no part of it:
 
