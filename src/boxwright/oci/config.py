@@ -41,10 +41,9 @@ class Healthcheck(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Healthcheck:
-        return cls(
-            tuple(value.get("Test") or ()),
-            *(int(value.get(name) or 0) for name in ("Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")),
-        )
+        """Raises MalformedConfig."""
+        names = ("Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
+        return cls(_strings(value, "Test") or (), *(_number(value, name) or 0 for name in names))
 
 
 class RunConfig(NamedTuple):
@@ -130,7 +129,7 @@ class RunConfig(NamedTuple):
             healthcheck=Healthcheck.from_json(health) if isinstance(health, dict) and health.get("Test") else None,
             on_build=_strings(value, "OnBuild") or (),
             shell=_strings(value, "Shell"),
-            stop_timeout=value.get("StopTimeout"),
+            stop_timeout=_number(value, "StopTimeout"),
             args_escaped=bool(value.get("ArgsEscaped")),
         )
 
@@ -242,6 +241,13 @@ def _strings(value: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise MalformedConfig(f"{name} is not a list of strings")
     return tuple(items)
+
+
+def _number(value: Mapping[str, Any], name: str) -> int | None:
+    number = value.get(name)
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+        raise MalformedConfig(f"{name} is not a whole number")
+    return number
 
 
 def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -45,8 +45,9 @@ class Platform(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Platform:
+        variant = value.get("variant")
         return cls(
-            str(value.get("os", "linux")), str(value.get("architecture", "")), value.get("variant") or None
+            str(value.get("os", "linux")), str(value.get("architecture", "")), str(variant) if variant else None
         ).normalised()
 
     @classmethod

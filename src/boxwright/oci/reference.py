@@ -83,7 +83,9 @@ class Reference(NamedTuple):
         if self.domain != DEFAULT_DOMAIN:
             return self.repository
         official = self.path.removeprefix("library/")
-        return official if "/" not in official else self.path
+        short = official if "/" not in official else self.path
+        first, slash, _ = short.partition("/")
+        return self.repository if slash and _is_host(first) else short
 
     def with_default_tag(self) -> Reference:
         """Add ``latest`` when there is neither a tag nor a digest."""
@@ -100,10 +102,14 @@ class Reference(NamedTuple):
         return self.repository + self._suffix()
 
 
+def _is_host(first: str) -> bool:
+    """docker's rule: a first component is a host only if it cannot be the name of a user or organisation."""
+    return "." in first or ":" in first or first == "localhost" or first != first.lower()
+
+
 def _split_domain(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
-    # docker's rule: the first component is a host only if it cannot be the name of a user or organisation.
-    if slash and ("." in first or ":" in first or first == "localhost" or first != first.lower()):
+    if slash and _is_host(first):
         domain, path = first, rest
         if domain == "index.docker.io":
             domain = DEFAULT_DOMAIN
