@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.build.downloads import DownloadFailed
+from boxwright.build.downloads import DownloadFailed, UrlInvalid
 from boxwright.store.store import Store
 from support.building import Workbench
 
@@ -139,5 +139,17 @@ def test_what_cannot_be_had_is_told_with_its_place(bench: Workbench, server: Fil
 def test_a_server_that_is_not_there(bench: Workbench, server: Files) -> None:
     server.shutdown()
     server.server_close()
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(DownloadFailed) as caught:
         bench.build(f"FROM scratch\nADD {server.url}/f /\n")
+    assert caught.value.message == f"cannot fetch {server.url}/f: connection refused"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("http://[::1/f", "Invalid IPv6 URL"), ("http://", "it names no host"), ("https:///f", "it names no host")],
+)
+def test_what_is_no_url(bench: Workbench, url: str, why: str) -> None:
+    with pytest.raises(UrlInvalid) as caught:
+        bench.build(f"FROM scratch\n\nADD {url} /\n")
+    assert caught.value.message == f"invalid URL {url}: {why}"
+    assert caught.value.detail[0] == "Dockerfile:3"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from boxwright.build.writing import Placement
-from boxwright.errors import UnavailableError
+from boxwright.errors import InvalidError, UnavailableError
 from boxwright.host.paths import Path
 from boxwright.store.contexts import ContextCache
 from boxwright.values import NamedTuple
@@ -32,6 +32,12 @@ class DownloadFailed(UnavailableError):
         self.url = url
 
 
+class UrlInvalid(InvalidError):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"invalid URL {url}: {why}")
+        self.url = url
+
+
 class _Known(NamedTuple):
     """What a server said about a URL the last time, and what its content was."""
 
@@ -46,7 +52,13 @@ class Download:
     __slots__ = ("_cache", "_directory", "_file", "_key", "_mtime_ns", "_sha256", "_url", "name")
 
     def __init__(self, url: str, cache: ContextCache, directory: Path) -> None:
-        """`directory` takes the content until it is needed; whoever gave it removes it."""
+        """`directory` takes the content until it is needed; whoever gave it removes it. Raises UrlInvalid."""
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise UrlInvalid(url, str(error)) from None
+        if not parts.hostname:
+            raise UrlInvalid(url, "it names no host")
         self._url = url
         self._cache = cache
         self._key = "url " + url
@@ -54,7 +66,7 @@ class Download:
         self._file: Path | None = None
         self._sha256 = ""
         self._mtime_ns = 0
-        self.name = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or _UNNAMED
+        self.name = unquote(parts.path).rstrip("/").rpartition("/")[2] or _UNNAMED
         """What the file is called in a directory."""
 
     def digest(self) -> str:
@@ -90,7 +102,7 @@ class Download:
             with urllib3.PoolManager(timeout=_TIMEOUT) as pool:
                 self._receive(pool, headers, known)
         except urllib3.exceptions.HTTPError as error:
-            raise DownloadFailed(self._url, str(error)) from None
+            raise DownloadFailed(self._url, _why(error)) from None
 
     def _receive(self, pool: PoolManager, headers: dict[str, str], known: _Known | None) -> None:
         response = pool.request("GET", self._url, headers=headers, preload_content=False)
@@ -102,7 +114,7 @@ class Download:
                 raise DownloadFailed(self._url, f"the server answers {response.status} {response.reason or ''}".strip())
             self._save(response)
         finally:
-            response.release_conn()
+            response.close()
 
     def _save(self, response: BaseHTTPResponse) -> None:
         file = self._directory / hashlib.sha256(self._url.encode()).hexdigest()
@@ -118,6 +130,14 @@ class Download:
         known = _Known(response.headers.get("ETag", ""), last_modified, self._sha256)
         if known.etag or known.last_modified:
             self._cache.put_index(self._key, json.dumps(known).encode())
+
+
+def _why(error: BaseException) -> str:
+    """Return what is at the bottom of an error of urllib3: what the system said, or else its own words."""
+    while (reason := getattr(error, "reason", None)) is not None and isinstance(reason, BaseException):
+        error = reason
+    cause = error.__cause__ or error.__context__
+    return cause.strerror.lower() if isinstance(cause, OSError) and cause.strerror else str(error)
 
 
 def _time_ns(last_modified: str) -> int:
