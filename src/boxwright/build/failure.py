@@ -85,6 +85,14 @@ class BuildFailed(UnavailableError):
         self.image = image
 
 
+class StepImpossible(UnavailableError):
+    """The system refused what a step needs to do with a file."""
+
+    def __init__(self, error: OSError, span: Span) -> None:
+        super().__init__(f"{error.filename}: {(error.strerror or str(error)).lower()}", detail=span.excerpt())
+        self.errno = error.errno
+
+
 def _hint(exit_code: int) -> str | None:
     if exit_code == 137:
         return "it was killed: by the kernel when memory ran out, or by hand"

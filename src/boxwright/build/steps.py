@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from boxwright.build import keys
 from boxwright.build.actions import CommandIO
 from boxwright.build.caching import Answer, Cache
-from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, locate
+from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, StepImpossible, locate
 from boxwright.build.plan import PlannedStage, Step
 from boxwright.build.progress import Sink, StepDone, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
@@ -90,6 +90,10 @@ class StageSteps:
             except BoxwrightError as error:
                 locate(error, step.span)
                 raise
+            except OSError as error:
+                if error.filename is None:  # not about a file: whoever is told of the build is gone
+                    raise
+                raise StepImpossible(error, step.span) from error
             cached = answer.cached
         after = self._after(step, state, answer)
         self._done(step, started, cached=cached, added=answer.added, image=after.image, explanation=explanation)

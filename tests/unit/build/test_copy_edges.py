@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from boxwright.build.failure import StepImpossible
 from boxwright.build.placing import DirectoryInTheWay, NotADirectory
 from boxwright.build.trees import SourceNotFound
 from boxwright.errors import BoxwrightError
@@ -81,6 +82,17 @@ def test_what_does_not_fit(bench: Workbench, instructions: str, error: type[Boxw
     with pytest.raises(error) as caught:
         bench.build(f"FROM scratch\n{instructions}\n", {"f": "", "one/x": "a file", "two/x/y": "a directory"})
     assert caught.value.message == message
+    assert caught.value.detail[0] == f"Dockerfile:{1 + len(instructions.splitlines())}"
+
+
+@pytest.mark.parametrize(
+    "instructions", ["COPY loop /", "COPY f /\nCOPY . /d/\nCOPY f /d/loop/x", "WORKDIR /d\nCOPY loop/x /"]
+)
+def test_links_in_a_circle(bench: Workbench, instructions: str) -> None:
+    bench.write({"f": "f"})
+    (bench.context / "loop").symlink_to("loop")
+    with pytest.raises(StepImpossible, match=r"loop.*: too many levels of symbolic links") as caught:
+        bench.build(f"FROM scratch\n{instructions}\n")
     assert caught.value.detail[0] == f"Dockerfile:{1 + len(instructions.splitlines())}"
 
 
