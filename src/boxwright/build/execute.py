@@ -21,7 +21,6 @@ from boxwright.build.steps import StageSteps, Surroundings
 from boxwright.build.workshop import Workshop
 from boxwright.errors import CancelledError
 from boxwright.host.paths import Path
-from boxwright.host.trees import remove_tree
 from boxwright.store.store import Store
 
 if TYPE_CHECKING:
@@ -79,12 +78,15 @@ class Execution:
                 threading.Thread(target=self._run_stage, args=(stage,), name=f"boxwright-stage-{stage.number}")
                 for stage in stages
             ]
-            for thread in threads:
-                thread.start()
             try:
+                for thread in threads:
+                    thread.start()
                 self._wait()
             except BaseException:  # Ctrl-C comes to the main thread alone
                 self._cancelled.set()
+                for stage, thread in zip(stages, threads, strict=True):
+                    if thread.ident is None:  # not begun; should it still begin, it finds that all is over
+                        self._ends[stage.number].fail(StepCancelled())
                 self._wait()
                 raise
         errors = [end.error for end in self._ends.values() if end.error is not None]
@@ -106,6 +108,8 @@ class Execution:
         Call it in any case.
         """
         if self._scratch is not None:
+            from boxwright.host.trees import remove_tree
+
             remove_tree(self._scratch)
         self.cache.finish()
         self._store.steps.place({slot: key for steps in self._steps.values() for slot, key in steps.slots.items()})

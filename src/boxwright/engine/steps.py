@@ -19,10 +19,11 @@ from boxwright.host import locks, mounts, trees
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
 from boxwright.runtime import scaffolding
-from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs, write_config
+from boxwright.runtime.bundle import Bundle, Layers
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.foreground import run_foreground
 from boxwright.runtime.options import MIB, ContainerOptions, Ulimit
+from boxwright.runtime.preparation import mount_rootfs, write_config
 
 if TYPE_CHECKING:
     from boxwright.network.borrowing import BorrowedAddress

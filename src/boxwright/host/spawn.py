@@ -6,13 +6,19 @@ A program gets exactly the descriptors and the environment that it is given, and
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from boxwright.errors import UnavailableError
 
 # Python ignores SIGPIPE, nohup SIGHUP, a shell's background SIGINT: who inherits that can't be ended as usual.
-_DEFAULT_SIGNALS = [number for number in range(1, 32) if number not in (signal.SIGKILL, signal.SIGSTOP)]
+
+
+@cache
+def _default_signals() -> list[int]:
+    from signal import SIGKILL, SIGSTOP  # 0.5 ms, which looking at containers needn't pay
+
+    return [number for number in range(1, 32) if number not in (SIGKILL, SIGSTOP)]
 
 
 class SpawnFailed(UnavailableError):
@@ -59,7 +65,7 @@ def spawn(
             list(argv),
             env,
             file_actions=actions,
-            setsigdef=_DEFAULT_SIGNALS,
+            setsigdef=_default_signals(),
             setsigmask=(),
             setsid=new_session,
         )

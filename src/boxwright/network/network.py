@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from boxwright.errors import UnavailableError, UnsupportedError
-from boxwright.host import conntrack, faults, locks
+from boxwright.host import faults, locks
 from boxwright.host.netlink import Netlink, NetlinkError
 from boxwright.host.nftables import Nftables
 from boxwright.host.paths import Path
-from boxwright.network import bridge, listeners, portmap, ruleset, userland
+from boxwright.network import bridge, ruleset
 from boxwright.network.bridge import BridgeSettings
-from boxwright.network.occupants import occupant
 from boxwright.network.pool import Subnet
 from boxwright.network.ports import PortBinding, PortSpec
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.network import userland
+    from boxwright.network.listeners import Listener
 
 RUN_DIRECTORY = Path("/run/boxwright")
 
@@ -112,7 +115,7 @@ class Network:
         """
         self._check_root()
         with self._kernel() as (netlink, nft), _opened(netns) as namespace:
-            taken = listeners.listen(ports, lambda *question: self._describe_holder(nft, *question))
+            taken = self._listen(nft, ports) if ports else []
             try:
                 self._ensure(netlink, nft)
                 cable = bridge.plug(netlink, self.settings, container, namespace, address)
@@ -123,7 +126,8 @@ class Network:
                     bridge.unplug(netlink, cable)
                     raise
             finally:
-                listeners.close(taken)  # the proxy has its own
+                for listener in taken:  # the proxy has its own
+                    listener.socket.close()
         if proxy is not None:
             self._proxies[container] = proxy
             if pid is not None:
@@ -157,7 +161,11 @@ class Network:
         proxy = self._proxies.pop(attachment.container, None)
         if proxy is not None:
             proxy.release()
-        if attachment.proxy_pid is None or userland.stop(attachment.proxy_pid, attachment.container):
+        if attachment.proxy_pid is None:
+            return
+        from boxwright.network import portmap, userland
+
+        if userland.stop(attachment.proxy_pid, attachment.container):
             return
         with self._kernel() as (_, nft), self._locked():
             portmap.withdraw(nft, self.settings.name, attachment.container)
@@ -168,12 +176,16 @@ class Network:
         Needed only after the proxy itself was killed. `live` is called when no other process can publish, and must
         name every container whose address is leased: lease first, attach then.
         """
+        from boxwright.network import portmap
+
         self._check_root()
         with self._kernel() as (_, nft), self._locked():
             portmap.retain(nft, self.settings.name, live())
 
     def restore(self, attachments: Sequence[Attachment]) -> None:
         """Publish again what was published, after somebody flushed the machine's rules. Idempotent."""
+        from boxwright.network import portmap, userland
+
         self._check_root()
         with self._kernel() as (netlink, nft):
             self._ensure(netlink, nft)
@@ -213,10 +225,11 @@ class Network:
             and ruleset.forwarding_is_open(nft, self.settings)
         )
 
-    def _publish(
-        self, nft: Nftables, container: str, address: str, taken: Sequence[listeners.Listener]
-    ) -> userland.Proxy:
+    def _publish(self, nft: Nftables, container: str, address: str, taken: Sequence[Listener]) -> userland.Proxy:
         """Start the proxy, then add the rules: from here on there is always somebody to delete them."""
+        from boxwright.host import conntrack
+        from boxwright.network import portmap, userland
+
         wanted = portmap.elements(container, address, [listener.binding for listener in taken])
         proxy = userland.start(container, address, taken, portmap.farewell(self.settings.name, wanted))
         faults.point("a proxy is started")
@@ -233,7 +246,15 @@ class Network:
             raise
         return proxy
 
+    def _listen(self, nft: Nftables, ports: Sequence[PortSpec]) -> list[Listener]:
+        from boxwright.network import listeners
+
+        return listeners.listen(ports, lambda *question: self._describe_holder(nft, *question))
+
     def _describe_holder(self, nft: Nftables, address: str, spec: PortSpec, port: int) -> str | None:
+        from boxwright.network import portmap
+        from boxwright.network.occupants import occupant
+
         container = portmap.holder(nft, self.settings.name, address, port, spec.protocol)
         return occupant(port, spec.protocol) if container is None else self._describe(container)
 

@@ -10,10 +10,8 @@ table inet boxwright0
 
 from __future__ import annotations
 
-import os
-
 from boxwright.errors import DeniedError
-from boxwright.host import nftables, process
+from boxwright.host import nftables, process, spawn
 from boxwright.host.nftables import INET, IPV4, Nftables
 from boxwright.network.bridge import BridgeSettings
 
@@ -26,6 +24,7 @@ _VERSION = 1
 
 _FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 _LEGACY_TABLES = "/proc/net/ip_tables_names"
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # for modprobe
 
 
 class ForwardingDenied(DeniedError):
@@ -98,9 +97,9 @@ def remove(nft: Nftables, settings: BridgeSettings) -> None:
     ours = [rule.handle for rule in nft.rules(IPV4, "filter", "FORWARD") if rule.comment == settings.name]
     nft.delete_rules(IPV4, "filter", "FORWARD", ours)
     if _legacy_is_loaded():
-        for direction in ("-i", "-o"):
-            while _legacy("-D", direction, settings.name):
-                pass
+        while accepted := _legacy_directions(settings.name):
+            for direction in accepted:
+                _legacy("-D", direction, settings.name)
 
 
 def forwarding_is_open(nft: Nftables, settings: BridgeSettings) -> bool:
@@ -111,7 +110,7 @@ def forwarding_is_open(nft: Nftables, settings: BridgeSettings) -> bool:
         ours = [rule for rule in nft.rules(IPV4, "filter", "FORWARD") if rule.comment == settings.name]
         if len(ours) < 2:
             return False
-    return not _legacy_is_loaded() or all(_legacy("-C", direction, settings.name) for direction in ("-i", "-o"))
+    return not _legacy_is_loaded() or len(_legacy_directions(settings.name)) == 2
 
 
 def open_forwarding(nft: Nftables, settings: BridgeSettings) -> None:
@@ -132,9 +131,8 @@ def open_forwarding(nft: Nftables, settings: BridgeSettings) -> None:
         rule = 'insert rule ip filter FORWARD {1} "{0}" counter accept comment "{0}"\n'
         nftables.run_script("".join(rule.format(settings.name, end) for end in ("iifname", "oifname")))
     if _legacy_is_loaded():
-        for direction in ("-i", "-o"):
-            if not _legacy("-C", direction, settings.name):
-                _legacy("-I", direction, settings.name)
+        for direction in {"-i", "-o"} - _legacy_directions(settings.name):
+            _legacy("-I", direction, settings.name)
 
 
 def _stamp(settings: BridgeSettings) -> str:
@@ -155,7 +153,15 @@ def _legacy_is_loaded() -> bool:
         return False
 
 
+def _legacy_directions(bridge: str) -> set[str]:
+    """Return for which of ``-i`` and ``-o`` there is a rule of ours: one program, as it runs for every container."""
+    rules = _run_legacy("-S", "FORWARD")[1].splitlines()
+    return {direction for direction in ("-i", "-o") if f"-A FORWARD {direction} {bridge} -j ACCEPT" in rules}
+
+
 def _legacy(action: str, direction: str, bridge: str) -> bool:
-    argv = ("iptables-legacy", "--wait", action, "FORWARD", direction, bridge, "-j", "ACCEPT")
-    env = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
-    return process.run(argv, env=env, check=False).returncode == 0
+    return _run_legacy(action, "FORWARD", direction, bridge, "-j", "ACCEPT")[0] == 0
+
+
+def _run_legacy(*words: str) -> tuple[int, str]:
+    return spawn.capture((process.require("iptables-legacy"), "--wait", *words), env={"PATH": _PATH})

@@ -197,6 +197,8 @@ def remove(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle) -> None:
 
 def scaffolding_of(bundle: Bundle) -> Scaffolding:
     """Return what this container's runs have built in its writable layer only to mount something on it."""
+    from boxwright.runtime.scaffolding import Scaffolding
+
     try:
         with open(bundle.path("scaffolding.json"), encoding="utf-8", errors="surrogateescape") as stream:
             return Scaffolding.from_json(json.load(stream))
@@ -206,6 +208,8 @@ def scaffolding_of(bundle: Bundle) -> Scaffolding:
 
 def clear_scaffolding(bundle: Bundle, upper: str) -> None:
     """Take that down, in a container that has stopped. Idempotent."""
+    from boxwright.runtime import scaffolding
+
     scaffolding.clear(upper, scaffolding_of(bundle))
     _unlink(bundle.path("scaffolding.json"))
 

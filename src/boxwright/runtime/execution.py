@@ -13,7 +13,8 @@ from boxwright.host import cgroups, spawn, syscalls, terminal
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.streams import read_some, write_all
 from boxwright.runtime import capabilities
-from boxwright.runtime.bundle import Bundle, account_of, write_private
+from boxwright.runtime.accounts import account_of
+from boxwright.runtime.bundle import Bundle, write_private
 from boxwright.runtime.container import require_process
 from boxwright.runtime.failures import RuntimeFailed, failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime

@@ -19,7 +19,8 @@ from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
 from boxwright.layer.union import UnionView
 from boxwright.runtime import container
-from boxwright.runtime.bundle import Bundle, Layers, mount_rootfs
+from boxwright.runtime.bundle import Bundle, Layers
+from boxwright.runtime.preparation import mount_rootfs
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.store import Store
 

@@ -13,25 +13,22 @@ from typing import TYPE_CHECKING
 
 from boxwright.engine.containers import interrupted
 from boxwright.engine.containers.config import ContainerConfig
-from boxwright.engine.containers.files import container_files
 from boxwright.engine.containers.records import attachment_of, bundle_of
 from boxwright.engine.containers.removal import forget
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import ConflictError
-from boxwright.host import faults, mounts
+from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
-from boxwright.host.signals import signal_number
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers
-from boxwright.runtime.conmon import Monitoring
-from boxwright.runtime.files import Files
 from boxwright.store.containers import ContainerNotFound, ContainerRecord
 from boxwright.store.store import Store
 
 if TYPE_CHECKING:
     from boxwright.network.network import Attachment
+    from boxwright.runtime.files import Files
 
 STOP_SECONDS = 10.0
 _LOST = 255  # docker's exit code for a container whose end nobody saw
@@ -140,6 +137,8 @@ def _start(
     attended: bool,
     connect: Callable[[ContainerRecord, Bundle], None] | None,
 ) -> ContainerRecord:
+    from boxwright.runtime.conmon import Monitoring
+
     store = wiring.store
     config = ContainerConfig.from_json(record.config)
     bundle = bundle_of(store, record.id)
@@ -240,6 +239,8 @@ def _status(attachment: Attachment | None) -> dict[str, object]:
 
 
 def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
+    from boxwright.engine.containers.files import container_files
+
     extra = [(name, address) for name, _, address in (item.partition(":") for item in config.add_hosts)]
     return container_files(
         own_network=config.network != "host",
@@ -279,6 +280,8 @@ def ended_unattended(wiring: Wiring, id: str) -> None:
     The monitor's mount namespace is ours then, with the container's root file system in it: only without that can
     the directory of a container with ``--rm`` be removed.
     """
+    from boxwright.host import mounts
+
     mounts.detach(bundle_of(wiring.store, id).rootfs)
     # The monitor has reported the end before it starts us, and waits for us: there is nothing to wait for.
     with wiring.store.containers.lock(id):
@@ -330,6 +333,8 @@ def _when_ended(bundle: Bundle) -> str:
 
 def kill(wiring: Wiring, text: str, signal: str) -> None:
     """Send a signal to a container's first process. Raises ContainerNotRunning, UnknownSignal."""
+    from boxwright.host.signals import signal_number
+
     number = signal_number(signal)
     record = find_running(wiring, text, "kill")
     with PrivateMounts() as private:
@@ -345,6 +350,8 @@ def stop(wiring: Wiring, text: str, *, timeout: float | None = None, signal: str
 
     `timeout` is the container's own, else 10 seconds; below zero it waits for ever.
     """
+    from boxwright.host.signals import signal_number
+
     record = find(wiring, text)
     if not record.is_running:
         return

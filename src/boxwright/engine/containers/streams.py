@@ -16,7 +16,6 @@ from boxwright.host import terminal
 from boxwright.runtime import attach as attaching
 from boxwright.runtime import container, keys
 from boxwright.runtime.bundle import Bundle
-from boxwright.runtime.logs import format_time, read_log
 from boxwright.store.containers import ContainerRecord
 from boxwright.values import NamedTuple
 
@@ -128,6 +127,8 @@ def logs(
 
     `since` and `until` are RFC 3339 times, seconds since the epoch, or spans back from now (``10m``).
     """
+    from boxwright.runtime.logs import format_time, read_log
+
     record = lifecycle.find(wiring, text)
     bundle = bundle_of(wiring.store, record.id)
     lines = read_log(

@@ -10,13 +10,13 @@ from boxwright.engine.settings import Settings
 from boxwright.hashes import hexdigest
 from boxwright.host.locks import locked
 from boxwright.host.paths import Path
-from boxwright.runtime.oci_runtime import OciRuntime
-from boxwright.store.networks import NetworkRecord
-from boxwright.store.store import Store
 
 if TYPE_CHECKING:
     from boxwright.network.bridge import BridgeSettings
     from boxwright.network.network import Network
+    from boxwright.runtime.oci_runtime import OciRuntime
+    from boxwright.store.networks import NetworkRecord
+    from boxwright.store.store import Store
 
 _RUN = Path("/run/boxwright")
 _NETWORK = "bridge"
@@ -38,6 +38,8 @@ class Wiring:
         """The OCI runtime. Raises CommandNotFound when there is none."""
         with self._lock:
             if self._runtime is None:
+                from boxwright.runtime.oci_runtime import OciRuntime
+
                 state = self.run_directory / "runtime"
                 state.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._runtime = OciRuntime.find(str(state), self.settings.runtime)
