@@ -9,11 +9,11 @@ from typing import Any
 from boxwright.cli.parsing import Parser
 
 
-def declare(group: Parser, summary: str) -> Parser:
-    """Add ``prune`` to a group's commands, with the options that every prune has."""
+def declare(group: Parser, summary: str, *, filters: str = "until, label") -> Parser:
+    """Add ``prune`` to a group's commands, with the options that every prune has; `filters` names what it can."""
     parser = group.command("prune", help=summary, description=summary)
     parser.flag("-f", "--force", help="do not ask")
-    parser.repeated("--filter", metavar="NAME=VALUE", help="until, label")
+    parser.repeated("--filter", metavar="NAME=VALUE", help=filters)
     return parser
 
 

@@ -10,7 +10,7 @@ from boxwright.cli.session import Session
 
 def configure(parser: Parser) -> None:
     parser.command("du", help="show what the build cache takes")
-    command = prune.declare(parser, "remove the build cache")
+    command = prune.declare(parser, "remove the build cache", filters="until, unused-for: a span like 24h")
     command.flag("-a", "--all", help="remove all of it (which is what happens anyway)")
 
 

@@ -27,7 +27,7 @@ def configure(parser: Parser) -> None:
         rm = parser.command(name, help="remove volumes" if name == "rm" else "the same as rm")
         rm.flag("-f", "--force", help="do not mind volumes that aren't there")
         rm.add_argument("names", nargs="+", metavar="VOLUME", help="name of a volume")
-    command = prune.declare(parser, "remove volumes that no container uses")
+    command = prune.declare(parser, "remove volumes that no container uses", filters="label, all")
     command.flag("-a", "--all", help="those with a name, too")
 
 
