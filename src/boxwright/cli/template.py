@@ -29,13 +29,22 @@ class Template:
 
     def __init__(self, text: str) -> None:
         """Raises TemplateError when `text` does not parse."""
-        self._nodes = _Parser(text).parse()
+        try:
+            self._nodes = _Parser(text).parse()
+        except RecursionError:
+            raise TemplateError("it is nested too deep") from None
 
     def render(self, value: Any) -> str:
         """Return the text for `value`. Raises TemplateError when a field that is not there is asked of it."""
         out: list[str] = []
-        _Run(value, out).nodes(self._nodes, value)
+        try:
+            _Run(value, out).nodes(self._nodes, value)
+        except RecursionError:
+            raise TemplateError("it is nested too deep") from None
         return "".join(out)
+
+
+_MOST = 100_000
 
 
 class _Text(NamedTuple):
@@ -234,7 +243,7 @@ class _Expression:
         elif kind == "char":
             value = _Literal(ord(_unquote('"' + text[1:-1].replace('"', '\\"') + '"')))
         elif kind == "number":
-            value = _Literal(float(text) if "." in text else int(text, 0))
+            value = _Literal(_number(text))
         elif kind == "field":
             value = _Field(None, tuple(text.split(".")[1:]) if text != "." else ())
         elif kind == "variable":
@@ -254,6 +263,13 @@ class _Expression:
             self._at += 1
             value = _Field(value, tuple(text.split(".")[1:]))
         return value
+
+
+def _number(text: str) -> float | int:
+    try:
+        return float(text) if "." in text else int(text, 16 if "x" in text.lower() else 10)
+    except ValueError:  # more digits than anyone means
+        raise TemplateError(f"invalid number {text[:20]}") from None
 
 
 def _unquote(text: str) -> str:
@@ -301,7 +317,7 @@ class _Run:
         elif isinstance(value, (list, tuple)):
             pairs = list(enumerate(value))
         elif isinstance(value, int) and not isinstance(value, bool):
-            pairs = [(number, number) for number in range(value)]
+            pairs = [(number, number) for number in range(_within_reason(value))]
         elif value is None:
             pairs = []
         else:
@@ -403,14 +419,28 @@ def _shown(value: Any) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return "map[" + " ".join(f"{key}:{_shown(item)}" for key, item in sorted(value.items())) + "]"
+        return "map[" + " ".join(f"{key}:{_shown(item)}" for key, item in _fields(value)) + "]"
     if isinstance(value, (list, tuple)):
         return "[" + " ".join(_shown(item) for item in value) + "]"
     return str(value)
 
 
 def _json(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = dict(_fields(value))
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _fields(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the items of a mapping in Go's order, without those that are functions."""
+    return [(name, field) for name, field in sorted(value.items()) if not callable(field)]
+
+
+def _within_reason(number: int) -> int:
+    """Return a width or a count, unless nobody can mean so much. Raises TemplateError."""
+    if number > _MOST:
+        raise TemplateError(f"{number} is more than {_MOST}")
+    return number
 
 
 def _index(value: Any, *keys: Any) -> Any:
@@ -425,7 +455,11 @@ def _printf(form: str, *values: Any) -> str:
     def one(match: re.Match[str]) -> str:
         if match[2] == "%":
             return "%"
-        value = next(texts)
+        value = next(texts, _NOTHING)
+        if value is _NOTHING:
+            raise ValueError(f"there is no value for {match[0]}")
+        for width in re.findall(r"\d+", match[1]):
+            _within_reason(int(width) if len(width) < 9 else _MOST + 1)
         if match[2] == "v":
             return f"%{match[1]}s" % _shown(value)
         if match[2] == "q":
@@ -436,7 +470,7 @@ def _printf(form: str, *values: Any) -> str:
 
 
 def _pad(text: str, before: int, after: int) -> str:
-    return f"{' ' * before}{text}{' ' * after}" if text else text
+    return f"{' ' * _within_reason(before)}{text}{' ' * _within_reason(after)}" if text else text
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
