@@ -22,6 +22,7 @@ from boxwright.build.progress import (
 )
 from boxwright.cli.progress.classic import Classic
 from boxwright.cli.progress.plain import Plain
+from boxwright.cli.progress.quiet import Quiet
 from boxwright.dockerfile.source import Source, Span
 from boxwright.oci.config import RunConfig
 from boxwright.oci.digest import Digest
@@ -171,3 +172,16 @@ def test_a_log_of_a_failure() -> None:
         "      | no",
         "[2/3] failed                                                          1.5s  exit 254",
     ]
+
+
+def test_quiet_until_something_fails() -> None:
+    out = io.StringIO()
+    with Quiet(out) as sink:
+        for event in FRESH:
+            sink(event)
+        assert out.getvalue() == ""
+        for number in range(60):
+            sink(StepOutput(2, f"line {number}", "stderr"))
+        sink(StepOutput(3, "of another step", "stdout"))
+        sink(done(2, code=1))
+    assert out.getvalue().splitlines() == [f"line {number}" for number in range(10, 60)]

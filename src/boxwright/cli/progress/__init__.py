@@ -46,7 +46,7 @@ def renderer(name: str) -> Renderer:
     if name == "quiet":
         from boxwright.cli.progress.quiet import Quiet
 
-        return Quiet()
+        return Quiet(sys.stderr)
     if name == "plain":
         from boxwright.cli.progress.plain import Plain
 
