@@ -154,7 +154,7 @@ def test_quiet_prints_the_id_alone(boxwright: Boxwright, context: Context) -> No
 def test_quiet_about_a_failure(boxwright: Boxwright, context: Context) -> None:
     result = boxwright("build", "-q", "--force-rm", context("FROM busybox\nRUN echo why && exit 4\n"))
     assert (result.code, result.out) == (4, "")
-    assert result.err.startswith("error: the command in step 2 exited with 4\n")
+    assert result.err.startswith("why\nerror: the command in step 2 exited with 4\n")
 
 
 def test_several_names(boxwright: Boxwright, context: Context) -> None:
@@ -426,3 +426,19 @@ def test_pull_asks_the_registry_for_a_newer_base(boxwright: Boxwright, context: 
         boxwright.ok("rmi", "child", name, first)
         boxwright.ok("build", "-q", "-t", "child", folder)
         assert labels(boxwright, "child") == {"version": "two"}, "what isn't here is fetched unasked"
+
+
+@pytest.mark.parametrize(
+    ("flags", "from_"), [((), "--platform=linux/s390x busybox"), (("--platform", "s390x"), "busybox")]
+)
+def test_a_base_for_another_platform_is_not_taken_for_the_wanted_one(
+    boxwright: Boxwright, context: Context, flags: tuple[str, ...], from_: str
+) -> None:
+    boxwright.ok("tag", "busybox", "127.0.0.1:1/busybox")
+    folder = context(f"FROM {from_.replace('busybox', '127.0.0.1:1/busybox')}\nCMD x\n")
+    result = boxwright("build", "-q", *flags, folder)
+    assert result.code == 1
+    told = r"error: 127\.0\.0\.1:1/busybox is here for (linux/\w+) only, and linux/s390x is built for\n  Dockerfile:1\n"
+    here = re.match(told, result.err)
+    assert here, result.err
+    assert result.err.endswith(f"  build for it: --platform {here[1]}\n")

@@ -17,7 +17,7 @@ from boxwright.build.progress import Sink
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import StepProcess
 from boxwright.engine.containers.wiring import Wiring
-from boxwright.errors import InvalidError, NotFoundError
+from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.store.store import Store
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from boxwright.engine.steps import StepRunner
 
 _EPOCH = "SOURCE_DATE_EPOCH"
+_CONTAINED = frozenset({("amd64", "386"), ("arm64", "arm")})
+"""Architectures whose machines run the programs of another one, too."""
 
 
 class Build(NamedTuple):
@@ -192,7 +194,15 @@ class _Bases:
                 raise
             self._pull(name, platform)
             record = store.images.find(name)
-        return BaseImage(name, record.id, record.chain, store.images.config(record))
+        config = store.images.config(record)
+        if not _fits(config.platform, platform):
+            try:
+                self._pull(name, platform)
+            except (NotFoundError, UnavailableError, DeniedError, InvalidError) as error:
+                raise WrongPlatform(name, config.platform, platform) from error
+            record = store.images.find(name)
+            config = store.images.config(record)
+        return BaseImage(name, record.id, record.chain, config)
 
     def _pull(self, name: str, platform: Platform) -> None:
         from boxwright.engine import sharing
@@ -204,6 +214,25 @@ class _Bases:
             platform=str(platform),
             insecure=self._wanted.insecure,
         )
+
+
+class WrongPlatform(NotFoundError):
+    """An image is here, but for another platform than the one that is built for, and there is no other to be had."""
+
+    def __init__(self, name: str, found: Platform, wanted: Platform) -> None:
+        super().__init__(
+            f"{name} is here for {found} only, and {wanted} is built for", hint=f"build for it: --platform {found}"
+        )
+        self.found = found
+        self.wanted = wanted
+
+
+def _fits(image: Platform, wanted: Platform) -> bool:
+    """Whether an image is for a platform, or for a smaller one that it contains; one that doesn't say fits all."""
+    if not image.architecture:
+        return True
+    pair = (wanted.architecture, image.architecture)
+    return image.os == wanted.os and (pair[0] == pair[1] or pair in _CONTAINED)
 
 
 def _is_id(name: str) -> bool:
