@@ -98,6 +98,28 @@ def test_history_is_buildkits(bench: Workbench) -> None:
     assert len(image.config.diff_ids) == sum(not entry.empty_layer for entry in image.config.history)
 
 
+@pytest.mark.parametrize(
+    ("instruction", "history"),
+    [
+        ('SHELL ["/bin/ash", "-c"]', "SHELL [/bin/ash -c]"),
+        ("HEALTHCHECK --interval=5s CMD true", "HEALTHCHECK --interval=5s CMD true"),
+        ("CMD []", "CMD []"),
+        ("ENV legacy a b", "ENV legacy=a b"),
+        ("EXPOSE 443 80/udp 80", "EXPOSE [80/tcp 80/udp 443/tcp]"),
+        ("WORKDIR rel", "WORKDIR /rel"),
+        ("COPY f f /d/", "COPY f f /d/ # buildkit"),
+        ('COPY ["f", "/a b"]', "COPY f /a b # buildkit"),
+        ("ADD --chown=1:2 --chmod=600 f /", "ADD --chown=1:2 --chmod=600 f / # buildkit"),
+        ('SHELL ["/bin/sh", "-c"]\nRUN say a \\\n  && say b', "RUN /bin/sh -c say a   && say b # buildkit"),
+        ("ARG A=1\nARG B\nARG http_proxy\nRUN say x", "RUN |3 A=1 B= http_proxy=p /bin/sh -c say x # buildkit"),
+        ("RUN say x", "RUN /bin/sh -c say x # buildkit"),
+    ],
+)
+def test_what_the_history_says(bench: Workbench, instruction: str, history: str) -> None:
+    image = bench.build(f"FROM scratch\n{instruction}\n", {"f": ""}, build_args={"http_proxy": "p"})
+    assert image.config.history[-1].created_by == history
+
+
 def test_a_stages_history_does_not_tell_the_arguments_of_the_one_below(bench: Workbench) -> None:
     image = bench.build("FROM scratch AS one\nARG A=1\nFROM one\nARG B=2\nRUN say $A\n")
     assert image.config.history[-1].created_by == "RUN |1 B=2 /bin/sh -c say $A # buildkit"

@@ -189,9 +189,17 @@ def test_flag_is_refused(line: str, message: str, mark: str) -> None:
     ("line", "message"),
     [
         ("RUN --mount=type=cache,target=/c a", "RUN --mount is not supported yet"),
+        ("RUN --mount=type=secret,id=a cat /run/secrets/a", "RUN --mount is not supported yet"),
+        ("RUN --mount=type=ssh a", "RUN --mount is not supported yet"),
+        ("RUN --mount=type=tmpfs,target=/t a", "RUN --mount is not supported yet"),
+        ("RUN --mount=from=x,target=/t a", "RUN --mount is not supported yet"),
+        ("RUN --mount a", "RUN --mount is not supported yet"),
         ("RUN --network=none a", "RUN --network is not supported yet"),
         ("RUN --security=insecure a", "RUN --security is not supported yet"),
         ("COPY --link a b", "COPY --link is not supported yet"),
+        ("COPY --link= a b", "COPY --link is not supported yet"),
+        ("ADD --link a b", "ADD --link is not supported yet"),
+        ("ADD --exclude=*.o a b", "ADD --exclude is not supported yet"),
         ("COPY --parents a b", "COPY --parents is not supported yet"),
         ("COPY --exclude=*.o a b", "COPY --exclude is not supported yet"),
         ("ADD --checksum=sha256:0 a b", "ADD --checksum is not supported yet"),
@@ -242,3 +250,12 @@ def test_triggers_of_an_image_are_parsed_with_their_origin() -> None:
         parse_trigger("FROM a", "x")
     with pytest.raises(DockerfileError, match="unknown instruction"):
         parse_trigger("", "x")
+
+
+@pytest.mark.parametrize("trigger", ["RUN <<EOF\necho\nEOF", "RUN <<EOF", "COPY <<E /f\nx\nE"])
+def test_a_here_document_in_a_trigger_is_refused_where_it_is_written_and_where_it_fires(trigger: str) -> None:
+    with pytest.raises(UnsupportedSyntax, match="here-documents are not supported yet"):
+        parse(Source("Dockerfile", "FROM a\nONBUILD " + trigger))
+    with pytest.raises(UnsupportedSyntax, match="here-documents are not supported yet") as caught:
+        parse_trigger(trigger, "ONBUILD of a")
+    assert caught.value.detail[0] == "ONBUILD of a:1"
