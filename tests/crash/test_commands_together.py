@@ -55,17 +55,20 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 
 
 def test_a_build_of_parallel_stages_killed_at_random_moments(ground: Ground) -> None:
+    started = time.monotonic()
+    ground.command("build", "--no-cache", "-t", "made", ".")
+    duration = time.monotonic() - started
     chance = random.Random(20)
     killed = 0
     for number in range(ROUNDS):
         process = ground.popen("build", "--no-cache", "-t", "made", ".")
-        time.sleep(chance.uniform(0.05, 0.9))
+        time.sleep(chance.uniform(0.1, 0.9) * duration)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
         with ground.engine() as engine:
             assert_sound(engine.store, f"round {number}")
-    assert killed > ROUNDS // 2
+    assert killed >= ROUNDS // 3
     with ground.engine() as engine:
         engine.build(Build(context=str(ground.work), tags=("made",)))
     assert ground.command("run", "--rm", "made", "cat", "/sum3").endswith("  /part\n")

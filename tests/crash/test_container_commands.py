@@ -59,12 +59,12 @@ def next_run_works(ground: Ground, when: str, *, name: str = "web") -> None:
 
 def test_run_in_the_background(ground: Ground) -> None:
     argv = ("run", "-d", "--name", "web", "-p", "80", "-v", "/data", "busybox", "sleep", "100")
-    walk(ground, argv, lambda when: next_run_works(ground, when), most=9, least=15)
+    walk(ground, argv, lambda when: next_run_works(ground, when), most=8, least=15)
 
 
 def test_run_in_the_foreground(ground: Ground) -> None:
     argv = ("run", "--rm", "--name", "web", "busybox", "true")
-    walk(ground, argv, lambda when: next_run_works(ground, when), most=7, least=15)
+    walk(ground, argv, lambda when: next_run_works(ground, when), most=6, least=15)
 
 
 def test_a_container_goes_on_where_its_start_was_killed(ground: Ground) -> None:
@@ -78,7 +78,7 @@ def test_a_container_goes_on_where_its_start_was_killed(ground: Ground) -> None:
         ground.clear()
         ground.check(when)
 
-    walk(ground, ("start", "web"), afterwards, most=7, least=10)
+    walk(ground, ("start", "web"), afterwards, most=6, least=10)
 
 
 def test_a_name_is_free_when_its_container_never_was_whole(ground: Ground) -> None:
@@ -123,7 +123,7 @@ def test_commit_of_a_running_container(ground: Ground) -> None:
         argv = ("sh", "-c", "echo kept > /kept; sleep 100")
         engine.create_container(CreateContainer("busybox", argv, name="web", network="none"))
     ground.keep()
-    for number in range(1, 60, 1 if EVERY_POINT else 5):
+    for number in range(1, 60, 1 if EVERY_POINT else 6):
         with ground.engine() as engine:
             engine.start_container("web")
             engine.execute("web", ("true",))
@@ -157,7 +157,7 @@ def test_build_with_commands(ground: Ground) -> None:
         ground.clear()
         ground.check(when)
 
-    walk(ground, ("build", "-t", "made", "."), afterwards, most=7, least=20)
+    walk(ground, ("build", "-t", "made", "."), afterwards, most=6, least=20)
 
 
 def test_build_with_a_command_that_fails(ground: Ground) -> None:
