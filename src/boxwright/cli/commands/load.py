@@ -9,7 +9,7 @@ from boxwright.cli.session import Session
 
 def configure(parser: Parser) -> None:
     parser.add_argument("-i", "--input", metavar="FILE", help="read from a file instead of standard input")
-    parser.flag("-q", "--quiet", help="print nothing but the images' names")
+    parser.flag("-q", "--quiet", help="show no progress (loading shows none)")
     parser.refused("--platform", why="this machine's is taken")
 
 
