@@ -49,6 +49,7 @@ def next_run_works(ground: Ground, when: str, *, name: str = "web") -> None:
         for row in engine.containers(all=True):
             assert row.state in ("created", "running", "exited"), when
             assert row.name == name, when
+            assert row.finished or row.state != "exited", when
             engine.remove_container(name, force=True, volumes=True)
         again = engine.create_container(CreateContainer("busybox", ("true",), name=name, publish=("0:80",)))
         engine.start_container(again.id)

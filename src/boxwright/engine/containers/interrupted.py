@@ -16,6 +16,7 @@ from boxwright.engine.containers.removal import forget
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import BoxwrightError, UnavailableError
 from boxwright.host import locks
+from boxwright.host.clock import rfc3339
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
 from boxwright.runtime import container
@@ -88,8 +89,10 @@ def roll_back(wiring: Wiring, record: ContainerRecord, attachment: Attachment | 
     code = getattr(error, "exit_code", None) or _FAILED
     message = error.message if isinstance(error, BoxwrightError) else str(error)
     status = {"error": message, "network": None, "ports": None, "proxy": None, "bridge": None}
-    state = "exited" if record.started else "created"
-    wiring.store.containers.update(record.id, state=state, pid=None, exit_code=code, status=status)
+    changes: dict[str, object] = {"state": "created"}
+    if record.started:
+        changes = {"state": "exited", "finished": record.finished or rfc3339()}
+    wiring.store.containers.update(record.id, pid=None, exit_code=code, status=status, **changes)
 
 
 def _thaw(wiring: Wiring, record: ContainerRecord, bundle: Bundle) -> ContainerRecord:
