@@ -16,7 +16,7 @@ def are_hybrid() -> bool:
     crun refuses to work then, until the tree of version 2 is out of its sight.
     """
     try:
-        with open(f"{UNIFIED}/cgroup.controllers", encoding="ascii") as stream:
+        with open(f"{UNIFIED}/cgroup.controllers", encoding="utf-8") as stream:
             return bool(stream.read().strip())
     except OSError:
         return False
@@ -43,7 +43,7 @@ def _move_to_own_group() -> None:
     try:
         with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as stream:
             groups = {line.split(":", 2)[1]: line.rstrip("\n").split(":", 2)[2] for line in stream}
-        with open(f"{ROOT}/pids{groups['pids']}/cgroup.procs", "w", encoding="ascii") as stream:
+        with open(f"{ROOT}/pids{groups['pids']}/cgroup.procs", "w", encoding="utf-8") as stream:
             stream.write("0")
     except (OSError, KeyError):
         return  # it only would have been faster

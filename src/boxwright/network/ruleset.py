@@ -121,7 +121,7 @@ def open_forwarding(nft: Nftables, settings: BridgeSettings) -> None:
     """
     if not _forwards():
         try:
-            with open(_FORWARDING, "w", encoding="ascii") as stream:
+            with open(_FORWARDING, "w", encoding="utf-8") as stream:
                 stream.write("1\n")
         except OSError:
             raise ForwardingDenied from None
@@ -140,14 +140,14 @@ def _stamp(settings: BridgeSettings) -> str:
 
 
 def _forwards() -> bool:
-    with open(_FORWARDING, encoding="ascii") as stream:
+    with open(_FORWARDING, encoding="utf-8") as stream:
         return stream.read().strip() != "0"
 
 
 def _legacy_is_loaded() -> bool:
     """Tell whether the kernel also runs rules of the old iptables, which nftables knows nothing about."""
     try:
-        with open(_LEGACY_TABLES, encoding="ascii") as stream:
+        with open(_LEGACY_TABLES, encoding="utf-8") as stream:
             return "filter" in stream.read().split() and process.find("iptables-legacy") is not None
     except OSError:
         return False

@@ -9,7 +9,7 @@ from typing import Any
 from boxwright.errors import InvalidError
 from boxwright.values import NamedTuple
 
-_PART = re.compile(r"[A-Za-z0-9_.-]+")
+_PART = r"[A-Za-z0-9_.-]+"
 # What people and `uname -m` call an architecture → (Go's name, variant).
 _ARCHITECTURES = {
     "x86_64": ("amd64", None),
@@ -36,7 +36,7 @@ class Platform(NamedTuple):
     def parse(cls, text: str) -> Platform:
         """Parse ``linux/arm64/v8``, ``linux/amd64`` or ``arm64`` (linux is meant). Raises InvalidError."""
         parts = text.split("/")
-        if not text or len(parts) > 3 or not all(_PART.fullmatch(part) for part in parts):
+        if not text or len(parts) > 3 or not all(re.fullmatch(_PART, part) for part in parts):
             hint = "a platform looks like linux/amd64 or linux/arm/v7"
             raise InvalidError(f"invalid platform {text[:100]!r}", hint=hint)
         if len(parts) == 1:

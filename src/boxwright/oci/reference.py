@@ -12,11 +12,11 @@ DEFAULT_DOMAIN = "docker.io"
 DEFAULT_TAG = "latest"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _HOST_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = re.compile(rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
-_HEX_ID = re.compile(r"[0-9a-f]{64}")
+_DOMAIN = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?"
+_HEX = frozenset("0123456789abcdef")
 _MAX_NAME = 255
 
 
@@ -41,7 +41,7 @@ class Reference(NamedTuple):
         """Parse what a person typed; neither a tag nor a digest is added. Raises InvalidReference."""
         if not text:
             raise InvalidReference(text, "it is empty")
-        if _HEX_ID.fullmatch(text):
+        if len(text) == 64 and _HEX.issuperset(text):
             raise InvalidReference(text, "64 hex digits are an image ID, not a name")
         rest, at, digest_text = text.partition("@")
         digest = None
@@ -54,16 +54,16 @@ class Reference(NamedTuple):
         slash, colon = rest.rfind("/"), rest.rfind(":")
         if colon > slash:
             rest, tag = rest[:colon], rest[colon + 1 :]
-            if not _TAG.fullmatch(tag):
+            if not re.fullmatch(_TAG, tag):
                 raise InvalidReference(
                     text, f"invalid tag {tag!r}", "a tag has at most 128 letters, digits, '_', '.', '-'"
                 )
         domain, path = _split_domain(rest)
-        if not _DOMAIN.fullmatch(domain):
+        if not re.fullmatch(_DOMAIN, domain):
             raise InvalidReference(text, f"invalid host {domain!r}")
-        if not _PATH.fullmatch(path):
+        if not re.fullmatch(_PATH, path):
             lower = path.lower()
-            if lower != path and _PATH.fullmatch(lower):
+            if lower != path and re.fullmatch(_PATH, lower):
                 raise InvalidReference(text, "repository names are lower case", f"did you mean {text.lower()}?")
             raise InvalidReference(
                 text, f"invalid repository name {path!r}", "a name is made of a-z, 0-9 and single '.', '_', '-' between"

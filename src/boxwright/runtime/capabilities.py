@@ -74,7 +74,7 @@ def select(add: Iterable[str], drop: Iterable[str], available: frozenset[str]) -
 
 def available() -> frozenset[str]:
     """Return what this process may pass on: its bounding set."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as stream:
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as stream:
         line = next(line for line in stream if line.startswith("CapBnd:"))
     bits = int(line.split()[1], 16)
     return frozenset(name for bit, name in enumerate(ALL) if bits >> bit & 1)

@@ -149,7 +149,7 @@ def send_signal(bundle: Bundle, number: int) -> None:
 def exit_code(bundle: Bundle) -> int | None:
     """Return how the container's last run ended, or None while it hasn't, or when nobody saw it."""
     try:
-        with open(bundle.path("exit"), encoding="ascii") as stream:
+        with open(bundle.path("exit"), encoding="utf-8") as stream:
             return int(stream.read())
     except (FileNotFoundError, ValueError):
         return None
@@ -220,7 +220,7 @@ def _remember(bundle: Bundle, built: Scaffolding) -> None:
 
 def _recorded(bundle: Bundle) -> Process | None:
     try:
-        with open(bundle.path("init"), encoding="ascii") as stream:
+        with open(bundle.path("init"), encoding="utf-8") as stream:
             pid, started = json.load(stream)
             return Process(int(pid), int(started))
     except (FileNotFoundError, ValueError, TypeError):
@@ -229,7 +229,7 @@ def _recorded(bundle: Bundle) -> Process | None:
 
 def _is_monitored(bundle: Bundle) -> bool:
     try:
-        with open(bundle.path("conmon.pid"), encoding="ascii") as stream:
+        with open(bundle.path("conmon.pid"), encoding="utf-8") as stream:
             return Process.of(int(stream.read())) is not None
     except (FileNotFoundError, ValueError):
         return False

@@ -105,7 +105,7 @@ def exec_terminal(
         words = ["--detach", "--tty", "--console-socket", console.path, "--pid-file", file.pid]
         _start(runtime, mounts, bundle, options, file, words)
         master = console.receive(runtime)
-        with open(file.pid, encoding="ascii") as stream:
+        with open(file.pid, encoding="utf-8") as stream:
             pid = int(stream.read())
         try:
             with _sized(master, stdout):

@@ -20,8 +20,8 @@ from boxwright.store.layout import Layout
 from boxwright.store.trash import remove_directories
 from boxwright.values import NamedTuple
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_ID_PREFIX = re.compile(r"[0-9a-f]{1,64}")
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
+_HEX = frozenset("0123456789abcdef")
 
 
 class ContainerNotFound(NotFoundError):
@@ -107,7 +107,7 @@ class ContainerStore:
 
         Raises ContainerNameInUse, InvalidContainerName, and ConflictError when its layers were removed meanwhile.
         """
-        if not _NAME.fullmatch(record.name):
+        if not re.fullmatch(_NAME, record.name):
             raise InvalidContainerName(record.name)
         directory = self.directory(record.id)
         try:
@@ -144,7 +144,7 @@ class ContainerStore:
         )
         if row:
             return _record(row)
-        if _ID_PREFIX.fullmatch(text):
+        if 0 < len(text) <= 64 and _HEX.issuperset(text):
             rows = self._database.rows(
                 f"SELECT {_COLUMNS} FROM containers WHERE id >= ? AND id < ? ORDER BY id", text, text + "g"
             )
@@ -162,7 +162,7 @@ class ContainerStore:
         """
         if not changes.keys() <= set(_FIELDS) - {"id"}:
             raise TypeError(f"not columns of a container: {', '.join(sorted(changes.keys() - set(_FIELDS)))}")
-        if "name" in changes and not _NAME.fullmatch(changes["name"]):
+        if "name" in changes and not re.fullmatch(_NAME, changes["name"]):
             raise InvalidContainerName(changes["name"])
         with self._database.transaction():
             record = self.get(id)

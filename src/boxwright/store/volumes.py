@@ -17,7 +17,7 @@ from boxwright.store.layout import Layout
 from boxwright.store.trash import remove_directories
 from boxwright.values import NamedTuple
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]+"
 _COLUMNS = "name, driver, created, anonymous, labels, options"
 
 
@@ -78,7 +78,7 @@ class VolumeStore:
         anonymous = name is None
         if name is None:
             name = os.urandom(32).hex()
-        elif not _NAME.fullmatch(name):
+        elif not re.fullmatch(_NAME, name):
             raise InvalidVolumeName(name)
         with self._database.transaction():
             existing = self.get(name)
