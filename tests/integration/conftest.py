@@ -17,14 +17,16 @@ from boxwright.host import process
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers
+from boxwright.runtime.preparation import mount_rootfs, write_config
 from boxwright.runtime.conmon import Monitoring
 from boxwright.runtime.container import ExitLost
 from boxwright.runtime.files import Files, hosts
 from boxwright.runtime.foreground import run_foreground
 from boxwright.runtime.oci_runtime import OciRuntime
 from boxwright.runtime.options import ContainerOptions
-from boxwright.runtime.preparation import mount_rootfs, write_config
 from boxwright.runtime.scaffolding import Scaffolding
+from support.cli import Boxwright
+from support.requirements import require_peer, require_runtime
 
 _IDS = itertools.count()
 
@@ -185,3 +187,26 @@ def make_sandbox(
 @pytest.fixture
 def sandbox(make_sandbox: Callable[[], Sandbox]) -> Sandbox:
     return make_sandbox()
+
+
+@pytest.fixture(scope="session")
+def busybox_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive with an image called busybox, made of the host's own by the command itself."""
+    require_runtime()
+    require_peer("busybox")
+    home = tmp_path_factory.mktemp("bootstrap")
+    maker = Boxwright(home / "root", home)
+    maker.ok("bootstrap", "busybox")
+    maker.ok("save", "-o", home / "busybox.tar", "busybox")
+    return home / "busybox.tar"
+
+
+@pytest.fixture(scope="module")
+def boxwright(busybox_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxwright]:
+    """The command, on a store that has the image busybox; it leaves nothing behind on the machine."""
+    home = tmp_path_factory.mktemp("cli")
+    command = Boxwright(home / "root", home)
+    command.ok("load", "-i", busybox_archive)
+    yield command
+    left = command.take_down()
+    assert not left, left
