@@ -17,13 +17,13 @@ from boxwright.host import process
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers
-from boxwright.runtime.preparation import mount_rootfs, write_config
 from boxwright.runtime.conmon import Monitoring
 from boxwright.runtime.container import ExitLost
 from boxwright.runtime.files import Files, hosts
 from boxwright.runtime.foreground import run_foreground
 from boxwright.runtime.oci_runtime import OciRuntime
 from boxwright.runtime.options import ContainerOptions
+from boxwright.runtime.preparation import mount_rootfs, write_config
 from boxwright.runtime.scaffolding import Scaffolding
 from support.cli import Boxwright
 from support.requirements import require_peer, require_runtime
