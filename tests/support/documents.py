@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+from boxwright import Engine, Settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -74,6 +77,8 @@ def check(page: Path, directory: Path) -> None:
     finally:
         for command in ("boxwright ps -aq | xargs -r boxwright rm -f", "boxwright network prune"):
             subprocess.run(["bash", "-c", command], env=env, capture_output=True)
+        with Engine(Settings.load({}, root=env["BOXWRIGHT_ROOT"])) as engine:
+            shutil.rmtree(engine.wiring.run_directory, ignore_errors=True)
     assert done.returncode == 0, done.stdout[-4000:]
     printed = re.split(rf"^{_MARK.format('[0-9]+')}$", done.stdout, flags=re.MULTILINE)[1:]
     for block, output in zip(typed, printed, strict=True):
