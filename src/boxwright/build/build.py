@@ -7,7 +7,7 @@ import time
 
 from boxwright.build.execute import Execution
 from boxwright.build.failure import Keeper
-from boxwright.build.plan import Bases, PlanOptions, plan
+from boxwright.build.plan import Bases, Plan, PlanOptions, plan
 from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import Runner
@@ -56,17 +56,18 @@ def build(
         execution.finish()
     result = BuildResult(record.id, record.size, planned.total, execution.cached_steps)
     if result.cached < result.steps:
-        _warn(dockerfile, sink)
+        _warn(dockerfile, planned, sink)
     layers, seconds = len(state.diff_ids), time.monotonic() - started
     sink(ImageBuilt(record.id, names, record.size, layers, seconds, result.steps, result.cached))
     return result
 
 
-def _warn(dockerfile: Dockerfile, sink: Sink) -> None:
+def _warn(dockerfile: Dockerfile, planned: Plan, sink: Sink) -> None:
     """Tell what is not advised in a Dockerfile. Nothing new can be in one all of whose steps came from the cache."""
-    from boxwright.dockerfile.lint import lint
+    from boxwright.dockerfile.lint import lint, undefined_variable, wanted
 
-    for warning in lint(dockerfile):
+    undefined = [undefined_variable(*each) for each in planned.undefined]
+    for warning in (*lint(dockerfile), *wanted(undefined, dockerfile.directives.check)):
         sink(Warned(f"{warning.rule}: {warning.message}", str(warning.span)))
 
 

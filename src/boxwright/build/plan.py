@@ -7,7 +7,7 @@ after it. Only stages that the target needs are planned; a stage's `needs` are t
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from boxwright.build import metadata
@@ -136,6 +136,16 @@ class Plan(NamedTuple):
     total: int
     """How many steps there are."""
     unused_args: tuple[str, ...]
+    undefined: tuple[Undefined, ...]
+
+
+class Undefined(NamedTuple):
+    """A variable that is used, without a default, where nothing sets it."""
+
+    name: str
+    instruction: Instruction
+    known: tuple[str, ...]
+    """The names that are set there."""
 
 
 class PlanOptions(NamedTuple):
@@ -174,6 +184,7 @@ class _Planner:
         self.globals = GlobalScope(self.arguments, platform_arguments(options.build_platform, options.platform), escape)
         self._drafts: dict[int, _Draft] = {}
         self._images: dict[tuple[str, Platform], BaseImage] = {}
+        self._undefined: list[Undefined] = []
 
     def plan(self) -> Plan:
         dockerfile = self.dockerfile
@@ -182,6 +193,8 @@ class _Planner:
         target = find_target(dockerfile, self.options.target)
         self._from = resolve_bases(dockerfile, self.globals.variables())
         self.stage(target.number)
+        for draft in self._drafts.values():
+            self.note(self._from[draft.stage.number].unset, draft.stage.from_, tuple(self.globals.variables()))
         number = 1
         stages = []
         for draft in sorted(self._drafts.values(), key=lambda draft: draft.stage.number):
@@ -189,7 +202,11 @@ class _Planner:
             steps = tuple(step._replace(number=number + index) for index, step in enumerate(planned.steps, 1))
             stages.append(planned._replace(first=number, steps=steps))
             number += 1 + len(steps)
-        return Plan(tuple(stages), number - 1, tuple(self.arguments.unused()))
+        return Plan(tuple(stages), number - 1, tuple(self.arguments.unused()), tuple(self._undefined))
+
+    def note(self, unset: Iterable[str], instruction: Instruction, known: tuple[str, ...]) -> None:
+        """Remember the variables that an instruction uses without their being set."""
+        self._undefined += [Undefined(name, instruction, known) for name in unset]
 
     def stage(self, number: int) -> _Draft:
         """Plan a stage, and before it the stages that it needs."""
@@ -273,7 +290,9 @@ class _StagePlanner:
         if isinstance(instruction, Arg):
             instruction = scope.declare(instruction)
         else:
-            instruction = scope.expand(instruction)
+            expanded = scope.expand(instruction)
+            self._planner.note(expanded.unset, instruction, scope.names())
+            instruction = expanded.instruction
         config = self._config
         if isinstance(instruction, Run):
             argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from boxwright.dockerfile.expand import expand, resolve_arg
+from boxwright.dockerfile.expand import Expanded, expand, resolve_arg
 from boxwright.dockerfile.instructions import Arg
 from boxwright.oci.platform import Platform
 
@@ -123,9 +123,13 @@ class StageScope:
         """Take up one ENV instruction, already expanded."""
         self._variables.update(pairs)
 
-    def expand(self, instruction: T) -> T:
+    def expand(self, instruction: T) -> Expanded[T]:
         """Return an instruction with the variables of this point. Raises DockerfileError."""
-        return expand(instruction, self._variables, self._escape).instruction
+        return expand(instruction, self._variables, self._escape)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the variables that are set at this point."""
+        return tuple(self._variables)
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """Return this stage's ARGs with the values that a RUN sees, in order: what its history shows."""

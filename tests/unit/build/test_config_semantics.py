@@ -326,3 +326,12 @@ def test_the_configuration_is_what_other_tools_read(bench: Workbench) -> None:
     value = json.loads(image.config.to_bytes())
     assert list(value) == ["architecture", "config", "created", "history", "os", "rootfs"]
     assert RunConfig.from_json(value["config"]) == image.config.config
+
+
+def test_a_variable_that_nothing_sets_is_told_of(bench: Workbench) -> None:
+    text = "ARG BASE=scratch\nFROM scratch\nENV PORT=80\nLABEL a=$PROT b=${GONE:-x}"
+    told = [event for event in bench.build(text).events if isinstance(event, Warned)]
+    assert Warned("UndefinedVar: usage of undefined variable '$PROT' (did you mean $PORT?)", "Dockerfile:4") in told
+    assert not any("GONE" in event.message for event in told), "it has a default"
+    skipped = bench.build("# check=skip=UndefinedVar\n" + text.replace("a=$PROT", "a=$PROT c=d"))
+    assert not any(isinstance(event, Warned) and "UndefinedVar" in event.message for event in skipped.events)
