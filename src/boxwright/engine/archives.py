@@ -13,7 +13,7 @@ from boxwright.image.oci_layout import Named
 from boxwright.oci.config import History, ImageConfig, RunConfig
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
-from boxwright.oci.reference import Reference
+from boxwright.oci.reference import InvalidReference, Reference
 from boxwright.store.store import Store
 
 
@@ -41,19 +41,19 @@ def save(store: Store, names: Sequence[str], out: BinaryIO, *, form: str = "dock
 
 
 def _named(store: Store, name: str) -> list[tuple[Digest, list[Reference]]]:
-    record = store.images.find(name)
-    if record.id.hex.startswith(name.removeprefix("sha256:")):
-        return [(record.id, [])]
-    ref = Reference.parse(name)
-    if ref.digest is not None:
-        return [(record.id, [])]
-    if ref.tag is None:
+    try:
+        ref = Reference.parse(name)
+    except InvalidReference:
+        ref = None  # it may be an ID
+    if ref is not None and ref.tag is None and ref.digest is None:
         found: dict[Digest, list[Reference]] = {}
         for tagged, id in store.images.tags():
             if tagged.repository == ref.repository:
                 found.setdefault(id, []).append(tagged)
-        return list(found.items())
-    return [(record.id, [ref])]
+        if found:
+            return list(found.items())
+    record = store.images.find(name)
+    return [(record.id, [ref] if ref is not None and ref.tag is not None and ref.digest is None else [])]
 
 
 def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "docker-archive") -> None:

@@ -30,8 +30,12 @@ def execute(
     """Run a command in a running container with our own standard streams, and return its exit code.
 
     Detached, it is left on its own and 0 returned. Raises ContainerNotRunning, ConflictError for a paused container,
-    ExecutableNotFound, NotExecutable.
+    ExecutableNotFound, NotExecutable, and MainThreadOnly for a terminal.
     """
+    if tty and not detach:
+        from boxwright.engine.containers.streams import require_main_thread
+
+        require_main_thread("exec on a terminal")
     record = lifecycle.find_running(wiring, text)
     if record.state == "paused":
         raise ConflictError(f"container {record.name} is paused", hint=f"boxwright unpause {record.name}")

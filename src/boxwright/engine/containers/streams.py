@@ -11,7 +11,7 @@ from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
-from boxwright.errors import ConflictError, InvalidError
+from boxwright.errors import ConflictError, InvalidError, UnsupportedError
 from boxwright.host import terminal
 from boxwright.runtime import attach as attaching
 from boxwright.runtime import container, keys
@@ -20,6 +20,21 @@ from boxwright.store.containers import ContainerRecord
 from boxwright.values import NamedTuple
 
 _ALL = frozenset({"stdin", "stdout", "stderr"})
+
+
+class MainThreadOnly(UnsupportedError):
+    """Something passes on the signals that we get, which only the main thread gets."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is for the main thread: it passes signals on", hint="start it, and read its log")
+
+
+def require_main_thread(what: str) -> None:
+    """Raise MainThreadOnly in any other thread."""
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        raise MainThreadOnly(what)
 
 
 class LogLine(NamedTuple):
@@ -42,9 +57,9 @@ def start_attached(
 ) -> int:
     """Start a container with our own standard streams connected to it, stay until it ends, return its exit code.
 
-    Returns 0 when the person leaves with `detach_keys`: then the container runs on. For the main thread, since it
-    passes signals on.
+    Returns 0 when the person leaves with `detach_keys`: then the container runs on. Raises MainThreadOnly.
     """
+    require_main_thread("attaching to a container")
     record = lifecycle.find(wiring, text)
     sequence = keys.parse_keys(keys.DEFAULT if detach_keys is None else detach_keys)
     connections: list[attaching.Attachment] = []
@@ -70,8 +85,9 @@ def attach(
 ) -> int:
     """Connect our standard streams to a running container; as `start_attached` otherwise.
 
-    Raises ContainerNotRunning, and ConflictError for a paused one.
+    Raises ContainerNotRunning, MainThreadOnly, and ConflictError for a paused one.
     """
+    require_main_thread("attaching to a container")
     record = lifecycle.find_running(wiring, text, "attach to")
     if record.state == "paused":
         raise ConflictError(
