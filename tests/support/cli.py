@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -98,7 +99,9 @@ class Boxwright:
         if ids:
             self.ok("rm", "-f", "-v", *ids)
         assert self.ok("network", "prune") == "the bridge is gone"
-        return self.traces(ids)
+        left = self.traces(ids)
+        shutil.rmtree(self.run_directory, ignore_errors=True)  # locks, which nobody holds any more
+        return left
 
     def traces(self, containers: list[str]) -> list[str]:
         """Return what this store has on the machine: mounts, processes, interfaces, rules, what the runtime knows."""
