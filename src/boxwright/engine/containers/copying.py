@@ -185,27 +185,45 @@ def _extract(stream: BinaryIO, folder: str, old: str, new: str, *, archive: bool
             continue
         if os.path.isdir(place) and not os.path.islink(place):
             raise ConflictError(f"cannot copy the file {entry.path} onto the folder {place}")
-        if os.path.lexists(place):
-            os.unlink(place)
-        if entry.kind is Kind.FILE:
-            with open(place, "xb") as out:
-                if content is not None:
-                    shutil.copyfileobj(content, out, _CHUNK)
-        elif entry.kind is Kind.SYMLINK:
-            os.symlink(entry.linkname, place)
-        elif entry.kind is Kind.HARDLINK:
+        if entry.kind is Kind.HARDLINK:
+            _remove(place)
             os.link(f"{folder.rstrip('/')}/{_renamed(entry.linkname, old, new)}", place, follow_symlinks=False)
             continue
-        elif entry.kind is Kind.FIFO:
-            os.mkfifo(place)
-        elif entry.kind in (Kind.CHAR, Kind.BLOCK):
-            kind = stat.S_IFCHR if entry.kind is Kind.CHAR else stat.S_IFBLK
-            os.mknod(place, kind | entry.mode, os.makedev(entry.devmajor, entry.devminor))
-        _dress(place, entry, archive=archive)
+        # Made under another name: the file of that name is the old one or the new one, whoever else copies or looks.
+        fresh = f"{place}.{os.urandom(6).hex()}"
+        try:
+            _make(fresh, entry, content)
+            _dress(fresh, entry, archive=archive)
+            os.rename(fresh, place)
+        except BaseException:
+            _remove(fresh)
+            raise
     # Folders last: what is put into one changes its time, and its mode might forbid it.
     for place, entry in reversed(folders):
         if place != folder or new:
             _dress(place, entry, archive=archive)
+
+
+def _make(place: str, entry: Entry, content: BinaryIO | None) -> None:
+    """Make a file of any kind but a folder and a hard link, where nothing is yet."""
+    if entry.kind is Kind.FILE:
+        with open(place, "xb") as out:
+            if content is not None:
+                shutil.copyfileobj(content, out, _CHUNK)
+    elif entry.kind is Kind.SYMLINK:
+        os.symlink(entry.linkname, place)
+    elif entry.kind is Kind.FIFO:
+        os.mkfifo(place)
+    elif entry.kind in (Kind.CHAR, Kind.BLOCK):
+        kind = stat.S_IFCHR if entry.kind is Kind.CHAR else stat.S_IFBLK
+        os.mknod(place, kind | entry.mode, os.makedev(entry.devmajor, entry.devminor))
+
+
+def _remove(place: str) -> None:
+    try:
+        os.unlink(place)
+    except FileNotFoundError:
+        pass  # that is what is wanted
 
 
 def _renamed(path: str, old: str, new: str) -> str:
