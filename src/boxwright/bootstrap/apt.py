@@ -7,7 +7,7 @@ import re
 
 from boxwright.errors import NotFoundError
 from boxwright.host import process
-from boxwright.host.paths import Path
+from boxwright.host.paths import Path, StrPath
 from boxwright.values import NamedTuple
 
 _ETC = Path("/etc/apt")
@@ -44,12 +44,12 @@ class Source(NamedTuple):
         return f"deb {brackets}{self.uri} {self.suite} {' '.join(self.components)}"
 
 
-def host_sources(suite: str, etc: Path = _ETC) -> list[Source]:
+def host_sources(suite: str, etc: StrPath = _ETC) -> list[Source]:
     """Return the host's sources of a Debian suite and its updates and security pockets.
 
     When the host follows another suite, its mirrors are asked for this one. Raises NoAptSources.
     """
-    sources = _read_all(etc)
+    sources = _read_all(Path(etc))
     wanted = [source for source in sources if source.suite in {suite + pocket for pocket in _POCKETS}]
     if wanted:
         return wanted

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import BinaryIO
 
-from boxwright.host.paths import Path
+from boxwright.host.paths import StrPath
 from boxwright.layer.entry import Entry, Kind, sort_key
 from boxwright.layer.writer import TarWriter
 
@@ -17,15 +17,15 @@ class RootFs:
     def __init__(self, epoch: int) -> None:
         """`epoch`: the seconds since 1970 that every entry gets as its modification time."""
         self._mtime_ns = epoch * 1_000_000_000
-        self._entries: dict[str, tuple[Entry, bytes | Path | None]] = {}
+        self._entries: dict[str, tuple[Entry, bytes | StrPath | None]] = {}
 
     def directory(self, path: str, mode: int = 0o755) -> None:
         """Add a folder, and its parents where they are missing."""
         self._parents(path)
         self._put(path, Kind.DIR, mode)
 
-    def file(self, path: str, content: bytes | Path, mode: int = 0o644) -> None:
-        """Add a file with these bytes, or those that the file at a Path has when the tar is written."""
+    def file(self, path: str, content: bytes | StrPath, mode: int = 0o644) -> None:
+        """Add a file with these bytes, or those that the file of this path has when the tar is written."""
         self._parents(path)
         size = len(content) if isinstance(content, bytes) else os.stat(content).st_size
         self._put(path, Kind.FILE, mode, size=size, content=content)
@@ -34,7 +34,7 @@ class RootFs:
         self._parents(path)
         self._put(path, Kind.SYMLINK, 0o777, linkname=target)
 
-    def copy(self, source: Path, path: str) -> None:
+    def copy(self, source: StrPath, path: str) -> None:
         """Add what is at `source` on the host: a file with its permissions, a link as a link."""
         status = os.lstat(source)
         if stat.S_ISLNK(status.st_mode):
@@ -50,7 +50,7 @@ class RootFs:
         writer = TarWriter(out.write)
         for name in sorted(self._entries, key=sort_key):
             entry, content = self._entries[name]
-            if isinstance(content, Path):
+            if isinstance(content, (str, os.PathLike)):
                 with open(content, "rb") as stream:
                     writer.add(entry, stream)
             else:
@@ -71,7 +71,7 @@ class RootFs:
         *,
         size: int = 0,
         linkname: str = "",
-        content: bytes | Path | None = None,
+        content: bytes | StrPath | None = None,
     ) -> None:
         name = path.strip("/")
         entry = Entry(name, kind, mode, 0, 0, size, self._mtime_ns, linkname)
