@@ -131,7 +131,7 @@ class _Place:
                 is_cancelled=process.cancelled.is_set,
             )
         except (ExecutableNotFound, NotExecutable) as error:
-            process.stderr(error.message)
+            # The runtime has told it where the command's own words go.
             return _NOT_FOUND if isinstance(error, ExecutableNotFound) else _NOT_EXECUTABLE
         finally:
             output.finish()
