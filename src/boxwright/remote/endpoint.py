@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError
 from boxwright.oci.reference import DEFAULT_DOMAIN
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 _DOCKER_HUB = "registry-1.docker.io"
 
@@ -85,7 +89,7 @@ def candidates(domain: str, *, insecure: bool) -> tuple[Endpoint, ...]:
     return (Endpoint("https", netloc, False), Endpoint("http", netloc, False))
 
 
-def _address(text: str):  # type: ignore[no-untyped-def]  # ipaddress is imported on use
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     import ipaddress
 
     try:
