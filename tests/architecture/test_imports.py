@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.requirements import require_root, require_runtime
+
 ROOT = Path(__file__).resolve().parents[2]
 # What no command that is typed all day may pay for, milliseconds each.
 NEVER = {
@@ -131,6 +133,9 @@ def test_help_and_version_import_nothing_heavy(verb: str) -> None:
     ],
 )
 def test_each_verb_imports_what_it_needs(used: Path, words: list[str], code: int, foreign: str) -> None:
+    if words[0] == "run":
+        require_root()
+        require_runtime()
     argv = ["--root", str(used / "root"), *(word.replace("CONTEXT", str(used / "context")) for word in words)]
     loaded = loaded_by(f"from boxwright.cli.main import main\nassert main({argv!r}) == {code}")
     forbidden = {*NEVER, *foreign.split()}

@@ -222,7 +222,10 @@ class CompressingReader(PieceStream):
         return Compressed(self._out.digest, self._out.size, DiffID(self._source.digest), self._source.size)
 
     def close(self) -> None:
-        self._made.close()
+        # An object whose making was refused is closed, too, when it is collected.
+        made = getattr(self, "_made", None)
+        if made is not None:
+            made.close()
         super().close()
 
 
