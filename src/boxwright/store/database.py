@@ -128,8 +128,7 @@ class Database:
                 yield
             except BaseException:
                 self._depth -= 1
-                if self._connection.in_transaction:  # a full disk makes SQLite roll back by itself
-                    self._connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
             self._depth -= 1
             faults.point("a transaction is about to commit")
@@ -137,9 +136,13 @@ class Database:
                 try:
                     self._connection.execute("COMMIT")
                 except sqlite3.Error:
-                    self._connection.execute("ROLLBACK")
+                    self._roll_back()
                     raise
             faults.point("a transaction is committed")
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # a full disk makes SQLite roll back by itself
+            self._connection.execute("ROLLBACK")
 
     @contextmanager
     def durable_transaction(self) -> Iterator[None]:
