@@ -80,6 +80,7 @@ class Option:
         try:
             return self.convert(text)
         except ValueError:
+            # Looked up by what it is, which need not be one of the functions in there.
             kind = _KINDS.get(self.convert, "something else")  # type: ignore[call-overload]
             raise UsageError(f"invalid {name} {text!r}: it takes {kind}") from None
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from boxwright.values import NamedTuple
@@ -49,3 +49,24 @@ def raw(fd: int) -> Iterator[None]:
     finally:
         # Not TCSAFLUSH: what the person has typed already belongs to the shell.
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def followed(fd: int, apply: Callable[[Size], object]) -> Iterator[None]:
+    """Call `apply` with the size of the terminal behind `fd`, now and on each change. For the main thread.
+
+    Without a terminal there it is never called.
+    """
+    import signal
+
+    def follow(*_: object) -> None:
+        now = size(fd)
+        if now is not None:
+            apply(now)
+
+    before = signal.signal(signal.SIGWINCH, follow)
+    try:
+        follow()
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)

@@ -158,7 +158,7 @@ class Window(_Raw):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is more than is taken
         view = memoryview(buffer)[: self.left]
         count = os.preadv(self.source, [view], self.offset) if view else 0
         self.offset += count

@@ -62,7 +62,7 @@ class PieceStream(_Stream):
             left -= len(data)
         return b"".join(parts)
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is more than is taken
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         view[: len(data)] = data

@@ -199,6 +199,7 @@ class TcpPort:
     def _on_connection(self, _: int) -> None:
         for _ in range(_BACKLOG):
             try:
+                # The call below `accept`, which would load the module socket for an object of its own.
                 fd, _address = self._listener._accept()  # type: ignore[attr-defined]
             except BlockingIOError:
                 return

@@ -145,18 +145,8 @@ def _shut(connection: socket.socket) -> None:
 @contextmanager
 def resized(bundle: Bundle, fd: int) -> Iterator[None]:
     """Give the container's terminal the size of ours behind `fd`, now and on each change. For the main thread."""
-
-    def follow(*_: object) -> None:
-        size = terminal.size(fd)
-        if size is not None:
-            conmon.resize(bundle, size)
-
-    before = signal.signal(signal.SIGWINCH, follow)
-    try:
-        follow()
+    with terminal.followed(fd, lambda size: conmon.resize(bundle, size)):
         yield
-    finally:
-        signal.signal(signal.SIGWINCH, before)
 
 
 @contextmanager

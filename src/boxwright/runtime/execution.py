@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -109,7 +108,7 @@ def exec_terminal(
         with open(file.pid, encoding="utf-8") as stream:
             pid = int(stream.read())
         try:
-            with _sized(master, stdout):
+            with terminal.followed(stdout, lambda size: terminal.resize(master, size)):
                 _pump(master, pid, stdin, stdout)
         finally:
             os.close(master)
@@ -214,21 +213,6 @@ class _ConsoleSocket:
             raise RuntimeFailed(runtime.kind, "exec in", "it gave no terminal")
         os.set_inheritable(descriptors[0], False)
         return descriptors[0]
-
-
-@contextmanager
-def _sized(master: int, ours: int) -> Iterator[None]:
-    def follow(*_: object) -> None:
-        size = terminal.size(ours)
-        if size is not None:
-            terminal.resize(master, size)
-
-    before = signal.signal(signal.SIGWINCH, follow)
-    try:
-        follow()
-        yield
-    finally:
-        signal.signal(signal.SIGWINCH, before)
 
 
 def _pump(master: int, pid: int, stdin: int | None, stdout: int) -> None:
