@@ -81,7 +81,7 @@ def exec_foreground(
 def exec_detached(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, options: ContainerOptions) -> None:
     """Start a program without streams, and leave it. Raises as `exec_foreground` does."""
     with _process_file(bundle, options._replace(tty=False)) as file:
-        _start(runtime, mounts, bundle, options, file, ["--detach"])
+        _await_start(runtime, _begin(runtime, mounts, bundle, file, ["--detach"]), options, file)
 
 
 def exec_terminal(
@@ -100,11 +100,23 @@ def exec_terminal(
     """
     # The runtime ends once the program runs: it becomes our child, and its exit code ours.
     syscalls.become_subreaper()
-    options = options._replace(tty=True, console_size=terminal.size(stdout))
+    size = terminal.size(stdout)
+    options = options._replace(tty=True, console_size=size)
     with _process_file(bundle, options) as file, _ConsoleSocket(runtime) as console:
         words = ["--detach", "--tty", "--console-socket", console.path, "--pid-file", file.pid]
-        _start(runtime, mounts, bundle, options, file, words)
-        master = console.receive(runtime)
+        starting = _begin(runtime, mounts, bundle, file, words)
+        master = console.receive(starting)
+        if master is not None and size is not None:
+            # At once, not when the runtime has ended: a program that asks early must not see a terminal without size.
+            terminal.resize(master, size)
+        try:
+            _await_start(runtime, starting, options, file)
+        except BaseException:
+            if master is not None:
+                os.close(master)
+            raise
+        if master is None:
+            raise RuntimeFailed(runtime.kind, "exec in", "it gave no terminal")
         with open(file.pid, encoding="utf-8") as stream:
             pid = int(stream.read())
         try:
@@ -115,17 +127,16 @@ def exec_terminal(
         return spawn.wait(pid)
 
 
-def _start(
-    runtime: OciRuntime,
-    mounts: PrivateMounts,
-    bundle: Bundle,
-    options: ContainerOptions,
-    file: _ProcessFile,
-    words: Sequence[str],
-) -> None:
+def _begin(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, file: _ProcessFile, words: Sequence[str]) -> int:
+    """Have the runtime start a program and end itself; return its process ID."""
     argv = runtime.command("exec", *words, "--process", file.path, bundle.id, log=file.log)
     # Not captured: a program that stays would hold the pipe open.
-    if spawn.wait(mounts.call(spawn.spawn, argv, env=ENVIRONMENT)):
+    return mounts.call(spawn.spawn, argv, env=ENVIRONMENT)
+
+
+def _await_start(runtime: OciRuntime, starting: int, options: ContainerOptions, file: _ProcessFile) -> None:
+    """Wait until the runtime has ended. Raises ExecutableNotFound and its like when the program never ran."""
+    if spawn.wait(starting):
         raise failure(runtime.kind, "exec in", file.words(), options.argv[0])
 
 
@@ -198,19 +209,25 @@ class _ConsoleSocket:
         self._server.close()
         os.unlink(self.path)
 
-    def receive(self, runtime: OciRuntime) -> int:
-        """Return the terminal's descriptor. Raises RuntimeFailed when none comes."""
+    def receive(self, runtime: int) -> int | None:
+        """Return the terminal's descriptor, or None when the process `runtime` ends without giving one."""
         import socket
 
-        self._server.settimeout(_ANSWER)
+        ended = os.pidfd_open(runtime)
         try:
-            connection, _ = self._server.accept()
-            with connection:
-                _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
-        except TimeoutError:
-            descriptors = []
+            poll = select.poll()
+            poll.register(self._server, select.POLLIN)
+            poll.register(ended, select.POLLIN)
+            ready = dict(poll.poll(int(_ANSWER * 1000)))
+        finally:
+            os.close(ended)
+        if self._server.fileno() not in ready:
+            return None
+        connection, _ = self._server.accept()
+        with connection:
+            _, descriptors, _, _ = socket.recv_fds(connection, 4096, 1)
         if not descriptors:
-            raise RuntimeFailed(runtime.kind, "exec in", "it gave no terminal")
+            return None
         os.set_inheritable(descriptors[0], False)
         return descriptors[0]
 
