@@ -39,28 +39,34 @@ class PieceStream(_Stream):
         return True
 
     def read1(self, size: int = -1) -> bytes:
+        piece = self._take(size)
+        return piece if isinstance(piece, bytes) else bytes(piece)
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            return b"".join(iter(self._take, b""))
+        piece = self._take(size)
+        if len(piece) == size or not piece:
+            return piece if isinstance(piece, bytes) else bytes(piece)
+        # Put together once, however the pieces lie across what is asked for.
+        parts = [piece]
+        left = size - len(piece)
+        while left and (piece := self._take(left)):
+            parts.append(piece)
+            left -= len(piece)
+        return b"".join(parts)
+
+    def _take(self, size: int = -1) -> bytes | memoryview:
+        """Return the next piece, or as much of it as is wanted, uncopied; an empty one at the end."""
         if size == 0:
             return b""
         piece = self._rest or self._next()
         if size < 0 or len(piece) <= size:
             self._rest = b""
-            return piece if isinstance(piece, bytes) else bytes(piece)
+            return piece
         piece = memoryview(piece)
         self._rest = piece[size:]
-        return bytes(piece[:size])
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            return b"".join(iter(self.read1, b""))
-        data = self.read1(size)
-        if len(data) == size or not data:
-            return data
-        parts = [data]
-        left = size - len(data)
-        while left and (data := self.read1(left)):
-            parts.append(data)
-            left -= len(data)
-        return b"".join(parts)
+        return piece[:size]
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer is more than is taken
         view = memoryview(buffer).cast("B")
