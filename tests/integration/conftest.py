@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
+from boxwright.bootstrap.busybox import is_static
 from boxwright.host import process
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime import container
@@ -49,7 +50,7 @@ def busybox() -> str:
     path = process.find("busybox")
     if path is None:
         pytest.skip("needs busybox-static")
-    if b"static" not in subprocess.run(["file", "-L", path], capture_output=True).stdout and shutil.which("file"):
+    if not is_static(path):
         pytest.skip("needs a static busybox")
     return path
 

@@ -9,7 +9,7 @@ from boxwright.bootstrap.base import BaseImage
 from boxwright.bootstrap.rootfs import RootFs
 from boxwright.errors import UnsupportedError
 from boxwright.host import clock, process
-from boxwright.host.paths import Path
+from boxwright.host.paths import Path, StrPath
 from boxwright.oci.config import RunConfig
 
 _PASSWD = """root:x:0:0:root:/root:/bin/sh
@@ -30,7 +30,7 @@ nogroup:x:65534:
 def bootstrap(workdir: Path) -> BaseImage:
     """Make the busybox image in `workdir`. Raises CommandNotFound or UnsupportedError without a static busybox."""
     busybox = Path(process.require("busybox", hint="install it: apt-get install busybox-static"))
-    if not _is_static(busybox):
+    if not is_static(busybox):
         raise UnsupportedError(
             f"{busybox} is linked dynamically, and would not start in an image of its own",
             hint="install the static one: apt-get install busybox-static",
@@ -75,7 +75,7 @@ def bootstrap(workdir: Path) -> BaseImage:
     )
 
 
-def _is_static(path: Path) -> bool:
+def is_static(path: StrPath) -> bool:
     """Tell whether an ELF file names no interpreter (PT_INTERP), so that it starts without any library."""
     with open(path, "rb") as stream:
         header = stream.read(64)

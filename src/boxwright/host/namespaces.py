@@ -6,19 +6,18 @@ the kernel takes it all down when the last of them is gone, kill -9 included, so
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ParamSpec, Self, TypeVar
 
-from boxwright.errors import DeniedError
+from boxwright.errors import DeniedError, UnavailableError
 from boxwright.host import cgroups, syscalls
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-cgroups_are_hybrid = cgroups.are_hybrid
 
 
 class NamespaceDenied(DeniedError):
@@ -26,6 +25,16 @@ class NamespaceDenied(DeniedError):
 
     def __init__(self) -> None:
         super().__init__("not allowed to create a mount namespace", hint="run it as root")
+
+
+class NoRootMount(UnavailableError):
+    """The root directory is not the root of a mounted file system, as in a chroot."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the root directory is no mount point, so containers cannot have mounts of their own here",
+            hint="in a chroot, use pivot_root, a container or systemd-nspawn instead",
+        )
 
 
 class PrivateMounts:
@@ -136,6 +145,11 @@ def _enter() -> None:
     os.chdir("/")
     os.umask(0o022)
     # Slave, not private: an unmount on the host must reach us, or our copy would keep the file system busy.
-    syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    try:
+        syscalls.mount("", "/", "", syscalls.MS_REC | syscalls.MS_SLAVE)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise NoRootMount from None
+        raise
     if cgroups.are_hybrid():
         syscalls.umount(cgroups.UNIFIED, syscalls.MNT_DETACH)

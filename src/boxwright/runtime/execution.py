@@ -15,10 +15,10 @@ from boxwright.runtime import capabilities
 from boxwright.runtime.accounts import account_of
 from boxwright.runtime.bundle import Bundle, write_private
 from boxwright.runtime.container import require_process
-from boxwright.runtime.failures import ExecutableNotFound, RuntimeFailed, failure
+from boxwright.runtime.failures import RuntimeFailed, failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 from boxwright.runtime.options import ContainerOptions
-from boxwright.runtime.programs import has_program
+from boxwright.runtime.programs import check_program
 from boxwright.runtime.spec import process
 from boxwright.values import NamedTuple
 
@@ -169,8 +169,7 @@ def _process_file(bundle: Bundle, options: ContainerOptions) -> Iterator[_Proces
     cgroups.hasten_moves()
     root = f"/proc/{init.pid}/root"
     # The runtime would find out, too, but it tells it to the person's own standard error.
-    if not has_program(root, options):
-        raise ExecutableNotFound(options.argv[0])
+    check_program(root, options)
     account = account_of(root, options.user, options.groups)
     added = ("ALL",) if options.privileged else options.cap_add
     granted = capabilities.select(added, options.cap_drop, capabilities.available())

@@ -6,6 +6,8 @@ from boxwright.errors import DeniedError, NotFoundError, UnavailableError
 
 _NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
 _NOT_EXECUTABLE = ("permission denied", "is a directory", "exec format error", "open executable")
+# What newer versions of crun say, which look before they try.
+_NO_PROGRAM = ("is not a regular file", "exists but it is not executable")
 
 
 class ExecutableNotFound(NotFoundError):
@@ -54,6 +56,8 @@ def failure(runtime: str, action: str, output: str, program: str) -> StartFailur
     The message is the only thing that crun and runc give; the exit codes of the answer are docker's.
     """
     text = output.lower()
+    if any(words in text for words in _NO_PROGRAM):
+        return NotExecutable(program)
     if "exec" in text:
         if any(words in text for words in _NOT_FOUND):
             return ExecutableNotFound(program)

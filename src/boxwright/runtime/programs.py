@@ -1,19 +1,21 @@
-"""Whether a program is there, by the files of a root file system."""
+"""Whether a program is there and can be run, by the files of a root file system."""
 
 from __future__ import annotations
 
 import os
 import posixpath
+import stat
 
 from boxwright.host import syscalls
+from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.options import ContainerOptions
 from boxwright.runtime.spec import PATH
 
 
-def has_program(rootfs: str, options: ContainerOptions) -> bool:
-    """Tell whether the program of `options` is in a root file system: by its path, or along the PATH of its own.
+def check_program(rootfs: str, options: ContainerOptions) -> None:
+    """Make sure that the program of `options` is in a root file system: by its path, or along the PATH of its own.
 
-    Links are followed inside. Whether it can be executed is another question.
+    Links are followed inside. Raises ExecutableNotFound, or NotExecutable when all that has its name is no program.
     """
     name = options.argv[0]
     if "/" in name:
@@ -27,16 +29,24 @@ def has_program(rootfs: str, options: ContainerOptions) -> bool:
         places = [posixpath.join(options.cwd, folder, name) for folder in path.split(":")]
     root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return any(_is_there(root, place.lstrip("/")) for place in places)
+        found = [_can_run(root, place.lstrip("/")) for place in places]
     finally:
         os.close(root)
+    if True in found:
+        return
+    raise NotExecutable(name) if False in found else ExecutableNotFound(name)
 
 
-def _is_there(root: int, path: str) -> bool:
+def _can_run(root: int, path: str) -> bool | None:
+    """Tell whether what is at `path` is a program; None when nothing is there."""
     try:
-        os.close(syscalls.openat2(root, path or ".", os.O_PATH))
+        fd = syscalls.openat2(root, path or ".", os.O_PATH)
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return None
     except OSError:
         return True  # the kernel's own links in /proc, a loop: the runtime shall say what it is
-    return True
+    try:
+        mode = os.fstat(fd).st_mode
+    finally:
+        os.close(fd)
+    return stat.S_ISREG(mode) and bool(mode & 0o111)

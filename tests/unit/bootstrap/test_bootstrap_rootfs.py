@@ -69,7 +69,7 @@ def test_what_is_copied_keeps_whether_it_can_be_run(tmp_path: pathlib.Path) -> N
 def test_a_script_is_no_static_program(tmp_path: pathlib.Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\n")
-    assert not busybox._is_static(Path(script))
+    assert not busybox.is_static(script)
 
 
 @pytest.mark.parametrize("suite", ["", "../x", "Bookworm", "a b", "-x"])

@@ -20,6 +20,8 @@ from boxwright.runtime.failures import ExecutableNotFound, NotExecutable, Runtim
         ("open executable: Permission denied", NotExecutable, 126),
         ("open executable: Operation not permitted", NotExecutable, 126),
         ('time="…" level=error msg="exec: \\"/etc\\": permission denied"', NotExecutable, 126),
+        ("the path `/etc` is not a regular file: Operation not permitted", NotExecutable, 126),
+        ("the path `/f` exists but it is not executable: Operation not permitted", NotExecutable, 126),
         ("chdir `/nonexist`: No such file or directory", RuntimeFailed, 125),
         ("cannot set memory limit: container could not join or create cgroup", RuntimeFailed, 125),
         ("", RuntimeFailed, 125),

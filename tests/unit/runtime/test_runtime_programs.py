@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.options import ContainerOptions
-from boxwright.runtime.programs import has_program
+from boxwright.runtime.programs import check_program
 
 
 @pytest.fixture
@@ -20,26 +21,42 @@ def rootfs(tmp_path: Path) -> str:
     (tmp_path / "usr" / "bin").symlink_to("/bin")
     (tmp_path / "bin" / "broken").symlink_to("/nowhere")
     (tmp_path / "bin" / "outside").symlink_to("../../../../../../../../bin/sh")
+    for name in ("bin/tool", "opt/own/other", "work/here"):
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "opt" / "text").touch(0o644)
+    (tmp_path / "opt" / "later").mkdir()
+    (tmp_path / "opt" / "own" / "later").touch(0o755)
     return str(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("program", "env", "cwd", "found"),
+    ("program", "env", "cwd", "problem"),
     [
-        ("tool", (), "/", True),
-        ("other", (), "/", False),
-        ("other", ("PATH=/bin:/opt/own",), "/", True),
-        ("tool", ("PATH=/opt/own",), "/", False),
-        ("tool", ("PATH=/opt/own", "PATH=/usr/bin"), "/", True),
-        ("/bin/tool", (), "/", True),
-        ("/bin/gone", (), "/", False),
-        ("/bin/tool/x", (), "/", False),
-        ("./here", (), "/work", True),
-        ("./here", (), "/", False),
-        ("here", ("PATH=:/bin",), "/work", True),
-        ("broken", (), "/", False),
-        ("outside", (), "/", False),
+        ("tool", (), "/", None),
+        ("other", (), "/", ExecutableNotFound),
+        ("other", ("PATH=/bin:/opt/own",), "/", None),
+        ("tool", ("PATH=/opt/own",), "/", ExecutableNotFound),
+        ("tool", ("PATH=/opt/own", "PATH=/usr/bin"), "/", None),
+        ("/bin/tool", (), "/", None),
+        ("/bin/gone", (), "/", ExecutableNotFound),
+        ("/bin/tool/x", (), "/", ExecutableNotFound),
+        ("./here", (), "/work", None),
+        ("./here", (), "/", ExecutableNotFound),
+        ("here", ("PATH=:/bin",), "/work", None),
+        ("broken", (), "/", ExecutableNotFound),
+        ("outside", (), "/", ExecutableNotFound),
+        ("/opt", (), "/", NotExecutable),
+        ("/opt/text", (), "/", NotExecutable),
+        ("text", ("PATH=/bin:/opt",), "/", NotExecutable),
+        ("later", ("PATH=/opt:/opt/own",), "/", None),
     ],
 )
-def test_where_a_program_is_found(rootfs: str, program: str, env: tuple[str, ...], cwd: str, found: bool) -> None:
-    assert has_program(rootfs, ContainerOptions(argv=(program,), env=env, cwd=cwd)) is found
+def test_where_a_program_is_found(
+    rootfs: str, program: str, env: tuple[str, ...], cwd: str, problem: type[Exception] | None
+) -> None:
+    options = ContainerOptions(argv=(program,), env=env, cwd=cwd)
+    if problem is None:
+        check_program(rootfs, options)
+    else:
+        with pytest.raises(problem):
+            check_program(rootfs, options)
