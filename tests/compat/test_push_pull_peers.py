@@ -17,6 +17,7 @@ from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.credential_file import CredentialFile
 from boxwright.remote.credentials import Credential
+from boxwright.remote.outgoing import hold
 from boxwright.remote.pull import PullResult, pull
 from boxwright.remote.push import push
 from boxwright.store.images import ImageRecord
@@ -56,8 +57,8 @@ def _skopeo(*arguments: str) -> bytes:
 
 def _push(store: Store, record: ImageRecord, name: str) -> Digest:
     reference = Reference.parse(name)
-    with RegistryClient(reference.domain, insecure=True, policy=QUICK) as client:
-        return push(client, reference, record, store).digest
+    with hold(store, record) as image, RegistryClient(reference.domain, insecure=True, policy=QUICK) as client:
+        return push(client, reference, image).digest
 
 
 def _pull(store: Store, name: str) -> PullResult:

@@ -22,6 +22,7 @@ from boxwright.oci.manifest import Descriptor, Manifest
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.failure import NotInRegistry
+from boxwright.remote.outgoing import hold
 from boxwright.remote.progress import Event, LayerBytes, LayerDone, LayerExists, LayerMounted
 from boxwright.remote.pull import NotAnImage, PullResult, pull
 from boxwright.remote.push import PushResult, push
@@ -70,8 +71,8 @@ def _client(domain: str) -> Iterator[RegistryClient]:
 
 def _push(store: Store, record: ImageRecord, name: str, heard: list[Event] | None = None) -> PushResult:
     reference = Reference.parse(name)
-    with _client(reference.domain) as client:
-        return push(client, reference, record, store, progress=(heard if heard is not None else []).append)
+    with hold(store, record) as image, _client(reference.domain) as client:
+        return push(client, reference, image, progress=(heard if heard is not None else []).append)
 
 
 def _pull(store: Store, name: str, heard: list[Event] | None = None) -> PullResult:
@@ -295,10 +296,11 @@ def test_a_cancelled_push_moves_no_tag(registry: str, open_store: Callable[[str]
             if isinstance(event, LayerBytes):
                 client.cancel()
 
-        with pytest.raises(CancelledError):
-            push(client, reference, record, here, progress=cancel)
+        with pytest.raises(CancelledError), hold(here, record) as image:
+            push(client, reference, image, progress=cancel)
         assert client.resolve(reference) is None
-        assert push(client, reference, record, here).sent > 0
+        with hold(here, record) as image:
+            assert push(client, reference, image).sent > 0
 
 
 def test_a_layer_that_changed_on_disk_is_not_sent_as_it_was(registry: str, open_store: Callable[[str], Store]) -> None:

@@ -14,8 +14,8 @@ from boxwright.oci.manifest import Descriptor, Manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
-from boxwright.remote.connect import connect, credential_file
-from boxwright.remote.credential_file import CredentialFile
+from boxwright.remote.connect import connect
+from boxwright.remote.credential_file import CredentialFile, credential_file
 from boxwright.remote.credentials import Credential, GivenCredential
 from boxwright.remote.failure import AccessDenied, NotInRegistry
 from boxwright.remote.login import login, logout

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from boxwright.engine.settings import Settings
 from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
-from boxwright.remote.client import RegistryClient
-from boxwright.remote.connect import connect, credential_file
+from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Credential, GivenCredential, Keychain
-from boxwright.remote.exchange import Waiting
-from boxwright.remote.progress import Sink, ignore
-from boxwright.remote.pull import PullResult
-from boxwright.remote.push import PushResult
+from boxwright.remote.progress import Sink, Waiting, ignore
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.remote.client import RegistryClient
 
 
 class Pulled(NamedTuple):
@@ -59,7 +59,7 @@ def pull(
     wanted = Platform.parse(platform) if platform else Platform.of_machine(os.uname().machine)
     with _client(settings, ref.domain, insecure, notice=sink) as client:
         try:
-            result: PullResult = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
+            result = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
         except KeyboardInterrupt:
             client.cancel()
             raise
@@ -68,16 +68,18 @@ def pull(
 
 def push(store: Store, settings: Settings, name: str, *, insecure: tuple[str, ...] = (), sink: Sink = ignore) -> Pushed:
     """Send an image to the registry that its name says: see `boxwright.remote.push.push`. Raises ImageNotFound."""
-    from boxwright.remote import push as pushing
+    from boxwright.remote import outgoing
 
     ref = Reference.parse(name)
     if ref.digest is not None:
         raise InvalidError(f"cannot push {name}: a push goes to a tag", hint="name it without the digest")
     ref = ref.with_default_tag()
     record = store.images.find(str(ref))
-    with _client(settings, ref.domain, insecure, notice=sink) as client:
+    with outgoing.hold(store, record) as image, _client(settings, ref.domain, insecure, notice=sink) as client:
+        from boxwright.remote import push as pushing
+
         try:
-            result: PushResult = pushing.push(client, ref, record, store, progress=sink)
+            result = pushing.push(client, ref, image, progress=sink)
         except KeyboardInterrupt:
             client.cancel()
             raise
@@ -143,6 +145,8 @@ def _client(
     credentials: Keychain | None = None,
     notice: Callable[[Waiting], object] | None = None,
 ) -> RegistryClient:
+    from boxwright.remote.connect import connect
+
     return connect(
         domain,
         settings.environ,

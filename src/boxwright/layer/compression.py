@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import BinaryIO, Final, Literal, Protocol, cast
+from typing import BinaryIO, Final, Literal, Protocol, TypeAlias, cast
 
 from boxwright.errors import CorruptError, InvalidError
 from boxwright.layer.hashing import HashingReader, HashingWriter
@@ -258,10 +258,10 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0))
 
 
-_Pieces = Generator[bytes, None, None]
+_Pieces: TypeAlias = Generator[bytes, None, None]
 
 
-def _compressed(source: BinaryIO, kind: Compression, level: int, threads: int) -> _Pieces:
+def _compressed(source: PieceStream, kind: Compression, level: int, threads: int) -> _Pieces:
     if kind == "gzip":
         return _gzip(source, level, threads)
     if kind == "zstd":
@@ -269,24 +269,24 @@ def _compressed(source: BinaryIO, kind: Compression, level: int, threads: int) -
     return _stored(source)
 
 
-def _stored(source: BinaryIO) -> _Pieces:
+def _stored(source: PieceStream) -> _Pieces:
     while block := source.read(BLOCK):
         yield block
 
 
-def _zstd(source: BinaryIO, level: int, threads: int) -> _Pieces:
+def _zstd(source: PieceStream, level: int, threads: int) -> _Pieces:
     import zstandard
 
     # Not even one thread is written as 0: without any, zstd cuts its input elsewhere.
     compressor = zstandard.ZstdCompressor(
         level=level, threads=max(1, threads), write_checksum=True, write_content_size=False
     ).compressobj()
-    while block := source.read(BLOCK):
+    while block := _whole_block(source):
         yield compressor.compress(block)
     yield compressor.flush()
 
 
-def _gzip(source: BinaryIO, level: int, threads: int) -> _Pieces:
+def _gzip(source: PieceStream, level: int, threads: int) -> _Pieces:
     from isal import isal_zlib
 
     crc = size = 0
@@ -298,12 +298,14 @@ def _gzip(source: BinaryIO, level: int, threads: int) -> _Pieces:
     yield _LAST_BLOCK + struct.pack("<II", crc, size & 0xFFFFFFFF)
 
 
-_Deflated = tuple[bytes, int, int]  # compressed, checksum, length
+_Block: TypeAlias = bytes | memoryview
+_Deflated: TypeAlias = tuple[bytes, int, int]  # compressed, checksum, length
+_Deflate: TypeAlias = Callable[[_Block, _Block], _Deflated]
 
 
-def _in_order(source: BinaryIO, deflate: Callable[[bytes, bytes], _Deflated], threads: int) -> Iterator[_Deflated]:
+def _in_order(source: PieceStream, deflate: _Deflate, threads: int) -> Iterator[_Deflated]:
     """Compress block after block on a few threads, and yield the results in the order of the blocks."""
-    dictionary = b""
+    dictionary: _Block = b""
     block = _whole_block(source)
     if len(block) < BLOCK:
         if block:
@@ -327,17 +329,17 @@ def _in_order(source: BinaryIO, deflate: Callable[[bytes, bytes], _Deflated], th
                 future.cancel()
 
 
-def _deflater(level: int) -> Callable[[bytes, bytes], _Deflated]:
+def _deflater(level: int) -> _Deflate:
     """Return a function that compresses one block to raw deflate, ended at a byte's boundary but not closed."""
     from isal import isal_zlib
 
-    def by_isal(block: bytes, dictionary: bytes) -> _Deflated:
+    def by_isal(block: _Block, dictionary: _Block) -> _Deflated:
         window = (dictionary,) if dictionary else ()
         deflate = isal_zlib.compressobj(level, isal_zlib.DEFLATED, -15, 8, 0, *window)
         compressed = deflate.compress(block) + deflate.flush(isal_zlib.Z_SYNC_FLUSH)
         return compressed, isal_zlib.crc32(block), len(block)
 
-    def by_zlib(block: bytes, dictionary: bytes) -> _Deflated:
+    def by_zlib(block: _Block, dictionary: _Block) -> _Deflated:
         window = (dictionary,) if dictionary else ()
         deflate = zlib.compressobj(level, zlib.DEFLATED, -15, 8, 0, *window)
         compressed = deflate.compress(block) + deflate.flush(zlib.Z_SYNC_FLUSH)
@@ -346,14 +348,14 @@ def _deflater(level: int) -> Callable[[bytes, bytes], _Deflated]:
     return by_isal if level <= _ISAL_LEVELS else by_zlib
 
 
-def _whole_block(source: BinaryIO) -> bytes:
+def _whole_block(source: PieceStream) -> _Block:
     """Return the next 1 MiB, less only at the end: the blocks must not depend on how the source comes."""
-    block = source.read(BLOCK)
+    block = source.take(BLOCK)
     if len(block) == BLOCK or not block:
         return block
     parts = [block]
     left = BLOCK - len(block)
-    while left and (block := source.read(left)):
+    while left and (block := source.take(left)):
         parts.append(block)
         left -= len(block)
     return b"".join(parts)

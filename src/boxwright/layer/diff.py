@@ -24,7 +24,6 @@ from boxwright.layer.writer import BLOCK, END, ContentMismatch, encode_header
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.values import NamedTuple
 
-_BATCH = 512 << 10
 _PADDING = bytes(BLOCK)
 _NOTHING: frozenset[str] = frozenset()
 _KINDS = {
@@ -81,7 +80,7 @@ def measure_layer(fs: StrPath, *, epoch: int | None = None, exclude: Collection[
         hashing.write(second)
         # More than a few small files: read on beside the hashing.
         with ReadAhead(PieceStream(pieces)) as stream:
-            while data := stream.read1():
+            while data := stream.take():
                 hashing.write(data)
     return Measured(DiffID(Digest(hashing.digest)), hashing.size, counter.entries, counter.content)
 
@@ -100,16 +99,13 @@ def layer_pieces(
     epoch: int | None = None,
     exclude: Collection[str] = _NOTHING,
     counter: _Counter | None = None,
-) -> Iterator[bytes]:
-    """Yield the layer of a directory in overlay form in pieces of up to 1 MiB or so (see `write_layer`)."""
+) -> Iterator[memoryview]:
+    """Yield the layer of a directory in overlay form in pieces of 1 MiB, the last one shorter (see `write_layer`)."""
     counter = counter or _Counter()
-    batch: list[bytes] = []
-    batched = 0
+    blocks = _Blocks()
     for entry, location in members(fs, epoch=epoch, exclude=exclude):
         counter.entries += 1
-        header = encode_header(entry)
-        batch.append(header)
-        batched += len(header)
+        blocks.put(encode_header(entry))
         size = entry.size
         if size:
             counter.content += size
@@ -117,28 +113,66 @@ def layer_pieces(
             try:
                 left = size
                 while left:
-                    data = os.read(fd, left if left < CHUNK else CHUNK)
-                    if not data:
+                    got = blocks.read(fd, left)
+                    if not got:
                         raise ContentMismatch(entry.path, size, size - left)
-                    left -= len(data)
-                    batch.append(data)
-                    batched += len(data)
-                    if batched >= _BATCH:
-                        yield b"".join(batch)
-                        batch.clear()
-                        batched = 0
+                    left -= got
+                    if blocks.full:
+                        yield from blocks.take()
             finally:
                 os.close(fd)
             if size % BLOCK:
-                padding = _PADDING[size % BLOCK :]
-                batch.append(padding)
-                batched += len(padding)
-        elif batched >= _BATCH:
-            yield b"".join(batch)
-            batch.clear()
-            batched = 0
-    batch.append(END)
-    yield b"".join(batch)
+                blocks.put(_PADDING[size % BLOCK :])
+        if blocks.full:
+            yield from blocks.take()
+    blocks.put(END)
+    yield from blocks.take()
+    yield blocks.rest()
+
+
+class _Blocks:
+    """Bytes on their way into blocks of `CHUNK` bytes, which files are read straight into."""
+
+    __slots__ = ("_block", "_filled", "full")
+
+    def __init__(self) -> None:
+        self._block = memoryview(bytearray(CHUNK))
+        self._filled = 0
+        self.full: list[memoryview] = []
+        """Blocks that are ready to be taken."""
+
+    def put(self, data: bytes) -> None:
+        end = self._filled + len(data)
+        while end >= CHUNK:
+            cut = CHUNK - self._filled
+            self._block[self._filled :] = data[:cut]
+            self._next()
+            data = data[cut:]
+            end = len(data)
+        self._block[self._filled : end] = data
+        self._filled = end
+
+    def read(self, fd: int, size: int) -> int:
+        """Take up to `size` bytes from a file; return how many it had, 0 at its end."""
+        got = os.readv(fd, [self._block[self._filled : self._filled + size]])
+        self._filled += got
+        if self._filled == CHUNK:
+            self._next()
+        return got
+
+    def take(self) -> list[memoryview]:
+        """Return the full blocks, once."""
+        full, self.full = self.full, []
+        return full
+
+    def rest(self) -> memoryview:
+        """Return what has not filled a block."""
+        return self._block[: self._filled]
+
+    def _next(self) -> None:
+        self.full.append(self._block)
+        self._block = memoryview(bytearray(CHUNK))
+        self._filled = 0
 
 
 def members(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 from boxwright.errors import CorruptError
-from boxwright.layer.streams import PieceStream
+from boxwright.layer.streams import PieceStream, taking
 from boxwright.oci.digest import Digest
 
 
@@ -59,9 +59,15 @@ class HashingReader(PieceStream, _Hashing):
         PieceStream.__init__(self)
         _Hashing.__init__(self, algorithm)
         self._stream = stream
+        self._from = taking(stream)
 
     def read(self, size: int | None = -1) -> bytes:
         data = self._stream.read(-1 if size is None else size)
+        self._count(data)
+        return data
+
+    def take(self, size: int = -1) -> bytes | memoryview:
+        data = self._from(size)
         self._count(data)
         return data
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -39,24 +39,24 @@ class PieceStream(_Stream):
         return True
 
     def read1(self, size: int = -1) -> bytes:
-        piece = self._take(size)
+        piece = self.take(size)
         return piece if isinstance(piece, bytes) else bytes(piece)
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or size < 0:
-            return b"".join(iter(self._take, b""))
-        piece = self._take(size)
+            return b"".join(iter(self.take, b""))
+        piece = self.take(size)
         if len(piece) == size or not piece:
             return piece if isinstance(piece, bytes) else bytes(piece)
         # Put together once, however the pieces lie across what is asked for.
         parts = [piece]
         left = size - len(piece)
-        while left and (piece := self._take(left)):
+        while left and (piece := self.take(left)):
             parts.append(piece)
             left -= len(piece)
         return b"".join(parts)
 
-    def _take(self, size: int = -1) -> bytes | memoryview:
+    def take(self, size: int = -1) -> bytes | memoryview:
         """Return the next piece, or as much of it as is wanted, uncopied; an empty one at the end."""
         if size == 0:
             return b""
@@ -85,23 +85,24 @@ class ReadAhead(PieceStream):
 
     def __init__(self, stream: BinaryIO, *, chunk: int = CHUNK, depth: int = 4) -> None:
         super().__init__()
-        self._queue: queue.Queue[bytes | BaseException] = queue.Queue(depth)
+        self._queue: queue.Queue[bytes | memoryview | BaseException] = queue.Queue(depth)
         self._ended = False
         self._stop = False
         self._thread = threading.Thread(target=self._work, args=(stream, chunk), name="read-ahead", daemon=True)
         self._thread.start()
 
     def _work(self, stream: BinaryIO, chunk: int) -> None:
+        take = taking(stream)
         try:
             while not self._stop:
-                data = stream.read(chunk)
+                data = take(chunk)
                 self._queue.put(data)
                 if not data:
                     return
         except BaseException as error:  # handed to the reader, whatever it is
             self._queue.put(error)
 
-    def _next(self) -> bytes:
+    def _next(self) -> bytes | memoryview:
         if self._ended:
             return b""
         item = self._queue.get()
@@ -121,3 +122,8 @@ class ReadAhead(PieceStream):
                 pass
         self._ended = True
         super().close()
+
+
+def taking(stream: BinaryIO) -> Callable[[int], bytes | memoryview]:
+    """Return what reads a stream with the fewest copies: its `PieceStream.take`, or else its `read`."""
+    return stream.take if isinstance(stream, PieceStream) else stream.read

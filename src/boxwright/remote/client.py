@@ -19,9 +19,10 @@ from boxwright.remote import upload
 from boxwright.remote.challenge import CATALOG, Scope
 from boxwright.remote.credentials import Credential, Keychain, NoCredentials
 from boxwright.remote.download import VerifiedBlob
-from boxwright.remote.exchange import Exchange, Waiting
+from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import nonsense
 from boxwright.remote.headers import next_link
+from boxwright.remote.progress import Waiting
 from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
 from boxwright.remote.session import Session
 from boxwright.remote.transport import BodyTooLarge, PooledTransport, Response, Transport

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
-from boxwright.host.paths import Path
 from boxwright.remote.client import RegistryClient
-from boxwright.remote.credential_file import CredentialFile, config_path
+from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Keychain
 from boxwright.remote.endpoint import is_insecure
-from boxwright.remote.exchange import Waiting
+from boxwright.remote.progress import Waiting
 from boxwright.remote.transport import PooledTransport
-
-
-def credential_file(environment: Mapping[str, str]) -> CredentialFile:
-    """Return the file that holds the user's credentials, whether it exists or not."""
-    return CredentialFile(config_path(environment, Path(environment.get("HOME") or os.path.expanduser("~"))))
 
 
 def connect(

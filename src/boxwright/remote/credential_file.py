@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -184,3 +185,8 @@ def _helper_for(document: Mapping[str, Any], domain: str) -> str | None:
     helpers = _object(document, "credHelpers")
     named = next((helper for key in _keys(domain) if (helper := _text(helpers, key))), "")
     return named or _text(document, "credsStore") or None
+
+
+def credential_file(environment: Mapping[str, str]) -> CredentialFile:
+    """Return the file that holds the user's credentials, whether it exists or not."""
+    return CredentialFile(config_path(environment, Path(environment.get("HOME") or os.path.expanduser("~"))))

@@ -9,20 +9,12 @@ from collections.abc import Callable
 from boxwright.errors import CancelledError
 from boxwright.remote.failure import nonsense
 from boxwright.remote.headers import origin_of, resolve, retry_after
+from boxwright.remote.progress import Waiting
 from boxwright.remote.retry import DEFAULT_POLICY, RETRIED_STATUSES, RetryPolicy
 from boxwright.remote.transport import ConnectionFailed, Request, Response, Transport
-from boxwright.values import NamedTuple
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-
-
-class Waiting(NamedTuple):
-    """Tells a progress sink that a request is repeated after `seconds`, and why."""
-
-    why: str
-    seconds: float
-    attempt: int
 
 
 class Exchange:

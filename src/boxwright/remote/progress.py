@@ -10,10 +10,17 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from boxwright.oci.digest import Digest
-from boxwright.remote.exchange import Waiting
 from boxwright.values import NamedTuple
 
 __all__ = ["Event", "LayerBytes", "LayerDone", "LayerExists", "LayerMounted", "Sink", "Waiting", "ignore"]
+
+
+class Waiting(NamedTuple):
+    """Tells a progress sink that a request is repeated after `seconds`, and why."""
+
+    why: str
+    seconds: float
+    attempt: int
 
 
 class LayerExists(NamedTuple):

@@ -7,25 +7,19 @@ gzip while it is sent; what that gave is remembered, so the next push asks befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from boxwright.image.image import Image, Layer
-from boxwright.layer.compression import CompressingReader
-from boxwright.layer.hashing import DigestMismatch
-from boxwright.layer.streams import CHUNK, ReadAhead
+from boxwright.image.image import Layer
 from boxwright.oci import media
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.manifest import Descriptor, Manifest
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
+from boxwright.remote.outgoing import Outgoing
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
 from boxwright.remote.upload import BytesSource
-from boxwright.store import stored
-from boxwright.store.images import ImageNotFound, ImageRecord
-from boxwright.store.packed import PackedLayers
-from boxwright.store.store import Store
+from boxwright.store.images import ImageNotFound
 from boxwright.values import NamedTuple
 
 PARALLEL_LAYERS = 5
@@ -46,8 +40,7 @@ class PushResult(NamedTuple):
 def push(
     client: RegistryClient,
     reference: Reference,
-    record: ImageRecord,
-    store: Store,
+    outgoing: Outgoing,
     *,
     progress: Sink = ignore,
     parallel: int = PARALLEL_LAYERS,
@@ -58,16 +51,10 @@ def push(
     CorruptError when the store is damaged, CancelledError.
     """
     reference = reference.with_default_tag()
-    with store.leases.hold() as lease, client.cancellable():
-        # Who removes the image meanwhile leaves what is being sent.
-        lease.add("image", record.id)
-        lease.add("blob", record.id, *([record.manifest.digest] if record.manifest else []))
-        if record.chain is not None:
-            lease.add("snapshot", record.chain)
-        image = stored.image(store.blobs, store.snapshots, store.images, record)
-        result = _Push(client, reference, image, store, progress).run(parallel)
+    with client.cancellable():
+        result = _Push(client, reference, outgoing, progress).run(parallel)
     try:
-        store.images.add_repo_digest(reference._replace(tag=None, digest=result.digest), record.id)
+        outgoing.images.add_repo_digest(reference._replace(tag=None, digest=result.digest), outgoing.image.id)
     except ImageNotFound:
         pass  # removed meanwhile: it is in the registry all the same
     return result
@@ -83,15 +70,13 @@ class _Placed(NamedTuple):
 class _Push:
     """One image's way into one repository."""
 
-    def __init__(
-        self, client: RegistryClient, reference: Reference, image: Image, store: Store, progress: Sink
-    ) -> None:
+    def __init__(self, client: RegistryClient, reference: Reference, outgoing: Outgoing, progress: Sink) -> None:
         self._client = client
         self._reference = reference
-        self._image = image
-        self._store = store
+        self._outgoing = outgoing
+        self._image = outgoing.image
         self._progress = progress
-        self._packed = PackedLayers(store.database)
+        self._packed = outgoing.packed
 
     def run(self, parallel: int) -> PushResult:
         # One image may hold a layer twice; it is sent once.
@@ -128,7 +113,7 @@ class _Push:
     def _place(self, layer: Layer) -> _Placed:
         """Have a layer in the registry, by the cheapest way."""
         path = self._reference.path
-        as_it_is = self._as_it_is(layer)
+        as_it_is = self._outgoing.as_it_is(layer)
         known = as_it_is or self._packed.get(layer.diff_id)
         url = None
         if known is not None:
@@ -141,21 +126,10 @@ class _Push:
                 return self._remember(layer, _Placed(known, 0))
         total = known.size if known else None
         upload = self._client.upload(path, lambda done: self._progress(LayerBytes(layer.diff_id, done, total)))
-        content = _Stored(layer, as_it_is) if as_it_is else _Compressed(layer)
-        sent = upload.send(content, url)
+        sent = upload.send(self._outgoing.source(layer), url)
         kind = as_it_is.media_type if as_it_is else media.OCI_LAYER_GZIP
         self._progress(LayerDone(layer.diff_id, sent.size))
         return self._remember(layer, _Placed(Descriptor(kind, sent.digest, sent.size), sent.size))
-
-    def _as_it_is(self, layer: Layer) -> Descriptor | None:
-        """Return how the layer leaves when it leaves as it lies in the store, None when it is to be compressed."""
-        blob = layer.descriptor
-        if blob is None or self._image.manifest is not None:
-            return blob
-        compression = media.compression_of(blob.media_type)
-        if compression not in ("gzip", "zstd"):
-            return None
-        return Descriptor(media.oci_layer(compression), blob.digest, blob.size)
 
     def _mount(self, digest: Digest) -> tuple[str | None, str | None]:
         """Return the repository that a blob was mounted from, else an upload that was opened on the way."""
@@ -173,43 +147,3 @@ class _Push:
             self._packed.put(layer.diff_id, placed.descriptor)
         self._packed.add_origin(self._reference.repository, placed.descriptor.digest)
         return placed
-
-
-class _Stored:
-    """A layer's blob, sent as it lies in the store (see BlobSource)."""
-
-    def __init__(self, layer: Layer, descriptor: Descriptor) -> None:
-        self._layer = layer
-        self.digest: Digest | None = descriptor.digest
-        self.size: int | None = descriptor.size
-
-    def open(self, offset: int) -> Iterator[bytes]:
-        with self._layer.open_packed() as stream:
-            stream.seek(offset)
-            while data := stream.read(CHUNK):
-                yield data
-
-
-class _Compressed:
-    """A layer that is compressed while it is sent; its digest and size are known at the end (see BlobSource).
-
-    The compressor gives the same bytes each time, so a second stream can go on where the first one broke.
-    """
-
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
-        self.digest: Digest | None = None
-        self.size: int | None = None
-
-    def open(self, offset: int) -> Iterator[bytes]:
-        with self._layer.open() as plain, CompressingReader(plain, "gzip") as packed:
-            with ReadAhead(packed) as ahead:
-                while data := ahead.read1():
-                    if offset:
-                        data, offset = data[offset:], max(0, offset - len(data))
-                    if data:
-                        yield data
-            result = packed.result
-        if result.diff_id != self._layer.diff_id:
-            raise DigestMismatch(f"layer {self._layer.diff_id.short}", self._layer.diff_id, result.diff_id)
-        self.digest, self.size = result.digest, result.size

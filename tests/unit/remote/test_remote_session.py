@@ -10,8 +10,9 @@ import pytest
 from boxwright.errors import CancelledError
 from boxwright.oci.digest import Digest
 from boxwright.remote.credentials import Credential
-from boxwright.remote.exchange import Exchange, Waiting
+from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import RegistryBroken, RegistryFailure, TooManyRequests
+from boxwright.remote.progress import Waiting
 from boxwright.remote.retry import RetryPolicy
 from boxwright.remote.session import PlainHttpRegistry
 from boxwright.remote.transport import ConnectionFailed, Reason, Request
