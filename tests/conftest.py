@@ -1,4 +1,4 @@
-"""For all tests: on a CI machine nothing may be skipped for want of something that could be installed."""
+"""For all tests: what their marks ask of the machine; and on a CI machine nothing may be skipped for want of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Generator
 
 import pytest
+
+from support.requirements import require_root, require_runtime
 
 # What a machine is or isn't, whatever is installed on it.
 _OF_THE_MACHINE = (
@@ -19,6 +21,13 @@ _OF_THE_MACHINE = (
     "not all of its cases were built",
     "a little-endian machine",
 )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("root"):
+        require_root()
+    if item.get_closest_marker("runtime"):
+        require_runtime()
 
 
 @pytest.hookimpl(wrapper=True)

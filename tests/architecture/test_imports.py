@@ -62,6 +62,7 @@ def loaded_by(code: str) -> set[str]:
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a store, `root`, in which `context` has been built."""
+    require_root()
     home = tmp_path_factory.mktemp("imports")
     context = home / "context"
     (context / "sub").mkdir(parents=True)

@@ -16,7 +16,7 @@ from boxwright.oci import media
 from support.registry_kit import SmallImage, descriptor, digest_of
 from support.registry_process import PlainClient, ServerProcess, serving
 
-pytestmark = [pytest.mark.peer]
+pytestmark = [pytest.mark.peer, pytest.mark.root]
 
 
 @pytest.fixture(scope="module")

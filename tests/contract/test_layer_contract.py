@@ -19,6 +19,7 @@ from boxwright.store.ingest import ingest_image
 from boxwright.store.store import Store
 from boxwright.store.stored import StoredLayer
 from support.images import AMD64, MemoryLayer, add_layer, layer_tar, memory_image, ref
+from support.requirements import require_root
 
 FILES = {"etc/": b"", "etc/hostname": b"box", "big": bytes(range(256)) * 20_000}
 
@@ -32,6 +33,7 @@ def in_memory(directory: Path, packing: str | None) -> Iterator[Layer]:
 
 
 def in_a_store(directory: Path, packing: str | None) -> Iterator[Layer]:
+    require_root()
     with Store.open(directory) as store:
         record = ingest_image(store, memory_image(original(packing)))
         yield store.images.image(record).layers[0]

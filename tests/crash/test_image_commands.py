@@ -13,6 +13,8 @@ from crash.commands import Ground, walk
 from support.images import MemoryLayer, layer_tar, memory_image, ref
 from support.registry_process import serving
 
+pytestmark = pytest.mark.root
+
 DOCKERFILE = """\
 FROM scratch AS one
 COPY a /a

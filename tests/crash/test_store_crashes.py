@@ -23,7 +23,10 @@ from boxwright.store.store import Store
 from crash.crashing import crash_everywhere
 from support.images import AMD64, MemoryLayer, add_container, add_image, add_layer, layer_tar, memory_image, ref
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 
 def empty(root: Path) -> None:

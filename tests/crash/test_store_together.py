@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.oci.digest import Digest
 from boxwright.store import fsck, gc
@@ -20,6 +22,8 @@ from boxwright.store.removal import remove_image
 from boxwright.store.store import Store
 from crash.crashing import assert_sound
 from support.images import MemoryLayer, add_layer, layer_tar, memory_image, ref
+
+pytestmark = pytest.mark.root
 
 PROCESSES = 8
 ROUNDS = 12

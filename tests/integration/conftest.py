@@ -32,18 +32,6 @@ from support.requirements import require_peer, require_runtime
 _IDS = itertools.count()
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("root") and os.geteuid() != 0:
-        pytest.skip("needs root")
-    if item.get_closest_marker("runtime"):
-        if os.geteuid() != 0:
-            pytest.skip("needs root")
-        if not any(process.find(name) for name in ("crun", "runc")):
-            pytest.skip("needs crun or runc")
-        if not process.find("conmon"):
-            pytest.skip("needs conmon")
-
-
 @pytest.fixture(scope="session")
 def busybox() -> str:
     """The path of a busybox that needs no libraries."""

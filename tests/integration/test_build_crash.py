@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from boxwright.host.faults import VARIABLE
 from boxwright.store.fsck import check
 from boxwright.store.store import Store
 from support.building import Workbench
+
+pytestmark = pytest.mark.root
 
 DOCKERFILE = """\
 FROM scratch AS tools

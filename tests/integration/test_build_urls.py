@@ -13,6 +13,8 @@ from boxwright.build.downloads import DownloadFailed, UrlInvalid
 from boxwright.store.store import Store
 from support.building import Workbench
 
+pytestmark = pytest.mark.root
+
 MODIFIED = "Sun, 09 Sep 2001 01:46:40 GMT"
 
 

@@ -17,6 +17,7 @@ from boxwright.build.progress import Sink
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import StepProcess
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.engine.privileges import require_root
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
@@ -66,6 +67,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
 
     Raises what that raises, and InvalidReference for a tag.
     """
+    require_root("a build")
     tags = tuple(_tag(text) for text in wanted.tags)
     environ = wiring.settings.environ
     arguments = {name: environ.get(name) if value is None else value for name, value in wanted.build_args.items()}

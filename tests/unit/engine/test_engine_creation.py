@@ -244,6 +244,7 @@ def test_what_is_no_volume(text: str) -> None:
         parse_volume(text)
 
 
+@pytest.mark.root
 def test_mounts_become_records(store: Store, tmp_path: Path) -> None:
     add(store, RunConfig(cmd=("sh",), volumes=("/data", "data2/")))
     made_up = tmp_path / "made/up"

@@ -566,6 +566,7 @@ def test_what_the_file_system_refuses_is_not_the_layers_fault(target):
         apply_layer(io.BytesIO(pax(records) + member(b"f") + END), target, rootless=ROOTLESS)
 
 
+@pytest.mark.root
 def test_a_tree_deeper_than_python_recurses_is_made_and_replaced(target):
     deep = "/".join(["d"] * 1100)
     apply(target, folder(deep), file("d"), file(f"e/{deep}"))

@@ -13,6 +13,7 @@ from boxwright.store.ingest import ingest_image
 from boxwright.store.layout import EMPTY_INDEX
 from boxwright.store.store import Store
 from support.images import MemoryLayer, add_container, add_image, layer_tar, memory_image, ref
+from support.requirements import require_root
 
 
 def found(store: Store, *, deep: bool = False) -> list[tuple[str, str]]:
@@ -26,6 +27,7 @@ def image(store: Store) -> ImageRecord:
 
 @pytest.fixture
 def pulled(store: Store) -> ImageRecord:
+    require_root()
     layer = MemoryLayer(layer_tar({"file": b"content"}), packing="gzip")
     record = ingest_image(store, memory_image(layer, with_manifest=True))
     store.images.tag(ref("pulled"), record.id)

@@ -20,6 +20,8 @@ from boxwright.store.removal import remove_image
 from boxwright.store.store import Store
 from support.images import MemoryLayer, add_image, add_layer, layer_tar, memory_image, ref
 
+pytestmark = pytest.mark.root
+
 
 def a_layer(name: str, packing: str | None = "gzip") -> MemoryLayer:
     return MemoryLayer(layer_tar({name: name.encode() * 1000}), packing=packing)

@@ -6,6 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from boxwright.engine.privileges import require_root
 from boxwright.engine.settings import Settings
 from boxwright.hashes import hexdigest
 from boxwright.host.locks import locked
@@ -38,6 +39,7 @@ class Wiring:
         """The OCI runtime. Raises CommandNotFound when there is none."""
         with self._lock:
             if self._runtime is None:
+                require_root("a container")
                 from boxwright.runtime.oci_runtime import OciRuntime
 
                 state = self.run_directory / "runtime"
@@ -50,6 +52,7 @@ class Wiring:
         """The network called bridge, as an object of this process."""
         with self._lock:
             if self._network is None:
+                require_root("a container's network")
                 record = self._bridge()
                 self._network = self._network_of(record)
             return self._network
