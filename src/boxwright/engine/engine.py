@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from boxwright.engine.privileges import require_root
 from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -207,9 +208,10 @@ class Engine:
     # ---- containers
 
     def create_container(self, request: CreateContainer) -> Created:
-        """Make a container: see `boxwright.engine.containers.creation.create`."""
+        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot."""
         from boxwright.engine.containers import creation
 
+        require_root("a container")
         return creation.create(self.store, request)
 
     def start_container(self, container: str) -> None:
