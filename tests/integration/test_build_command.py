@@ -290,8 +290,8 @@ def test_force_rm_leaves_no_container(boxwright: Boxwright, context: Context) ->
             ],
         ),
         (
-            "FROM busybox\nRUN <<EOF\necho hi\nEOF\n",
-            ["error: here-documents are not supported yet: RUN <<EOF", "  Dockerfile:2", "    2 | RUN <<EOF"],
+            "FROM busybox\nRUN <<EOF\necho hi\n",
+            ["error: unterminated heredoc <<EOF", "  Dockerfile:2", "    2 | RUN <<EOF"],
         ),
         (
             "FROM busybox\nUSER nobody-here\nRUN true\n",

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from boxwright.build import metadata
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
+from boxwright.dockerfile import script
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
 from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
@@ -23,6 +24,8 @@ from boxwright.oci.platform import Platform
 from boxwright.values import NamedTuple
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SCRIPTS = "/dev/pipes"
+"""Where the script of a here-document is in a RUN, as in BuildKit; /dev is fresh memory, so no layer knows of it."""
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _SCRATCH = "scratch"
 _GIT_SCHEMES = ("git@", "git://", "ssh://")
@@ -294,10 +297,11 @@ class _StagePlanner:
             self._planner.note(expanded.unset, instruction, scope.names())
             instruction = expanded.instruction
         config = self._config
+        text = instruction.original
         if isinstance(instruction, Run):
-            argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL)
-            action = RunAction(argv, scope.run_env(), scope.proxies(), config.working_dir or "/", config.user)
-            history = metadata.run_history(argv, scope.arguments())
+            action = self._run(instruction)
+            history = metadata.run_history(action.argv, scope.arguments())
+            text = script.summary(instruction)
         elif isinstance(instruction, (Copy, Add)):
             action = self._copy(instruction)
             history = metadata.copy_history(instruction)
@@ -310,7 +314,14 @@ class _StagePlanner:
             history = change.history
             if isinstance(instruction, Workdir) and self._config.working_dir != "/":
                 action = WorkdirAction(self._config.working_dir, self._config.user)
-        self._steps.append(Step(0, instruction.original, instruction.span, action, history, self._config, self._author))
+        self._steps.append(Step(0, text, instruction.span, action, history, self._config, self._author))
+
+    def _run(self, instruction: Run) -> RunAction:
+        config, scope = self._config, self._scope
+        argv, file = script.resolve(instruction, config.shell or _DEFAULT_SHELL, SCRIPTS)
+        if file is not None:
+            raise UnsupportedSyntax("a here-document that begins with #! is not supported yet", instruction.span)
+        return RunAction(argv, scope.run_env(), scope.proxies(), config.working_dir or "/", config.user)
 
     def _copy(self, instruction: Copy | Add) -> CopyAction:
         stage: int | None = None

@@ -6,8 +6,13 @@ instruction ends with `original`, its text on one line without comments, and `sp
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from boxwright.dockerfile.source import Span
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.dockerfile.heredoc import Heredoc
 
 
 class Command(NamedTuple):
@@ -39,6 +44,8 @@ class Maintainer(NamedTuple):
 
 class Run(NamedTuple):
     command: Command
+    """The line alone: `boxwright.dockerfile.script` puts it together with its here-documents."""
+    heredocs: tuple[Heredoc, ...]
     original: str
     span: Span
 
@@ -130,7 +137,7 @@ class Arg(NamedTuple):
 
 class Onbuild(NamedTuple):
     trigger: str
-    """The instruction to keep, on one line."""
+    """The instruction to keep, on one line; the bodies of its here-documents on further ones."""
     original: str
     span: Span
 

@@ -31,8 +31,8 @@ from boxwright.dockerfile.instructions import (
     Volume,
     Workdir,
 )
-from boxwright.dockerfile.parser import Node, parse_lines, parse_node
-from boxwright.dockerfile.source import DockerfileError, Source, Span
+from boxwright.dockerfile.parser import Node, parse_lines, parse_node, parse_text
+from boxwright.dockerfile.source import DockerfileError, Source, Span, UnsupportedSyntax
 from boxwright.dockerfile.suggest import did_you_mean
 from boxwright.values import NamedTuple
 
@@ -74,8 +74,7 @@ def parse_trigger(text: str, origin: str, escape: str = "\\") -> Instruction:
 
     Raises DockerfileError and UnsupportedSyntax.
     """
-    source = Source(origin, text)
-    node = parse_node(text.replace("\n", " "), escape, Span(source, 1, max(len(source.lines()), 1)))
+    node = parse_text(text, escape, Source(origin, text))
     _check_trigger(node.keyword, node.span)
     return parse_instruction(node)
 
@@ -168,7 +167,7 @@ def _command(node: Node, flags: FlagSet = NO_FLAGS) -> Command:
 
 
 def _run(node: Node) -> Run:
-    return Run(_command(node, _RUN_FLAGS), node.original, node.span)
+    return Run(_command(node, _RUN_FLAGS), node.heredocs, node.original, node.span)
 
 
 def _cmd(node: Node) -> Cmd:
@@ -194,6 +193,11 @@ def _expose(node: Node) -> Expose:
 
 
 def _sources_and_destination(node: Node) -> tuple[tuple[str, ...], str]:
+    if node.heredocs:
+        mark = node.heredocs[0].marker.text
+        raise UnsupportedSyntax(
+            f"here-documents are not supported yet: {node.keyword} {mark}", node.span, mark=mark, hint="COPY a file"
+        )
     if len(node.arguments) < 2:
         raise DockerfileError(
             f"{node.keyword} requires at least two arguments, but only one was provided. "
@@ -269,7 +273,12 @@ def _onbuild(node: Node) -> Onbuild:
     text = _at_least_one(node)[0]
     parse_flags(node, NO_FLAGS)
     _check_trigger(split_plain(text, 1)[0].upper(), node.span)
-    parse_instruction(parse_node(text, node.escape, node.span))  # a mistake is told here, not where an heir meets it
+    trigger = parse_node(text, node.escape, node.span)._replace(heredocs=node.heredocs)
+    parse_instruction(trigger)  # a mistake is told here, not where an heir meets it
+    if node.heredocs:
+        from boxwright.dockerfile.heredoc import written
+
+        text = written(text, node.heredocs)
     return Onbuild(text, node.original, node.span)
 
 

@@ -5,11 +5,16 @@ A node is syntax only: whether its keyword exists, and what its arguments mean, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from boxwright.dockerfile.arguments import ArgumentsError, json_strings, name_values, split_flags, split_words
 from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives, read_directives
-from boxwright.dockerfile.source import DockerfileError, Source, Span, UnsupportedSyntax
+from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.dockerfile.heredoc import Heredoc, Marker
 
 _MAX_LINE = 65535  # bytes
 _LINE_END = "\r\n"
@@ -33,6 +38,8 @@ class Node(NamedTuple):
     original: str
     """The whole instruction on one line."""
     span: Span
+    heredocs: tuple[Heredoc, ...] = ()
+    """The here-documents that the line starts, with their bodies. An ONBUILD has those of its trigger."""
 
 
 class ParsedLines(NamedTuple):
@@ -43,7 +50,7 @@ class ParsedLines(NamedTuple):
 
 
 def parse_lines(source: Source) -> ParsedLines:
-    """Split a Dockerfile into nodes. Raises DockerfileError and UnsupportedSyntax."""
+    """Split a Dockerfile into nodes. Raises DockerfileError."""
     directives = read_directives(source)
     escape = directives.escape
     lines = source.lines()
@@ -71,13 +78,13 @@ def parse_lines(source: Source) -> ParsedLines:
                 continue
             parts.append(text)
             continued = continues
-        span = Span(source, first + 1, index)
         line = "".join(parts).strip(BLANKS)
         if not line:
             continue
         if across_empty:
-            empty_continuations.append(span)
-        nodes.append(parse_node(line, escape, span))
+            empty_continuations.append(Span(source, first + 1, index))
+        node, index = _node_with_bodies(line, escape, source, lines, first, index)
+        nodes.append(node)
     if not nodes:
         raise DockerfileError("file with no instructions", Span(source, 1, max(len(lines), 1)))
     return ParsedLines(directives, tuple(nodes), tuple(empty_continuations))
@@ -107,8 +114,62 @@ def _physical_line(source: Source, lines: list[str], index: int, escape: str) ->
     return (body, True) if not body.endswith(escape) else (line, False)
 
 
+def parse_text(text: str, escape: str, source: Source) -> Node:
+    """Parse a text that is one instruction: a line, and the bodies of its here-documents. Raises DockerfileError.
+
+    A line break that belongs to no body is a blank.
+    """
+    lines = text.split("\n")
+    last = max(len(source.lines()), 1)
+    node, end = _node_with_bodies(lines[0], escape, source, lines, 0, 1)
+    if not node.heredocs:
+        return parse_node(text.replace("\n", " "), escape, Span(source, 1, last))
+    if any(line.strip(BLANKS) for line in lines[end:]):
+        raise DockerfileError("there is more than one instruction", Span(source, end + 1, last))
+    return node
+
+
+def _node_with_bodies(
+    line: str, escape: str, source: Source, lines: list[str], first: int, index: int
+) -> tuple[Node, int]:
+    """Return the node of an instruction that began at `lines[first]`, and the index of the first line behind it.
+
+    `index` is that of the line behind the instruction itself, where the bodies of its here-documents begin.
+    """
+    node = parse_node(line, escape, Span(source, first + 1, index))
+    markers = heredoc_markers(node)
+    if not markers:
+        return node, index
+    from boxwright.dockerfile.heredoc import Unterminated, read_bodies
+
+    try:
+        heredocs, index = read_bodies(markers, lines, index)
+    except Unterminated as error:
+        marker = error.marker
+        raise DockerfileError(
+            f"unterminated heredoc {marker.text}",
+            node.span,
+            mark=marker.text,
+            hint=f"end it with a line that is just {marker.name}",
+        ) from None
+    return node._replace(span=Span(source, first + 1, index), heredocs=heredocs), index
+
+
+def heredoc_markers(node: Node) -> tuple[Marker, ...]:
+    """Return the markers of the here-documents that an instruction starts."""
+    if "<<" not in node.original:
+        return ()
+    if node.keyword == "ONBUILD" and node.arguments:
+        node = parse_node(node.arguments[0], node.escape, node.span)
+    if node.json or node.keyword not in _HEREDOC_INSTRUCTIONS:
+        return ()
+    from boxwright.dockerfile.heredoc import find_markers
+
+    return find_markers(node.original, node.escape)
+
+
 def parse_node(line: str, escape: str, span: Span) -> Node:
-    """Parse one instruction that stands on one line. Raises DockerfileError and UnsupportedSyntax."""
+    """Parse an instruction's own line, without any bodies of here-documents. Raises DockerfileError."""
     line = line.strip(BLANKS)
     word, *rest = split_plain(line, 1)
     keyword = word.upper()
@@ -134,8 +195,6 @@ def parse_node(line: str, escape: str, span: Span) -> Node:
                 arguments = (text,) if text else ()
     except ArgumentsError as error:
         raise DockerfileError(error.message, span, mark=error.mark) from None
-    if "<<" in text and not json and keyword in _HEREDOC_INSTRUCTIONS:
-        _refuse_heredocs(keyword, text, escape, span)
     return Node(keyword, flags, arguments, json, legacy, escape, line, span)
 
 
@@ -153,16 +212,3 @@ def _cut_word(text: str) -> tuple[str, str, str]:
     end = next((index for index, char in enumerate(text) if char in BLANKS), len(text))
     rest = text[end:].lstrip(BLANKS)
     return text[:end], text[end : len(text) - len(rest)], rest
-
-
-def _refuse_heredocs(keyword: str, text: str, escape: str, span: Span) -> None:
-    from boxwright.dockerfile.heredoc import find_markers
-
-    markers = find_markers(text, escape)
-    if markers:
-        raise UnsupportedSyntax(
-            f"here-documents are not supported yet: {keyword} {markers[0].text}",
-            span,
-            mark=markers[0].text,
-            hint="COPY a file, or continue the command over several lines with \\",
-        )

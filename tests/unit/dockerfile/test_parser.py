@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from boxwright.dockerfile.parser import Node, parse_lines
-from boxwright.dockerfile.source import DockerfileError, Source, UnsupportedSyntax
+from boxwright.dockerfile.source import DockerfileError, Source
 
 
 def nodes(text: str) -> tuple[Node, ...]:
@@ -235,24 +235,6 @@ def test_bad_pairs_are_refused(line: str, message: str) -> None:
 @pytest.mark.parametrize("keyword", ["run", "Run", "RUN", "rUn"])
 def test_keywords_have_no_case(keyword: str) -> None:
     assert only(f"{keyword} a").keyword == "RUN"
-
-
-@pytest.mark.parametrize(
-    ("text", "mark"),
-    [
-        ("RUN <<EOF\necho\nEOF", "<<EOF"),
-        ("run cat <<-EOF > /f\n\techo\n\tEOF", "<<-EOF"),
-        ("RUN cat 3<<'E F'\nEOF", "3<<'E F'"),
-        ("COPY <<EOF /f\nx\nEOF", "<<EOF"),
-        ("ADD a <<EOF /f\nx\nEOF", "<<EOF"),
-        ("FROM a\nRUN a \\\n  <<eo'f'\neof", "<<eo'f'"),
-    ],
-)
-def test_here_documents_are_refused_as_not_supported_yet(text: str, mark: str) -> None:
-    with pytest.raises(UnsupportedSyntax, match="not supported yet") as caught:
-        parse_lines(Source("Dockerfile", text))
-    assert caught.value.message.endswith(mark)
-    assert caught.value.detail[-1].endswith("^" * len(mark))
 
 
 @pytest.mark.parametrize(
