@@ -18,7 +18,7 @@ from boxwright.values import NamedTuple
 if TYPE_CHECKING:
     from threading import Event
 
-    from boxwright.build.contents import FileChange
+    from boxwright.build.filechanges import FileChange
     from boxwright.layer.union import UnionView
     from boxwright.store.snapshots import Draft, Snapshot
     from boxwright.store.store import Store

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from boxwright.build.filechanges import FileChange, FileState, compare
 from boxwright.build.scan import Item
 from boxwright.build.trees import Selection
 from boxwright.hashes import hexdigest
@@ -20,28 +21,24 @@ from boxwright.store.contexts import ContextCache, identity_of, is_settled
 from boxwright.values import NamedTuple
 
 _CHUNK = 1 << 20
-_MAX_CHANGES = 20
 
 Hasher = Callable[[Item], str]
 """Returns the sha256 (hex) of a regular file's content."""
 
 
-class FileChange(NamedTuple):
-    """A file that is not as it was the last time. A digest is hex, and empty where there was or is no such file."""
-
-    path: str
-    before: str
-    after: str
-    size_before: int
-    size_after: int
-
-
 class Known(NamedTuple):
-    """What was read of a file's content once."""
+    """What was seen of a file once."""
 
     identity: str
-    sha256: str
+    """Empty where the content has to be read again."""
+    content: str
+    """As that of `FileState`, as are the size and the mode."""
     size: int
+    mode: int
+
+    @property
+    def state(self) -> FileState:
+        return FileState(self.content, self.size, self.mode)
 
 
 def digest_of(selections: Sequence[Selection], hasher: Hasher, *, owned: bool) -> Digest:
@@ -116,13 +113,14 @@ class ContextContents:
         def hasher(item: Item) -> str:
             identity = identity_of(item.stat)
             before = known.get(item.real)
-            sha256 = before.sha256 if before is not None and before.identity == identity else hash_file(item)
-            seen[item.real] = Known(identity, sha256, item.stat.st_size)
+            sha256 = before.content if before is not None and before.identity == identity else hash_file(item)
+            seen[item.real] = Known(identity, sha256, item.stat.st_size, item.stat.st_mode)
             return sha256
 
         digest = digest_of(self._selections, hasher, owned=False)
+        self._note_others(seen)
         self._remember(digest, seen)
-        return digest, self._changes(known, seen) if known else []
+        return digest, self._changes(known, seen)
 
     def settle(self, copied: Mapping[str, str]) -> tuple[Digest, list[FileChange]]:
         """Return the digest of what was copied (file → sha256), whatever the files hold by now, and remember it."""
@@ -131,12 +129,13 @@ class ContextContents:
 
         def hasher(item: Item) -> str:
             sha256 = copied.get(item.real) or hash_file(item)
-            seen[item.real] = Known(identity_of(item.stat), sha256, item.stat.st_size)
+            seen[item.real] = Known(identity_of(item.stat), sha256, item.stat.st_size, item.stat.st_mode)
             return sha256
 
         digest = digest_of(self._selections, hasher, owned=False)
+        self._note_others(seen)
         self._remember(digest, seen)
-        return digest, self._changes(known, seen) if known else []
+        return digest, self._changes(known, seen)
 
     def _fingerprint(self) -> str:
         parts = [(selection.name, selection.top.real, selection.fingerprint) for selection in self._selections]
@@ -146,7 +145,8 @@ class ContextContents:
         data = self._cache.get_index(self._key)
         if data is None:
             return {}
-        return {path: Known(*fields) for path, fields in json.loads(data).items()}
+        # Rows that an older version wrote don't know the mode: they are as good as none.
+        return {path: Known(*row) for path, row in json.loads(data).items() if len(row) == len(Known._fields)}
 
     def _remember(self, digest: Digest, seen: Mapping[str, Known]) -> None:
         if all(selection.settled for selection in self._selections):
@@ -162,14 +162,31 @@ class ContextContents:
             yield selection.top
             yield from selection.below
 
+    def _note_others(self, seen: dict[str, Known]) -> None:
+        """Add what has no content to read: directories, links, devices."""
+        for item in self._files():
+            if item.real not in seen:
+                target = os.readlink(item.real) if stat.S_ISLNK(item.stat.st_mode) else ""
+                seen[item.real] = Known("", target, 0, item.stat.st_mode)
+
     @staticmethod
     def _changes(known: Mapping[str, Known], seen: Mapping[str, Known]) -> list[FileChange]:
-        nothing = Known("", "", 0)
-        changes = []
-        for path in sorted(known.keys() | seen.keys()):
-            before, after = known.get(path, nothing), seen.get(path, nothing)
-            if before.sha256 != after.sha256:
-                changes.append(FileChange(path, before.sha256, after.sha256, before.size, after.size))
-                if len(changes) == _MAX_CHANGES:
-                    break
-        return changes
+        if not known:
+            return []
+        before = {path: file.state for path, file in known.items()}
+        return compare(before, {path: file.state for path, file in seen.items()})
+
+
+def states_of(selections: Sequence[Selection], hasher: Hasher) -> dict[str, FileState]:
+    """Return what each selected file is, with its owner, by its name in the copy. Raises OSError."""
+    states = {}
+    for selection in selections:
+        for path, real, state in (selection.top, *selection.below):
+            mode, content, size = state.st_mode, "", 0
+            if stat.S_ISREG(mode):
+                content, size = hasher(Item(path, real, state)), state.st_size
+            elif stat.S_ISLNK(mode):
+                content = os.readlink(real)
+            name = "/".join(filter(None, (selection.name, path)))
+            states[name] = FileState(content, size, mode, f"{state.st_uid}:{state.st_gid}")
+    return states

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from boxwright.build import keys
 from boxwright.build.actions import Document, Layers, Made
-from boxwright.build.contents import ContextContents, FileChange, digest_of, hash_file
+from boxwright.build.contents import ContextContents, digest_of, hash_file
+from boxwright.build.filechanges import FileChange
 from boxwright.build.plan import CopyAction
 from boxwright.build.trees import Selection, Tree
 from boxwright.host.paths import Path

@@ -65,7 +65,18 @@ class Execution:
             cancelled=cancelled,
         )
         places = threading.BoundedSemaphore(_MOST_AT_ONCE)
-        around = Surroundings(request, store, self.cache, workshop, self._tell, keep, places, plan.total)
+        around = Surroundings(
+            request,
+            store,
+            self.cache,
+            workshop,
+            self._tell,
+            keep,
+            places,
+            {stage.number: stage for stage in plan.stages},
+            lambda number: self._ends[number].wait(),
+            plan.total,
+        )
         self._steps = {stage.number: StageSteps(stage, around) for stage in plan.stages}
 
     def run(self) -> ImageState:

@@ -25,12 +25,17 @@ class ImageState(NamedTuple):
     """Everything so far came from the cache."""
     image: Digest | None
     """The image of exactly this state, where one is known."""
+    made_by: int
+    """The number of the step that made the topmost layer; of FROM, where it came with the image."""
+    anew: int = 0
+    """The number of the step that was done anew last, if the cache has answered no step since; else 0. Steps that
+    change metadata only don't count."""
 
     @classmethod
     def start(cls, stage: PlannedStage) -> ImageState:
         """Return the state of a stage that starts from an image or from nothing."""
         if stage.image is None:
-            return cls(stage.platform, stage.start, "", None, (), (), "", "scratch", True, None)
+            return cls(stage.platform, stage.start, "", None, (), (), "", "scratch", True, None, stage.first)
         base: BaseImage = stage.image
         config = base.config
         return cls(
@@ -44,6 +49,7 @@ class ImageState(NamedTuple):
             base.id,
             True,
             base.id,
+            stage.first,
         )
 
     def branch(self, stage: PlannedStage) -> ImageState:
@@ -65,6 +71,8 @@ class ImageState(NamedTuple):
             lineage=lineage,
             cached=self.cached and cached,
             image=None,
+            made_by=self.made_by if layer is None else step.number,
+            anew=self.anew if step.action is None else 0 if cached else step.number,
         )
 
     def image_config(self) -> ImageConfig:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from boxwright.build import keys
 from boxwright.build.actions import CommandIO
 from boxwright.build.caching import Answer, Cache
 from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, StepImpossible, locate
-from boxwright.build.plan import PlannedStage, Step
+from boxwright.build.places import Earlier, StagePlaces
+from boxwright.build.plan import CopyAction, PlannedStage, Step
 from boxwright.build.progress import Sink, StepDone, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from threading import Semaphore
 
     from boxwright.build.actions import Work
+    from boxwright.build.filechanges import FileChange
     from boxwright.build.request import BuildRequest
     from boxwright.store.snapshots import Draft
-    from boxwright.store.steps import CachedStep
 
 _TAIL_LINES = 50
-_SAME_BYTES = "what it is built from has the same bytes as before"
 
 
 class Surroundings(NamedTuple):
@@ -45,18 +44,22 @@ class Surroundings(NamedTuple):
     keep: Keeper
     places: Semaphore
     """Bounds how much is under way at once."""
+    stages: Mapping[int, PlannedStage]
+    stage_end: Callable[[int], ImageState]
+    """Returns what a stage ended with, once it has."""
     total: int
     """How many steps the build has."""
 
 
 class StageSteps:
-    """Takes the steps of one stage. `slots` is filled with the place of each step and the key that it has now."""
+    """Takes the steps of one stage. `slots` is filled with the places of each step and the key that it has now."""
 
-    __slots__ = ("_around", "_stage", "slots")
+    __slots__ = ("_around", "_places", "_stage", "slots")
 
     def __init__(self, stage: PlannedStage, around: Surroundings) -> None:
         self._stage = stage
         self._around = around
+        self._places = StagePlaces(around.request.context, stage)
         self.slots: dict[str, str] = {}
 
     def start(self, begin: Callable[[], ImageState]) -> ImageState:
@@ -129,27 +132,52 @@ class StageSteps:
 
         io = CommandIO(id, lambda: around.tell(StepRunning(step.number, id)), output)
         work = around.workshop.work(step.action, state.chain, state.platform, io)
-        slot = keys.slot(request.context.identity, request.context.dockerfile.name, self._stage.title, index)
         answer = around.cache.answer(work, state.chain)
         if answer is None:
-            before = around.store.steps.previous(slot) if request.explain else None
+            before = self._places.previous(index, around.store.steps) if request.explain else None
             with around.places:
                 answer = around.cache.do(
                     work, state.chain, lambda failure, draft: self._failed(step, state, failure, draft, tail)
                 )
-            explanation = self._why(step, work, answer, before) if request.explain else ""
+            explanation = self._why(step, state, work, answer, before) if request.explain else ""
         else:
-            explanation = _SAME_BYTES if request.explain and not state.cached else ""
-        self.slots[slot] = answer.key
+            explanation = self._why_not(step, state) if request.explain else ""
+        place = self._places.steps[index]
+        self.slots.update(dict.fromkeys((place.line, place.words, self._places.end), answer.key))
         return answer, explanation
 
-    def _why(self, step: Step, work: Work, answer: Answer, before: CachedStep | None) -> str:
+    def _why(self, step: Step, state: ImageState, work: Work, answer: Answer, before: Earlier | None) -> str:
+        """Say why a step was done anew."""
+        from boxwright.build import explain
+
         if answer.cached:  # another build has just done it
             return ""
-        from boxwright.build.explain import rebuilt
+        request, store = self._around.request, self._around.store
+        if request.no_cache:
+            return explain.NOT_ASKED
+        if before is None:
+            return explain.NEW
+        explanation = explain.Explanation(step, state, store, self._stage.image)
+        changes, root = work.changes(), request.context.root
+        if isinstance(step.action, CopyAction) and step.action.stage is not None:
+            changes, root = self._changes_of(step.action, step.action.stage), None
+        return explanation.rebuilt(before, answer.document, changes, root)
 
-        document = before.document if before is not None else None
-        return rebuilt(document, answer.document, work.changes(), self._around.request.context.root, step.number - 1)
+    def _why_not(self, step: Step, state: ImageState) -> str:
+        """Say which step, done anew, made no difference to this one, which wasn't."""
+        anew = state.anew
+        if not anew and isinstance(step.action, CopyAction) and step.action.stage is not None:
+            anew = self._around.stage_end(step.action.stage).anew
+        return f"step {anew} gave the same bytes as before" if anew else ""
+
+    def _changes_of(self, action: CopyAction, stage: int) -> list[FileChange]:
+        """Return how the files that are copied from a stage differ from those that it had the last time."""
+        from boxwright.build.stagefiles import changes_between
+
+        store = self._around.store
+        end = store.steps.previous(StagePlaces(self._around.request.context, self._around.stages[stage]).end)
+        before = end.chain if end is not None else None
+        return changes_between(store, before, self._around.stage_end(stage).chain, action.sources)
 
     def _failed(
         self, step: Step, state: ImageState, failure: CommandFailed, draft: Draft, output: Iterable[str]

@@ -208,6 +208,12 @@ def _sets_shell(stage: Stage) -> bool:
     return any(keyword(instruction) == "SHELL" for instruction in stage.instructions)
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable of this name is likely to hold what nobody else should read."""
+    words = set(name.lower().replace("-", "_").split("_"))
+    return bool(words & _SECRET_WORDS) and not words & _PUBLIC_WORDS
+
+
 def _secrets(dockerfile: Dockerfile) -> Iterator[LintWarning]:
     for instruction in _everywhere(dockerfile):
         if isinstance(instruction, Arg):
@@ -217,8 +223,7 @@ def _secrets(dockerfile: Dockerfile) -> Iterator[LintWarning]:
         else:
             continue
         for name in names:
-            words = set(name.lower().replace("-", "_").split("_"))
-            if words & _SECRET_WORDS and not words & _PUBLIC_WORDS:
+            if is_secret_name(name):
                 yield LintWarning(
                     "SecretsUsedInArgOrEnv",
                     f'{keyword(instruction)} "{name}" stays readable in the image: it is no place for a secret',

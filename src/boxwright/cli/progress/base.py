@@ -52,6 +52,11 @@ def result(event: StepDone) -> str:
     return f"{human.seconds(event.seconds):>6}{added}"
 
 
+def explanation(event: StepDone) -> str:
+    """Return why a step was done, or why it didn't have to be, on one line."""
+    return f"{'cached' if event.cached else 'rebuilt'}: {event.explanation}"
+
+
 def line(text: str, right: str) -> str:
     """Return `text` with `right` in the column of results, or close behind when `text` is longer."""
     return f"{text:<{_RESULT_COLUMN}}{right}" if len(text) < _RESULT_COLUMN else f"{text}  {right.strip()}"

@@ -42,7 +42,7 @@ class Plain(base.Base):
         self._speaking = 0
         self._write(base.line(heading, base.result(event)))
         if event.explanation:
-            self._write(f"      {event.explanation}")
+            self._write(f"      {base.explanation(event)}")
 
     def _write(self, text: str) -> None:
         self._out.write(text + "\n")

@@ -71,7 +71,7 @@ class Tty(base.Base):
         text = human.shortened(heading, max(20, width - len(right) - 3))
         lines = [f"{colour}{base.line(text, right) if width > 90 else f'{text}  {right.strip()}'}{_PLAIN}"]
         if event.explanation:
-            lines.append(f"{_DIM}      {event.explanation}{_PLAIN}")
+            lines.append(f"{_DIM}      {base.explanation(event)}{_PLAIN}")
         if event.exit_code is not None and running is not None:
             if running.dropped:
                 lines.append(f"      | … {running.dropped:,} lines before")
