@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives
-from boxwright.dockerfile.flags import NO_FLAGS, FlagSet, parse_flags
+from boxwright.dockerfile.flags import NO_FLAGS, Flags, FlagSet, parse_flags
 from boxwright.dockerfile.instructions import (
     Add,
     Arg,
@@ -209,7 +209,7 @@ def _sources_and_destination(node: Node) -> tuple[tuple[str, ...], str]:
     return node.arguments[:-1], node.arguments[-1]
 
 
-def _chmod(node: Node, flags: dict[str, str]) -> str | None:
+def _chmod(node: Node, flags: Flags) -> str | None:
     mode = flags.get("chmod")
     if mode is not None and "$" not in mode:
         check_mode(mode, node.span)
@@ -317,14 +317,14 @@ def _healthcheck(node: Node) -> Healthcheck:
         _interval(node, flags, "timeout"),
         _interval(node, flags, "start-period"),
         _interval(node, flags, "start-interval"),
-        _retries(node, flags.get("retries", "")),
+        _retries(node, flags.get("retries")),
         node.original,
         node.span,
     )
 
 
-def _interval(node: Node, flags: dict[str, str], name: str) -> int:
-    text = flags.get(name, "")
+def _interval(node: Node, flags: Flags, name: str) -> int:
+    text = flags.get(name)
     if not text:
         return 0
     from boxwright.dockerfile.durations import parse_duration
@@ -340,7 +340,7 @@ def _interval(node: Node, flags: dict[str, str], name: str) -> int:
     return duration
 
 
-def _retries(node: Node, text: str) -> int:
+def _retries(node: Node, text: str | None) -> int:
     if not text:
         return 0
     if not re.fullmatch(_INTEGER, text) or abs(int(text)) > _MAX_RETRIES:
