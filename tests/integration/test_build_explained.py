@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,19 @@ def test_what_differs_is_named(boxwright: Boxwright, tmp_path: Path) -> None:
         "5 rebuilt: ARG VERSION changed ('1' → '2')",
         "7 cached: step 5 gave the same bytes as before",
     ]
+
+
+def test_the_environment_says_how_progress_is_told(boxwright: Boxwright, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo 'on both' && echo 'sides' >&2\n")
+    build = ("build", "--no-cache", tmp_path)
+    lines = boxwright(*build, env={"BUILDKIT_PROGRESS": "rawjson"}).err.splitlines()
+    logs = [log for line in lines for log in json.loads(line).get("logs", [])]
+    assert sorted((log["stream"], base64.b64decode(log["data"])) for log in logs) == [
+        (1, b"on both\n"),
+        (2, b"sides\n"),
+    ]
+    classic = boxwright(*build, env={"BUILDKIT_PROGRESS": "classic"})
+    assert "Successfully built" in classic.out
+    plain = boxwright(*build, "--progress=plain", env={"BUILDKIT_PROGRESS": "rawjson"})
+    assert plain.err.splitlines()[-1].startswith("built  ")
+    assert boxwright(*build, env={"BUILDKIT_PROGRESS": "loud"}).code == 125

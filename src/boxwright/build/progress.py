@@ -32,6 +32,9 @@ class StepStarted(NamedTuple):
     """The stage's name, or its number where it has none."""
     instruction: str
     """The instruction on one line, as it was written."""
+    inputs: tuple[int, ...] = ()
+    """The numbers of the steps that it is built on: the one before it, and the last one of a stage that it takes files
+    from."""
 
 
 class StepOutput(NamedTuple):

@@ -65,7 +65,7 @@ class StageSteps:
     def start(self, begin: Callable[[], ImageState]) -> ImageState:
         """Take the FROM; `begin` returns what the stage starts from, and may wait for it."""
         stage, around = self._stage, self._around
-        around.tell(StepStarted(stage.first, around.total, stage.title, stage.from_text))
+        around.tell(StepStarted(stage.first, around.total, stage.title, stage.from_text, self._ends(stage.stage)))
         started = time.monotonic()
         state = begin()
         seconds = time.monotonic() - started
@@ -78,7 +78,8 @@ class StageSteps:
     def take(self, index: int, step: Step, state: ImageState) -> ImageState:
         """Take the step at `index`; return the state after it. Raises BuildFailed, and what its work raises."""
         around = self._around
-        around.tell(StepStarted(step.number, around.total, self._stage.title, step.text))
+        inputs = (step.number - 1, *self._ends(step.action.stage if isinstance(step.action, CopyAction) else None))
+        around.tell(StepStarted(step.number, around.total, self._stage.title, step.text, inputs))
         started = time.monotonic()
         explanation = ""
         if step.action is None:
@@ -101,6 +102,13 @@ class StageSteps:
         after = self._after(step, state, answer)
         self._done(step, started, cached=cached, added=answer.added, image=after.image, explanation=explanation)
         return after
+
+    def _ends(self, number: int | None) -> tuple[int, ...]:
+        """Return the number of a stage's last step."""
+        if number is None:
+            return ()
+        stage = self._around.stages[number]
+        return (stage.first + len(stage.steps),)
 
     def _done(
         self,

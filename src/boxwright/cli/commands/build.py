@@ -25,7 +25,9 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--iidfile", metavar="FILE", help="write the image's ID to a file")
     parser.flag("-q", "--quiet", help="print the image's ID only")
     parser.add_argument(
-        "--progress", metavar="WAY", default="auto", help="auto, plain, tty, classic (docker's first builder), rawjson"
+        "--progress",
+        metavar="WAY",
+        help="auto, plain, tty, quiet, classic (docker's first builder), rawjson (JSON lines)",
     )
     parser.flag("--explain", help="say why a step was built again")
     parser.flag("--rm", default=True, help="remove the containers of steps that went well (default)")
@@ -56,6 +58,7 @@ def run(args: Any, session: Session) -> int:
         )
     if not args.rm:
         raise UsageError("--rm=false is not supported", hint="a step that fails is kept anyway")
+    progress = "quiet" if args.quiet else args.progress or os.environ.get("BUILDKIT_PROGRESS") or "auto"
     wanted = Build(
         context=args.context,
         dockerfile=args.file,
@@ -71,7 +74,7 @@ def run(args: Any, session: Session) -> int:
         no_cache=args.no_cache,
         pull=args.pull,
         force_rm=args.force_rm,
-        intermediate=args.progress == "classic",
+        intermediate=progress == "classic",
         explain=args.explain,
         insecure=tuple(args.insecure_registry),
         stdin=sys.stdin.buffer,
@@ -80,7 +83,7 @@ def run(args: Any, session: Session) -> int:
         os.unlink(args.iidfile)  # what is there after a failed build must not be taken for its result
     # Whoever ends a job asks first: as with Ctrl-C, no command of a step is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with renderer("quiet" if args.quiet else args.progress) as sink:
+    with renderer(progress, os.environ) as sink:
         result = session.engine.build(wanted, sink)
     if args.iidfile:
         with open(args.iidfile, "w") as stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol
 
@@ -24,17 +25,19 @@ class Renderer(Protocol):
     ) -> None: ...
 
 
-def renderer(name: str) -> Renderer:
-    """Return what draws a build as `name` says. ``auto``: alive on a terminal, plain in a log."""
-    if name == "auto":
-        from boxwright.cli.report import coloured
+def renderer(name: str, environ: Mapping[str, str]) -> Renderer:
+    """Return what draws a build as `name` says, in the colours that the environment says.
 
-        # A dumb terminal or NO_COLOR can't have lines that change.
-        name = "tty" if sys.stderr.isatty() and coloured(sys.stderr) else "plain"
+    ``auto``: alive on a terminal, plain in a log. Raises UsageError for a name that there isn't.
+    """
+    if name == "auto":
+        # A dumb terminal can't have lines that change.
+        name = "tty" if sys.stderr.isatty() and environ.get("TERM") != "dumb" else "plain"
     if name == "tty":
+        from boxwright.cli.progress.colours import colours
         from boxwright.cli.progress.tty import Tty
 
-        return Tty(sys.stderr)
+        return Tty(sys.stderr, colours(environ))
     if name == "classic":
         from boxwright.cli.progress.classic import Classic
 

@@ -11,11 +11,12 @@ from typing import TextIO
 from boxwright.build.progress import BuildStarted, Event, ImageBuilt, StepDone, StepOutput, StepStarted, Warned
 from boxwright.cli import human
 from boxwright.cli.progress import base
+from boxwright.cli.progress.colours import Colours
 
 _FRAME = 0.1  # seconds between two pictures
 _LAST_WORDS = 6  # lines of output under a running step
 _KEPT = 10_000  # lines of output that are shown in full when the step fails
-_DIM, _GREEN, _RED, _YELLOW, _PLAIN = "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
+_COLOURS = Colours()
 _CLEAR_LINE, _CLEAR_BELOW = "\x1b[2K", "\x1b[J"
 
 
@@ -28,8 +29,9 @@ class _Running:
 
 
 class Tty(base.Base):
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, colours: Colours = _COLOURS) -> None:
         self._out = out
+        self._colours = colours
         self._lock = threading.Lock()
         self._running: dict[int, _Running] = {}
         self._drawn = 0
@@ -51,9 +53,9 @@ class Tty(base.Base):
             elif isinstance(event, StepDone):
                 self._done(event)
             elif isinstance(event, Warned):
-                self._say(f"{_YELLOW}{base.warning(event.message, event.source)}{_PLAIN}")
+                self._say(self._coloured(self._colours.warning, base.warning(event.message, event.source)))
             elif isinstance(event, ImageBuilt):
-                self._say(f"{_GREEN}{base.closing(event)}{_PLAIN}")
+                self._say(self._coloured(self._colours.built, base.closing(event)))
 
     def close(self) -> None:
         self._closed.set()
@@ -66,17 +68,21 @@ class Tty(base.Base):
         running = self._running.pop(event.number, None)
         heading = base.heading(event.number, event.total, event.instruction, event.stage)
         right = base.result(event)
-        colour = _RED if event.exit_code is not None else _DIM if event.cached else ""
+        colours = self._colours
+        colour = colours.error if event.exit_code is not None else colours.cached if event.cached else colours.run
         width = self._width()
         text = human.shortened(heading, max(20, width - len(right) - 3))
-        lines = [f"{colour}{base.line(text, right) if width > 90 else f'{text}  {right.strip()}'}{_PLAIN}"]
+        lines = [self._coloured(colour, base.line(text, right) if width > 90 else f"{text}  {right.strip()}")]
         if event.explanation:
-            lines.append(f"{_DIM}      {base.explanation(event)}{_PLAIN}")
+            lines.append(self._coloured(colours.cached, f"      {base.explanation(event)}"))
         if event.exit_code is not None and running is not None:
             if running.dropped:
                 lines.append(f"      | … {running.dropped:,} lines before")
             lines += [f"      | {line}" for line in running.output]
         self._say("\n".join(lines))
+
+    def _coloured(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{self._colours.plain}" if colour else text
 
     def _say(self, text: str) -> None:
         """Print something that stays, above what is alive."""
@@ -100,7 +106,7 @@ class Tty(base.Base):
             heading = human.shortened(running.heading, max(20, width - len(clock) - 4))
             lines.append(f"{base.line(heading, clock) if width > 90 else f'{heading}  {clock}'}")
             words = list(running.output)[-_LAST_WORDS:]
-            lines += [f"{_DIM}      | {_printable(word, width - 9)}{_PLAIN}" for word in words]
+            lines += [self._coloured(self._colours.cached, f"      | {_printable(word, width - 9)}") for word in words]
         lines = lines[-max(1, height - 2) :]
         self._out.write("".join(f"{_CLEAR_LINE}{line}\n" for line in lines))
         self._out.flush()
