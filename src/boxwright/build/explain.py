@@ -31,7 +31,6 @@ _WORDS = {
 }
 _TOLD_APART = frozenset({"argv", "content", "downloads", "env", "op", "parent", "v"})
 NOT_ASKED = "the cache was not asked"
-NEW = "built for the first time"
 _LOST = "its result is no longer in the cache"
 
 

@@ -83,7 +83,8 @@ def _describe(change: FileChange, root: str | None) -> str:
             how.append(f"its target: {before.content} → {after.content}")
         else:
             how.append(f"sha256 {before.content[:4]}… → {after.content[:4]}…")
-            how.append(f"{before.size:,} → {after.size:,} bytes")
+            sizes = dict.fromkeys((f"{before.size:,}", f"{after.size:,}"))
+            how.append(f"{' → '.join(sizes)} bytes")
     if before.mode != after.mode:
         how.append(f"mode {stat.S_IMODE(before.mode):04o} → {stat.S_IMODE(after.mode):04o}")
     if before.owner != after.owner:

@@ -13,6 +13,9 @@ from boxwright.build.context import Census
 from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
 
+FIRST_TIME = "built for the first time"
+"""The explanation of a step that has no earlier build to compare it with."""
+
 
 class BuildStarted(NamedTuple):
     """First of all."""

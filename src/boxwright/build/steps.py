@@ -13,7 +13,7 @@ from boxwright.build.caching import Answer, Cache
 from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, StepImpossible, locate
 from boxwright.build.places import Earlier, StagePlaces
 from boxwright.build.plan import CopyAction, PlannedStage, Step
-from boxwright.build.progress import Sink, StepDone, StepOutput, StepRunning, StepStarted
+from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
 from boxwright.errors import BoxwrightError
@@ -164,7 +164,7 @@ class StageSteps:
         if request.no_cache:
             return explain.NOT_ASKED
         if before is None:
-            return explain.NEW
+            return FIRST_TIME
         explanation = explain.Explanation(step, state, store, self._stage.image)
         changes, root = work.changes(), request.context.root
         if isinstance(step.action, CopyAction) and step.action.stage is not None:

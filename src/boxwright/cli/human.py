@@ -82,3 +82,10 @@ def seconds(span: float) -> str:
 def shortened(text: str, width: int) -> str:
     """Cut `text` to `width` characters, the last being an ellipsis when something was cut."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def without_colours(text: str) -> str:
+    """Leave out of a text what tells a terminal about colours, the cursor and the window's title."""
+    import re
+
+    return re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])", "", text)

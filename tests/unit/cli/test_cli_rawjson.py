@@ -87,7 +87,7 @@ def test_a_build_is_told_as_vertexes_statuses_logs_and_warnings() -> None:
     make, image = names["[2/3] RUN make"]["digest"], names["exporting to image"]["digest"]
     assert statuses == [
         ("running in dddddddddddd", make, 0),
-        ("rebuilt: built for the first time", make, 0),
+        ("built for the first time", make, 0),
         ("layer", make, 1234),
         (f"writing image {IMAGE}", image, 0),
         ("naming to web:latest", image, 0),

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import Parser, UsageError, key_values, size
 from boxwright.cli.session import Session
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from boxwright.build.progress import Sink
 
 _NEXT = "it comes with the rest of BuildKit's language"
 
@@ -30,6 +35,7 @@ def configure(parser: Parser) -> None:
         help="auto, plain, tty, quiet, classic (docker's first builder), rawjson (JSON lines)",
     )
     parser.flag("--explain", help="say why a step was built again")
+    parser.add_argument("--trace", metavar="FILE", help="write the build as a web page: what took how long, and why")
     parser.flag("--rm", default=True, help="remove the containers of steps that went well (default)")
     parser.flag("--force-rm", help="keep no container of a failed step either")
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
@@ -75,7 +81,7 @@ def run(args: Any, session: Session) -> int:
         pull=args.pull,
         force_rm=args.force_rm,
         intermediate=progress == "classic",
-        explain=args.explain,
+        explain=args.explain or bool(args.trace),
         insecure=tuple(args.insecure_registry),
         stdin=sys.stdin.buffer,
     )
@@ -83,7 +89,7 @@ def run(args: Any, session: Session) -> int:
         os.unlink(args.iidfile)  # what is there after a failed build must not be taken for its result
     # Whoever ends a job asks first: as with Ctrl-C, no command of a step is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with renderer(progress, os.environ) as sink:
+    with renderer(progress, os.environ) as shown, _traced(args.trace, shown) as sink:
         result = session.engine.build(wanted, sink)
     if args.iidfile:
         with open(args.iidfile, "w") as stream:
@@ -91,6 +97,17 @@ def run(args: Any, session: Session) -> int:
     if args.quiet:
         print(result.image)
     return 0
+
+
+def _traced(path: str | None, sink: Sink) -> AbstractContextManager[Sink]:
+    """Return a sink that also records the build into a page at `path`, where one is given."""
+    from contextlib import nullcontext
+
+    if not path:
+        return nullcontext(sink)
+    from boxwright.cli.trace.recorder import Recorder
+
+    return Recorder(path, sink)
 
 
 def _split(items: list[str]) -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from boxwright.build.progress import BuildStarted, ImageBuilt, StepDone
+from boxwright.build.progress import FIRST_TIME, BuildStarted, ImageBuilt, StepDone
 from boxwright.cli import human
 
 _RESULT_COLUMN = 68
@@ -54,6 +54,8 @@ def result(event: StepDone) -> str:
 
 def explanation(event: StepDone) -> str:
     """Return why a step was done, or why it didn't have to be, on one line."""
+    if event.explanation == FIRST_TIME:
+        return event.explanation
     return f"{'cached' if event.cached else 'rebuilt'}: {event.explanation}"
 
 

@@ -125,7 +125,5 @@ class Tty(base.Base):
 
 def _printable(text: str, width: int) -> str:
     """A program's own colours and cursor movements would tear the picture."""
-    import re
-
-    text = re.sub(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])", "", text).expandtabs()
+    text = human.without_colours(text).expandtabs()
     return human.shortened("".join(character for character in text if character.isprintable()), max(10, width))
