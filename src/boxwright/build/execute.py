@@ -26,8 +26,10 @@ from boxwright.store.store import Store
 if TYPE_CHECKING:
     from boxwright.build.request import BuildRequest
 
-_MOST_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""Commands and copies under way at the same time in one build."""
+_COPIES_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
+"""They keep processors and disks busy; more of them would only take turns."""
+_COMMANDS_AT_ONCE = 256
+"""Commands wait more than they work, so nothing but the machine's means bounds how many run, where nobody says."""
 
 
 class Execution:
@@ -64,7 +66,6 @@ class Execution:
             made_ns=time.time_ns() if request.epoch is None else request.epoch * 1_000_000_000,
             cancelled=cancelled,
         )
-        places = threading.BoundedSemaphore(_MOST_AT_ONCE)
         around = Surroundings(
             request,
             store,
@@ -72,7 +73,8 @@ class Execution:
             workshop,
             self._tell,
             keep,
-            places,
+            threading.BoundedSemaphore(request.max_parallelism or _COMMANDS_AT_ONCE),
+            threading.BoundedSemaphore(_COPIES_AT_ONCE),
             {stage.number: stage for stage in plan.stages},
             lambda number: self._ends[number].wait(),
             plan.total,

@@ -33,6 +33,8 @@ class BuildRequest(NamedTuple):
     explain: bool = False
     """Say why a step was built again."""
     run: RunOptions = RunOptions()
+    max_parallelism: int = 0
+    """How many commands run at once; 0: as many as have what they need."""
     epoch: int | None = None
     """SOURCE_DATE_EPOCH, in seconds: the time of everything that the build makes up."""
 

@@ -12,7 +12,7 @@ from boxwright.build.actions import CommandIO
 from boxwright.build.caching import Answer, Cache
 from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, StepImpossible, locate
 from boxwright.build.places import Earlier, StagePlaces
-from boxwright.build.plan import CopyAction, PlannedStage, Step
+from boxwright.build.plan import CopyAction, PlannedStage, RunAction, Step
 from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
@@ -42,8 +42,9 @@ class Surroundings(NamedTuple):
     workshop: Workshop
     tell: Sink
     keep: Keeper
-    places: Semaphore
-    """Bounds how much is under way at once."""
+    commands: Semaphore
+    """Bounds how many run at once."""
+    copies: Semaphore
     stages: Mapping[int, PlannedStage]
     stage_end: Callable[[int], ImageState]
     """Returns what a stage ended with, once it has."""
@@ -143,7 +144,7 @@ class StageSteps:
         answer = around.cache.answer(work, state.chain)
         if answer is None:
             before = self._places.previous(index, around.store.steps) if request.explain else None
-            with around.places:
+            with around.commands if isinstance(step.action, RunAction) else around.copies:
                 answer = around.cache.do(
                     work, state.chain, lambda failure, draft: self._failed(step, state, failure, draft, tail)
                 )

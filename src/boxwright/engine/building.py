@@ -95,6 +95,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 shm_size=wanted.shm_size,
                 ulimits=wanted.ulimits,
             ),
+            max_parallelism=wiring.settings.max_parallelism,
             epoch=_epoch(arguments.get(_EPOCH) or environ.get(_EPOCH)),
         )
         try:

@@ -26,6 +26,8 @@ class Settings(NamedTuple):
     """``host:port`` or CIDR whose registries may speak plain HTTP or show an unknown certificate."""
     runtime: str | None = None
     """``crun`` or ``runc``, a name or a path; None: crun, else runc."""
+    max_parallelism: int = 0
+    """How many commands of a build run at once; 0: as many as have what they need."""
     environ: Mapping[str, str] = {}
     """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
 
@@ -78,6 +80,8 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
             values["insecure_registries"] = tuple(value)
         elif name in ("root", "runtime") and isinstance(value, str):
             values[name] = value
+        elif name == "max-parallelism" and type(value) is int and value >= 0:
+            values["max_parallelism"] = value
         else:
             raise InvalidSetting(path, f"{name} = {value!r} is not a setting")
     return values

@@ -11,7 +11,9 @@ from boxwright.engine.settings import InvalidSetting, Settings
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
-    path.write_text('root = "/from/file"\ninsecure-registries = ["a:1", "10.0.0.0/8"]\nruntime = "runc"\n')
+    path.write_text(
+        'root = "/from/file"\ninsecure-registries = ["a:1", "10.0.0.0/8"]\nruntime = "runc"\nmax-parallelism = 3\n'
+    )
     return path
 
 
@@ -19,7 +21,7 @@ def test_everything_from_the_file(config: Path) -> None:
     environ = {"BOXWRIGHT_CONFIG": str(config)}
     settings = Settings.load(environ)
     assert os.fspath(settings.root) == "/from/file"
-    assert settings[1:] == (("a:1", "10.0.0.0/8"), "runc", environ)
+    assert settings[1:] == (("a:1", "10.0.0.0/8"), "runc", 3, environ)
 
 
 def test_who_beats_whom(config: Path, tmp_path: Path) -> None:
@@ -50,6 +52,8 @@ def test_the_default_file_may_be_missing(tmp_path: Path) -> None:
         ("root = 5", "root = 5 is not a setting"),
         ('insecure-registries = "a"', "insecure-registries = 'a' is not a setting"),
         ("insecure-registries = [1]", "is not a setting"),
+        ("max-parallelism = -1", "is not a setting"),
+        ("max-parallelism = true", "is not a setting"),
         ("root = ", "Invalid value"),
         ("\udcff", "utf-8"),
     ],
