@@ -73,7 +73,7 @@ class Bench:
 
     @property
     def assets(self) -> Path:
-        """A context of 2 GB in 20,000 files, of which a Dockerfile's last COPY takes a small part; made when first needed."""
+        """A context of 2 GB in 20,000 files, of which the last COPY takes one; made when first needed."""
         if self._assets is None:
             self._assets = self.work / "assets"
             source = random.Random(5)
