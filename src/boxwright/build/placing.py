@@ -175,12 +175,13 @@ class Staging:
     def _copy_below(self, target: str, items: Iterable[Item]) -> None:
         prefix = target + "/" if target else ""
         # Most directories exist on one side only: the layers below are asked once for each, not for every file.
-        parent, names = target, self._names_below(target)
+        below: dict[str, frozenset[str]] = {}
         for item in items:
             path = prefix + item.path
             directory, _, name = path.rpartition("/")
-            if directory != parent:
-                parent, names = directory, self._names_below(directory)
+            names = below.get(directory)
+            if names is None:
+                names = below[directory] = self._names_below(directory)
             if name in names or path in self._staged:
                 if not stat.S_ISDIR(item.stat.st_mode) and not stat.S_ISLNK(item.stat.st_mode):
                     self._refuse_directory(path)

@@ -65,13 +65,15 @@ class WrongType(InvalidError):
 class _Merged:
     """A directory: its parts in the layers that have it, topmost first."""
 
-    __slots__ = ("children", "locations", "node")
+    __slots__ = ("children", "holders", "locations", "node")
 
     def __init__(self, node: Node, locations: tuple[str, ...]) -> None:
         self.node = node
         self.locations = locations
         # Directories below that were looked at; None for a name that is no directory.
         self.children: dict[str, _Merged] = {}
+        self.holders: dict[str, list[str]] | None = None
+        """Once it was listed: which of `locations` hold a name; of a hundred layers, most often one."""
 
 
 class UnionView:
@@ -213,7 +215,8 @@ class UnionView:
         path = f"{parent.node.path.rstrip('/')}/{name}"
         node: Node | None = None
         locations: list[str] = []
-        for directory in parent.locations:
+        holders = parent.locations if parent.holders is None else parent.holders.get(name, ())
+        for directory in holders:
             location = f"{directory}/{name}"
             try:
                 status = os.lstat(location)
@@ -249,17 +252,21 @@ class UnionView:
     def _nodes(self, merged: _Merged) -> list[Node]:
         prefix = merged.node.path.rstrip("/")
         found: dict[str, Node | None] = {}
+        holders: dict[str, list[str]] = {}
         for directory in merged.locations:
             with os.scandir(directory) as entries:
                 for entry in entries:
                     name = entry.name
                     if name in found:
+                        holders[name].append(directory)
                         continue
+                    holders[name] = [directory]
                     status = entry.stat(follow_symlinks=False)
                     if overlay.is_whiteout(status):
                         found[name] = None
                     else:
                         found[name] = _node(f"{prefix}/{name}", f"{directory}/{name}", status)
+        merged.holders = holders
         return [node for name, node in sorted(found.items(), key=_by_name) if node is not None]
 
 
