@@ -128,7 +128,7 @@ def test_an_archive_as_context(boxwright: Boxwright, pack: Callable[[bytes], byt
         (("--build-context", "a=b", "."), 125, "--build-context is not supported"),
         (("-o", "out", "."), 125, "-o is not supported"),
         (("--squash", "."), 125, "--squash is not supported"),
-        (("--rm=false", "."), 125, "--rm=false is not supported"),
+        (("--debug", "--force-rm", "."), 125, "--debug does not go with --force-rm"),
         (("-m", "1g", "."), 125, "-m is not supported"),
     ],
 )

@@ -23,7 +23,7 @@ from typing import Any
 
 from boxwright.build.build import build
 from boxwright.build.context import Context, local_context
-from boxwright.build.failure import FailedStep, KeptContainer
+from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Event, StepDone
 from boxwright.build.request import BuildRequest, BuildResult
@@ -177,7 +177,7 @@ class Workbench:
         self.runner = ScriptedRunner()
         self.bases = StoredBases(store)
         self.events: list[Event] = []
-        self.failed: list[FailedStep] = []
+        self.failed: list[EndedStep] = []
         self.cancelled = threading.Event()
         self.on_event: Callable[[Event], None] = lambda event: None
         context.mkdir(exist_ok=True)
@@ -228,6 +228,6 @@ class Workbench:
         self.events.append(event)
         self.on_event(event)
 
-    def _keep(self, failed: FailedStep) -> KeptContainer:
+    def _keep(self, failed: EndedStep) -> KeptContainer:
         self.failed.append(failed)
         return KeptContainer(failed.process.id, "jolly_otter")

@@ -106,7 +106,7 @@ class CommandIO(NamedTuple):
 class RunWork:
     """RUN."""
 
-    __slots__ = ("_action", "_cancelled", "_io", "_layers", "_options", "_platform", "_runner")
+    __slots__ = ("_action", "_cancelled", "_io", "_layers", "_options", "_platform", "_runner", "process")
 
     def __init__(
         self,
@@ -125,6 +125,8 @@ class RunWork:
         self._runner = runner
         self._io = io
         self._cancelled = cancelled
+        self.process: StepProcess | None = None
+        """What was run, once it was."""
 
     def document(self) -> Document:
         # Not in here: proxies, extra hosts, limits. They change how a command gets at things, not what it does.
@@ -174,6 +176,7 @@ class RunWork:
         if self._cancelled.is_set():
             raise StepCancelled
         self._io.started()
+        self.process = process
         exit_code = self._runner.run(process)
         if exit_code:
             raise CommandFailed(exit_code, process)

@@ -73,10 +73,17 @@ class Cache:
         step = self._lookup(key)
         return None if step is None else self._answer(key, step, parent, document, added=None)
 
-    def do(self, work: Work, parent: ChainID | None, failed: Callable[[CommandFailed, Draft], Exception]) -> Answer:
+    def do(
+        self,
+        work: Work,
+        parent: ChainID | None,
+        failed: Callable[[CommandFailed, Draft], Exception],
+        finished: Callable[[Draft], None] = lambda draft: None,
+    ) -> Answer:
         """Do the work, unless another build has just done the same, and remember what it gave.
 
-        `failed` is called while the draft of a command that failed is still there, and returns what is to be raised.
+        `failed` is called while the draft of a command that failed is still there, and returns what is to be raised;
+        `finished` when work went well, before its draft becomes a layer, and only reads.
         Raises whatever else `Work.make` raises.
         """
         with self._alone(work.lock):
@@ -89,6 +96,7 @@ class Cache:
                     made = work.make(draft)
                 except CommandFailed as failure:
                     raise failed(failure, draft) from None
+                finished(draft)
                 document = work.made_of()
                 key = step_key(document)
                 chain = parent

@@ -23,13 +23,14 @@ class CommandFailed(Exception):
         self.process = process
 
 
-class FailedStep(NamedTuple):
-    """A command that failed, with the file system as it left it."""
+class EndedStep(NamedTuple):
+    """A command that ended, with the file system as it left it."""
 
     process: StepProcess
     exit_code: int
     draft: Draft
-    """What it changed: `fs` may be moved away, for a container to live on; the rest is discarded."""
+    """What it changed. Where the command failed, `fs` may be moved away, for a container to live on, and the rest is
+    discarded; else it becomes a layer, and may only be read."""
     chain: ChainID | None
     """The layers below it."""
     image: Digest | None
@@ -44,10 +45,10 @@ class KeptContainer(NamedTuple):
 
 
 class Keeper(Protocol):
-    """What keeps a failed step for a look inside: the port that the engine fills with its containers."""
+    """What keeps a step for a look inside: the port that the engine fills with its containers."""
 
-    def __call__(self, failed: FailedStep, /) -> KeptContainer | None:
-        """Make a stopped container of the step, with `failed.process.id` as its ID; None when there is none to be."""
+    def __call__(self, ended: EndedStep, /) -> KeptContainer | None:
+        """Make a stopped container of the step, with `ended.process.id` as its ID; None when there is none to be."""
 
 
 class BuildFailed(UnavailableError):

@@ -56,6 +56,15 @@ class StepRunning(NamedTuple):
     container: str
 
 
+class StepKept(NamedTuple):
+    """The container of a step that went well is kept, since that was asked for."""
+
+    number: int
+    container: str
+    """Its ID."""
+    name: str
+
+
 class StepDone(NamedTuple):
     number: int
     total: int
@@ -94,7 +103,7 @@ class ImageBuilt(NamedTuple):
     """How many of the steps came from the cache (steps that make no layer count as the one before them)."""
 
 
-Event: TypeAlias = BuildStarted | StepStarted | StepOutput | StepRunning | StepDone | Warned | ImageBuilt
+Event: TypeAlias = BuildStarted | StepStarted | StepOutput | StepRunning | StepKept | StepDone | Warned | ImageBuilt
 Sink: TypeAlias = Callable[[Event], None]
 
 

@@ -28,6 +28,8 @@ class BuildRequest(NamedTuple):
     no_cache: bool = False
     force_rm: bool = False
     """A failed step's container is not kept."""
+    keep_steps: bool = False
+    """The container of every RUN that is done is kept, as docker's classic builder does with ``--rm=false``."""
     intermediate: bool = False
     """Make an image of every step, as docker's classic builder does."""
     explain: bool = False

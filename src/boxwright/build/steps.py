@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from boxwright.build.actions import CommandIO
 from boxwright.build.caching import Answer, Cache
-from boxwright.build.failure import BuildFailed, CommandFailed, FailedStep, Keeper, StepImpossible, locate
+from boxwright.build.failure import BuildFailed, CommandFailed, EndedStep, Keeper, StepImpossible, locate
 from boxwright.build.places import Earlier, StagePlaces
 from boxwright.build.plan import CopyAction, PlannedStage, RunAction, Step
-from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepOutput, StepRunning, StepStarted
+from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepKept, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
 from boxwright.errors import BoxwrightError
@@ -146,7 +146,10 @@ class StageSteps:
             before = self._places.previous(index, around.store.steps) if request.explain else None
             with around.commands if isinstance(step.action, RunAction) else around.copies:
                 answer = around.cache.do(
-                    work, state.chain, lambda failure, draft: self._failed(step, state, failure, draft, tail)
+                    work,
+                    state.chain,
+                    lambda failure, draft: self._failed(step, state, failure, draft, tail),
+                    lambda draft: self._keep(step, state, work, draft),
                 )
             explanation = self._why(step, state, work, answer, before) if request.explain else ""
         else:
@@ -199,10 +202,21 @@ class StageSteps:
         if not self._around.request.force_rm:
             config = state.image_config()
             container = self._around.keep(
-                FailedStep(failure.process, failure.exit_code, draft, state.chain, image, config)
+                EndedStep(failure.process, failure.exit_code, draft, state.chain, image, config)
             )
         hint = copied_later(output, self._around.request.context.root, self._stage.steps, step)
         return BuildFailed(step, failure.process.argv, failure.exit_code, container, image, hint)
+
+    def _keep(self, step: Step, state: ImageState, work: Work, draft: Draft) -> None:
+        """Keep the container of a command that went well, if that is wanted."""
+        from boxwright.build.actions import RunWork
+
+        if not self._around.request.keep_steps or not isinstance(work, RunWork) or work.process is None:
+            return
+        image = self._last_good_image(state)
+        kept = self._around.keep(EndedStep(work.process, 0, draft, state.chain, image, state.image_config()))
+        if kept is not None:
+            self._around.tell(StepKept(step.number, kept.id, kept.name))
 
     def _last_good_image(self, state: ImageState) -> Digest | None:
         """Return the image of what was built before a step failed, made so that it can be run."""

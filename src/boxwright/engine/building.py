@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
 from boxwright.build.context import Context, local_context, no_context, tar_context
-from boxwright.build.failure import FailedStep, KeptContainer
+from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Sink
 from boxwright.build.request import BuildRequest, BuildResult
@@ -55,6 +55,8 @@ class Build(NamedTuple):
     """Ask the registry for a newer base image, although there is one here."""
     force_rm: bool = False
     """Keep no container of a failed step."""
+    keep_steps: bool = False
+    """Keep the container of every RUN that is done."""
     intermediate: bool = False
     """Make an image of every step."""
     explain: bool = False
@@ -87,6 +89,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             labels=wanted.labels,
             no_cache=wanted.no_cache,
             force_rm=wanted.force_rm,
+            keep_steps=wanted.keep_steps,
             intermediate=wanted.intermediate,
             explain=wanted.explain,
             run=RunOptions(
@@ -264,12 +267,12 @@ class _LazyRunner:
 
 
 class _Keeper:
-    """Makes a stopped container of a failed step (see build.failure.Keeper)."""
+    """Makes a stopped container of a step (see build.failure.Keeper)."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
 
-    def __call__(self, failed: FailedStep) -> KeptContainer | None:
+    def __call__(self, ended: EndedStep) -> KeptContainer | None:
         from boxwright.engine.containers import kept
 
-        return kept.keep(self._wiring.store, failed)
+        return kept.keep(self._wiring.store, ended)

@@ -235,6 +235,12 @@ class Engine:
             self.wiring, container, streams=streams, signals=signals, detach_keys=detach_keys
         )
 
+    def look_inside(self, container: str) -> int:
+        """Run a shell in a stopped container, on our own terminal, and return its exit code."""
+        from boxwright.engine.containers import debugging
+
+        return debugging.look_inside(self.wiring, container)
+
     def attach(
         self,
         container: str,

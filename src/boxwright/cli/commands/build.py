@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import Parser, UsageError, key_values, size
 from boxwright.cli.session import Session
+from boxwright.errors import BoxwrightError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,6 +38,7 @@ def configure(parser: Parser) -> None:
     parser.flag("--explain", help="say why a step was built again")
     parser.add_argument("--trace", metavar="FILE", help="write the build as a web page: what took how long, and why")
     parser.flag("--rm", default=True, help="remove the containers of steps that went well (default)")
+    parser.flag("--debug", help="open a shell where a step failed")
     parser.flag("--force-rm", help="keep no container of a failed step either")
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     parser.flag("--load", help="accepted for docker's sake: the image is always here afterwards")
@@ -62,8 +64,6 @@ def run(args: Any, session: Session) -> int:
         raise UsageError(
             f"a context from a URL is not supported: {_NEXT}", hint="clone or fetch it, and name the folder"
         )
-    if not args.rm:
-        raise UsageError("--rm=false is not supported", hint="a step that fails is kept anyway")
     progress = "quiet" if args.quiet else args.progress or os.environ.get("BUILDKIT_PROGRESS") or "auto"
     wanted = Build(
         context=args.context,
@@ -80,6 +80,7 @@ def run(args: Any, session: Session) -> int:
         no_cache=args.no_cache,
         pull=args.pull,
         force_rm=args.force_rm,
+        keep_steps=not args.rm and not args.force_rm,
         intermediate=progress == "classic",
         explain=args.explain or bool(args.trace),
         insecure=tuple(args.insecure_registry),
@@ -89,8 +90,17 @@ def run(args: Any, session: Session) -> int:
         os.unlink(args.iidfile)  # what is there after a failed build must not be taken for its result
     # Whoever ends a job asks first: as with Ctrl-C, no command of a step is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with renderer(progress, os.environ) as shown, _traced(args.trace, shown) as sink:
-        result = session.engine.build(wanted, sink)
+    if args.debug and args.force_rm:
+        raise UsageError("--debug does not go with --force-rm", hint="the shell is in the container that is kept")
+    try:
+        with renderer(progress, os.environ) as shown, _traced(args.trace, shown) as sink:
+            result = session.engine.build(wanted, sink)
+    except BoxwrightError as error:
+        if not args.debug:
+            raise
+        from boxwright.cli.debugging import look_inside
+
+        return look_inside(session, error)
     if args.iidfile:
         with open(args.iidfile, "w") as stream:
             stream.write(result.image)

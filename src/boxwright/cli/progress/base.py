@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from boxwright.build.progress import FIRST_TIME, BuildStarted, ImageBuilt, StepDone
+from boxwright.build.progress import FIRST_TIME, BuildStarted, ImageBuilt, StepDone, StepKept
 from boxwright.cli import human
 
 _RESULT_COLUMN = 68
@@ -50,6 +50,10 @@ def result(event: StepDone) -> str:
         return f"{event.image.short}  cached" if event.image and event.instruction.startswith("FROM") else "cached"
     added = "" if event.added is None else f"  +{human.spaced_size(event.added)}"
     return f"{human.seconds(event.seconds):>6}{added}"
+
+
+def kept(event: StepKept) -> str:
+    return f"container kept: {event.name} ({event.container[:12]})"
 
 
 def explanation(event: StepDone) -> str:

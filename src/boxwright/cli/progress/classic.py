@@ -11,6 +11,7 @@ from boxwright.build.progress import (
     Event,
     ImageBuilt,
     StepDone,
+    StepKept,
     StepOutput,
     StepRunning,
     StepStarted,
@@ -67,6 +68,8 @@ class Classic(base.Base):
         elif isinstance(event, StepRunning):
             self._containers[event.number] = event.container
             self._write(f" ---> Running in {event.container[:12]}")
+        elif isinstance(event, StepKept):
+            del self._containers[event.number]  # it isn't removed, and docker says no more than that
         elif isinstance(event, StepOutput):
             self._write(event.line)
         elif isinstance(event, StepDone):

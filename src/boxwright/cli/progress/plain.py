@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from boxwright.build.progress import BuildStarted, Event, ImageBuilt, StepDone, StepOutput, StepStarted, Warned
+from boxwright.build.progress import (
+    BuildStarted,
+    Event,
+    ImageBuilt,
+    StepDone,
+    StepKept,
+    StepOutput,
+    StepStarted,
+    Warned,
+)
 from boxwright.cli.progress import base
 
 
@@ -14,6 +23,7 @@ class Plain(base.Base):
         self._headings: dict[int, str] = {}
         self._speaking = 0  # the step whose output was printed last
         self._spoken: set[int] = set()
+        self._kept: dict[int, str] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, BuildStarted):
@@ -27,6 +37,8 @@ class Plain(base.Base):
                 self._spoken.add(event.number)
                 self._write(self._headings[event.number])
             self._write(f"      | {event.line}")
+        elif isinstance(event, StepKept):
+            self._kept[event.number] = base.kept(event)
         elif isinstance(event, StepDone):
             self._done(event)
         elif isinstance(event, Warned):
@@ -41,6 +53,8 @@ class Plain(base.Base):
             heading = heading.partition("]")[0] + "]" + (" done" if event.exit_code is None else " failed")
         self._speaking = 0
         self._write(base.line(heading, base.result(event)))
+        if event.number in self._kept:
+            self._write(f"      {self._kept[event.number]}")
         if event.explanation:
             self._write(f"      {base.explanation(event)}")
 

@@ -17,6 +17,7 @@ from boxwright.build.progress import (
     Event,
     ImageBuilt,
     StepDone,
+    StepKept,
     StepOutput,
     StepRunning,
     StepStarted,
@@ -46,6 +47,8 @@ class RawJson(base.Base):
             self._vertex(str(event.number), name, inputs=inputs, started=now)
         elif isinstance(event, StepRunning):
             self._status(str(event.number), f"running in {event.container[:12]}", now)
+        elif isinstance(event, StepKept):
+            self._status(str(event.number), base.kept(event), now)
         elif isinstance(event, StepOutput):
             self._log(event, now)
         elif isinstance(event, StepDone):

@@ -8,7 +8,16 @@ import time
 from collections import deque
 from typing import TextIO
 
-from boxwright.build.progress import BuildStarted, Event, ImageBuilt, StepDone, StepOutput, StepStarted, Warned
+from boxwright.build.progress import (
+    BuildStarted,
+    Event,
+    ImageBuilt,
+    StepDone,
+    StepKept,
+    StepOutput,
+    StepStarted,
+    Warned,
+)
 from boxwright.cli import human
 from boxwright.cli.progress import base
 from boxwright.cli.progress.colours import Colours
@@ -26,6 +35,7 @@ class _Running:
         self.started = time.monotonic()
         self.output: deque[str] = deque(maxlen=_KEPT)
         self.dropped = 0
+        self.kept = ""
 
 
 class Tty(base.Base):
@@ -50,6 +60,8 @@ class Tty(base.Base):
                 running.output.append(event.line)
             elif isinstance(event, BuildStarted):
                 self._say(base.opening(event))
+            elif isinstance(event, StepKept):
+                self._running[event.number].kept = base.kept(event)
             elif isinstance(event, StepDone):
                 self._done(event)
             elif isinstance(event, Warned):
@@ -73,6 +85,8 @@ class Tty(base.Base):
         width = self._width()
         text = human.shortened(heading, max(20, width - len(right) - 3))
         lines = [self._coloured(colour, base.line(text, right) if width > 90 else f"{text}  {right.strip()}")]
+        if running is not None and running.kept:
+            lines.append(self._coloured(colours.cached, f"      {running.kept}"))
         if event.explanation:
             lines.append(self._coloured(colours.cached, f"      {base.explanation(event)}"))
         if event.exit_code is not None and running is not None:

@@ -1,14 +1,15 @@
-"""The container of a build step that failed, kept for a look inside."""
+"""The container of a build step, kept for a look inside."""
 
 from __future__ import annotations
 
 import os
 
-from boxwright.build.failure import FailedStep, KeptContainer
+from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.names import random_name
 from boxwright.host import faults
 from boxwright.host.clock import rfc3339
+from boxwright.host.paths import Path
 from boxwright.runtime.options import ContainerOptions
 from boxwright.store.containers import ContainerNameInUse, ContainerRecord
 from boxwright.store.store import Store
@@ -16,9 +17,9 @@ from boxwright.store.store import Store
 _NAME_TRIES = 8
 
 
-def keep(store: Store, failed: FailedStep) -> KeptContainer:
-    """Make a container of a failed step, as if it had been run by hand: stopped, with what its command changed."""
-    process = failed.process
+def keep(store: Store, ended: EndedStep) -> KeptContainer:
+    """Make a container of a step, as if it had been run by hand: stopped, with what its command changed."""
+    process = ended.process
     options = ContainerOptions(
         argv=process.argv,
         env=tuple(f"{name}={value}" for name, value in process.env.items()),
@@ -26,7 +27,7 @@ def keep(store: Store, failed: FailedStep) -> KeptContainer:
         user=process.user,
         hostname=process.id[:12],
     )
-    run = failed.config.config
+    run = ended.config.config
     config = ContainerConfig(
         options=options,
         entrypoint=run.entrypoint,
@@ -35,6 +36,7 @@ def keep(store: Store, failed: FailedStep) -> KeptContainer:
         labels=run.labels,
         network="bridge" if process.network == "default" else process.network,
         exposed=run.exposed_ports,
+        add_hosts=process.extra_hosts,
     )
     now = rfc3339()
     with store.containers.lock(process.id):
@@ -42,14 +44,14 @@ def keep(store: Store, failed: FailedStep) -> KeptContainer:
             record = ContainerRecord(
                 id=process.id,
                 name=random_name(attempt),
-                image=failed.image,
-                image_name=failed.image.short if failed.image else "",
+                image=ended.image,
+                image_name=ended.image.short if ended.image else "",
                 created=now,
                 state="creating",
-                exit_code=failed.exit_code,
+                exit_code=ended.exit_code,
                 started=now,
                 finished=now,
-                chain=failed.chain,
+                chain=ended.chain,
                 config=config.to_json(),
             )
             try:
@@ -60,8 +62,21 @@ def keep(store: Store, failed: FailedStep) -> KeptContainer:
             else:
                 break
         directory = store.containers.directory(process.id)
-        os.rename(failed.draft.fs, directory / "upper")
-        faults.point("a failed step's files are a container's")
+        if ended.exit_code:
+            os.rename(ended.draft.fs, directory / "upper")
+        else:
+            _copy(ended, directory / "upper")
+        faults.point("a step's files are a container's")
         (directory / "work").mkdir()
         store.containers.update(process.id, state="exited")
     return KeptContainer(record.id, record.name)
+
+
+def _copy(ended: EndedStep, target: Path) -> None:
+    """Copy what a command changed, in overlay form, whiteouts and all: the original is about to become a layer."""
+    from boxwright.layer.apply import apply_layer
+    from boxwright.layer.diff import open_layer
+    from boxwright.layer.union import UnionView
+
+    with open_layer(ended.draft.fs) as tar:
+        apply_layer(tar, target, lower=UnionView(ended.process.lowers))
