@@ -16,6 +16,7 @@ from boxwright.errors import BoxwrightError, CorruptError
 from boxwright.layer.diff import measure_layer
 from boxwright.oci.digest import ChainID, Digest, chain_id, chain_ids
 from boxwright.store import content_index, gc, reach
+from boxwright.store.cache_mounts import DamagedCacheMount
 from boxwright.store.images import ImageRecord
 from boxwright.store.layout import OCI_LAYOUT
 from boxwright.store.recovery import drop_lost_blobs, drop_snapshots
@@ -137,6 +138,13 @@ def _objects(store: Store) -> Iterator[Finding]:
     for volume in store.volumes.list():
         if not store.volumes.path(volume.name).is_dir() and store.volumes.get(volume.name) is not None:
             yield Finding("damage", "volume-missing", f"the directory of volume {volume.name} is missing", volume.name)
+    for name in store.cache_mounts.names():
+        try:
+            store.cache_mounts.get(name)
+        except DamagedCacheMount:
+            yield Finding("damage", "cache-mount-damaged", f"cache/mounts/{name} is no cache mount", name)
+        except FileNotFoundError:
+            continue  # removed meanwhile
 
 
 def _garbage(store: Store) -> Iterator[Finding]:
@@ -178,6 +186,8 @@ def _repair(store: Store, findings: list[Finding]) -> None:
                 store.database.run("DELETE FROM containers WHERE id = ?", finding.object)
             elif finding.code == "volume-missing":
                 store.volumes.path(finding.object).mkdir(parents=True, exist_ok=True)
+            elif finding.code == "cache-mount-damaged":
+                store.cache_mounts.remove(finding.object)
     gc.collect(store)
     if any(finding.code == "oci-layout" for finding in findings):
         store.layout.write_content_files()

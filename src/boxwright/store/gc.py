@@ -141,6 +141,7 @@ def abandoned(store: Store) -> list[Path]:
         (layout.snapshots, (DRAFT, TRASH)),
         (layout.containers, (TRASH,)),
         (layout.volumes, (TRASH,)),
+        (layout.cache_mounts, (DRAFT, TRASH)),
         (layout.ingest, ("",)),
         (layout.content, (".",)),
         (layout.locks, ("layer-", "step-", "volume-", TRASH)),

@@ -13,7 +13,7 @@ ROOT
 │   └── .trash-<random>             being removed
 ├── containers/<id>/                upper, work, spec, logs, exit
 ├── volumes/<name>/data
-├── cache/mounts/<id>               RUN --mount=type=cache
+├── cache/mounts/<name>/            RUN --mount=type=cache (cache_mounts.py)
 └── locks/<kind>-<name>             flock
 """
 

@@ -18,6 +18,7 @@ from boxwright.store.owner import boot_id
 
 if TYPE_CHECKING:
     from boxwright.store.blobs import BlobStore
+    from boxwright.store.cache_mounts import CacheMountStore
     from boxwright.store.containers import ContainerStore
     from boxwright.store.contexts import ContextCache
     from boxwright.store.images import ImageStore
@@ -112,6 +113,12 @@ class Store:
         from boxwright.store.steps import StepCache
 
         return StepCache(self.database)
+
+    @cached_property
+    def cache_mounts(self) -> CacheMountStore:
+        from boxwright.store.cache_mounts import CacheMountStore
+
+        return CacheMountStore(self.layout)
 
     @cached_property
     def contexts(self) -> ContextCache:
