@@ -1,8 +1,9 @@
 """Which fields of which instruction expand.
 
-RUN, CMD, ENTRYPOINT, HEALTHCHECK and SHELL keep their text for whoever runs it; ONBUILD's trigger expands when it is
-fired. In all others a field is unquoted and its variables are replaced by the environment *before* the instruction:
-``ENV a=1 b=$a`` does not see its own ``a``. Only EXPOSE falls apart into words afterwards.
+RUN, CMD, ENTRYPOINT, HEALTHCHECK and SHELL keep their text for whoever runs it; of a RUN, only what its mounts say
+expands. ONBUILD's trigger expands when it is fired. In all others a field is unquoted and its variables are replaced by
+the environment *before* the instruction: ``ENV a=1 b=$a`` does not see its own ``a``. Only EXPOSE falls apart into
+words afterwards.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from boxwright.dockerfile.instructions import (
     From,
     Instruction,
     Label,
+    Run,
     Stopsignal,
     User,
     Volume,
@@ -115,6 +117,8 @@ class _Expander:
                 )
             case Copy() | Add():
                 return self._copy(instruction)
+            case Run():
+                return self._run(instruction)
             case Workdir():
                 return instruction._replace(path=self.word(instruction.path, instruction.span))
             case User():
@@ -131,6 +135,14 @@ class _Expander:
                 return self._from(instruction)
             case _:
                 return instruction
+
+    def _run(self, instruction: Run) -> Run:
+        if not instruction.mounts:
+            return instruction
+        from boxwright.dockerfile.mounts import expand_mount
+
+        mounts = (expand_mount(fields, lambda text: self.word(text, instruction.span)) for fields in instruction.mounts)
+        return instruction._replace(mounts=tuple(mounts))
 
     def _copy(self, instruction: Copy | Add) -> Copy | Add:
         span = instruction.span

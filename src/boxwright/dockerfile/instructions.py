@@ -13,6 +13,7 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.dockerfile.heredoc import Heredoc
+    from boxwright.dockerfile.mounts import Fields
 
 
 class Command(NamedTuple):
@@ -46,6 +47,12 @@ class Run(NamedTuple):
     command: Command
     """The line alone: `boxwright.dockerfile.script` puts it together with its here-documents."""
     heredocs: tuple[Heredoc, ...]
+    mounts: tuple[Fields, ...]
+    """`boxwright.dockerfile.mounts` tells what they mean."""
+    network: str | None
+    """``default``, ``none`` or ``host``."""
+    security: str | None
+    """``sandbox`` or ``insecure``."""
     original: str
     span: Span
 

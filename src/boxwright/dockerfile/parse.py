@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from boxwright.dockerfile.blanks import BLANKS, split_plain
 from boxwright.dockerfile.directives import Directives
@@ -36,6 +37,9 @@ from boxwright.dockerfile.source import DockerfileError, Source, Span, Unsupport
 from boxwright.dockerfile.suggest import did_you_mean
 from boxwright.values import NamedTuple
 
+if TYPE_CHECKING:
+    from boxwright.dockerfile.mounts import Fields
+
 _STAGE_NAME = r"[a-z][a-z0-9-_.]*"
 _RESERVED_STAGE = "scratch"
 _OCTAL = r"[0-7]{1,7}"
@@ -45,7 +49,10 @@ _MIN_INTERVAL = 1_000_000  # a millisecond, in ns
 _MAX_RETRIES = 2**31 - 1
 
 _FROM_FLAGS = FlagSet(frozenset({"platform"}))
-_RUN_FLAGS = FlagSet(unsupported=frozenset({"mount", "network", "security", "device"}))
+_RUN_FLAGS = FlagSet(
+    frozenset({"network", "security"}), unsupported=frozenset({"device"}), repeated=frozenset({"mount"})
+)
+_RUN_CHOICES = {"network": ("default", "none", "host"), "security": ("sandbox", "insecure")}
 _COPY_FLAGS = FlagSet(frozenset({"from", "chown", "chmod"}), frozenset({"link", "parents", "exclude"}))
 _ADD_FLAGS = FlagSet(
     frozenset({"chown", "chmod"}), frozenset({"link", "exclude", "checksum", "keep-git-dir", "unpack"})
@@ -161,20 +168,40 @@ def _maintainer(node: Node) -> Maintainer:
     return Maintainer(author, node.original, node.span)
 
 
-def _command(node: Node, flags: FlagSet = NO_FLAGS) -> Command:
-    parse_flags(node, flags)
+def _command(node: Node) -> Command:
     return Command(node.arguments, shell=not node.json)
 
 
 def _run(node: Node) -> Run:
-    return Run(_command(node, _RUN_FLAGS), node.heredocs, node.original, node.span)
+    flags = parse_flags(node, _RUN_FLAGS)
+    mounts: tuple[Fields, ...] = ()
+    if flags.all("mount"):
+        from boxwright.dockerfile.mounts import split_mount
+
+        mounts = tuple(split_mount(text, node.span) for text in flags.all("mount"))
+    network, security = (_choice(node, name, flags.get(name)) for name in _RUN_CHOICES)
+    return Run(_command(node), node.heredocs, mounts, network, security, node.original, node.span)
+
+
+def _choice(node: Node, name: str, value: str | None) -> str | None:
+    choices = _RUN_CHOICES[name]
+    if value is not None and value not in choices:
+        raise DockerfileError(
+            f"{name} mode '{value[:100]}' is not supported{did_you_mean(value, choices)}",
+            node.span,
+            mark=f"--{name}",
+            hint=f"it is one of {', '.join(choices)}",
+        )
+    return value
 
 
 def _cmd(node: Node) -> Cmd:
+    parse_flags(node, NO_FLAGS)
     return Cmd(_command(node), node.original, node.span)
 
 
 def _entrypoint(node: Node) -> Entrypoint:
+    parse_flags(node, NO_FLAGS)
     return Entrypoint(_command(node), node.original, node.span)
 
 

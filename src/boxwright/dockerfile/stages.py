@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from boxwright.dockerfile.directives import Directives
 from boxwright.dockerfile.expand import expand
-from boxwright.dockerfile.instructions import Arg, Copy, From, Instruction, keyword
+from boxwright.dockerfile.instructions import Arg, Copy, From, Instruction, Run, keyword
 from boxwright.dockerfile.parse import Parsed, parse
 from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.dockerfile.suggest import did_you_mean
@@ -137,39 +137,53 @@ def resolve_bases(dockerfile: Dockerfile, env: Mapping[str, str]) -> tuple[Base,
 def copy_source(dockerfile: Dockerfile, stage: Stage, copy: Copy) -> Stage | None:
     """Return the stage that a COPY in `stage` copies from, None when ``--from`` names an image or is absent.
 
+    Raises DockerfileError as `named_stage` does.
+    """
+    return None if copy.from_ is None else named_stage(dockerfile, stage, copy.from_, copy.span)
+
+
+def named_stage(dockerfile: Dockerfile, stage: Stage, name: str, span: Span) -> Stage | None:
+    """Return the stage that an instruction in `stage` takes files from by name or number, None for an image's name.
+
     Raises DockerfileError when it is this stage, a later one, or a number that no stage has.
     """
-    if copy.from_ is None:
-        return None
-    stages, name = dockerfile.stages, copy.from_
+    stages = dockerfile.stages
     found = _by_name(stages[: stage.number], name) or _by_name(stages, name) or _by_number(stages, name)
     if found is None:
         if name.isascii() and name.isdecimal():
             raise DockerfileError(
-                f"invalid from flag value {name}: there are only {len(stages)} stages", copy.span, mark=name
+                f"invalid from flag value {name}: there are only {len(stages)} stages", span, mark=name
             )
         return None
     if found.number >= stage.number:
         raise DockerfileError(
             f"cannot copy from stage {name}, it needs to be defined before current stage {stage.title}",
-            copy.span,
+            span,
             mark=name,
         )
     return found
 
 
 def dependencies(dockerfile: Dockerfile, bases: Sequence[Base]) -> tuple[frozenset[int], ...]:
-    """Return, for every stage, the numbers of the stages it starts from or copies from. Raises DockerfileError."""
+    """Return, for every stage, the numbers of the stages it starts from or takes files from. Raises DockerfileError."""
     found = []
     for stage, base in zip(dockerfile.stages, bases, strict=True):
         needed = set() if base.stage is None else {base.stage}
         for instruction in stage.instructions:
-            if isinstance(instruction, Copy):
-                source = copy_source(dockerfile, stage, instruction)
-                if source is not None:
-                    needed.add(source.number)
+            if isinstance(instruction, (Copy, Run)):
+                for name in sources(instruction):
+                    source = named_stage(dockerfile, stage, name, instruction.span)
+                    if source is not None:
+                        needed.add(source.number)
         found.append(frozenset(needed))
     return tuple(found)
+
+
+def sources(instruction: Copy | Run) -> tuple[str, ...]:
+    """Return the names of the stages and images that an instruction takes files from."""
+    if isinstance(instruction, Copy):
+        return () if instruction.from_ is None else (instruction.from_,)
+    return tuple(value for fields in instruction.mounts for key, value in fields if key == "from" and value)
 
 
 def reachable(target: Stage, needs: Sequence[frozenset[int]]) -> tuple[int, ...]:
