@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from boxwright.build.failure import CommandFailed
 from boxwright.build.keys import step_key
 from boxwright.build.plan import RunAction, WorkdirAction
-from boxwright.build.runner import Runner, StepCancelled, StepProcess
+from boxwright.build.runner import Runner, StepCancelled, StepLimits, StepProcess
 from boxwright.oci.digest import ChainID, DiffID
 from boxwright.oci.platform import Platform
 from boxwright.values import NamedTuple
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from threading import Event
 
     from boxwright.build.filechanges import FileChange
+    from boxwright.build.runmounts import RunMounts
+    from boxwright.build.secrets import Secret
     from boxwright.layer.union import UnionView
     from boxwright.store.snapshots import Draft, Snapshot
     from boxwright.store.store import Store
@@ -90,6 +92,11 @@ class RunOptions(NamedTuple):
     shm_size: int | None = None
     """Bytes of /dev/shm; None leaves it to the runtime."""
     ulimits: tuple[str, ...] = ()
+    limits: StepLimits = StepLimits()
+    secrets: Mapping[str, Secret] = {}
+    """By their IDs."""
+    agents: Mapping[str, str] = {}
+    """SSH agents: ID → the path of a socket."""
 
 
 class CommandIO(NamedTuple):
@@ -106,7 +113,7 @@ class CommandIO(NamedTuple):
 class RunWork:
     """RUN."""
 
-    __slots__ = ("_action", "_cancelled", "_io", "_layers", "_options", "_platform", "_runner", "process")
+    __slots__ = ("_action", "_cancelled", "_io", "_layers", "_mounts", "_options", "_platform", "_runner", "process")
 
     def __init__(
         self,
@@ -117,8 +124,11 @@ class RunWork:
         runner: Runner,
         io: CommandIO,
         cancelled: Event,
+        mounts: RunMounts | None = None,
     ) -> None:
+        """`mounts` are those of the action, if it has any, and its script."""
         self._action = action
+        self._mounts = mounts
         self._layers = layers
         self._platform = platform
         self._options = options
@@ -130,32 +140,53 @@ class RunWork:
 
     def document(self) -> Document:
         # Not in here: proxies, extra hosts, limits. They change how a command gets at things, not what it does.
-        return {
+        document = {
             "op": "run",
             "parent": self._layers.chain,
             "argv": list(self._action.argv),
             "env": dict(self._action.env),
             "cwd": self._action.cwd,
             "user": self._action.user,
-            "network": self._options.network,
+            "network": self._network,
             "platform": str(self._platform),
         }
+        if self._action.insecure:
+            document["security"] = "insecure"
+        if self._mounts is not None:
+            document |= self._mounts.document()
+        return document
 
     made_of = document
 
     def changes(self) -> list[FileChange]:
-        return []
+        return self._mounts.changes() if self._mounts is not None else []
+
+    @property
+    def _network(self) -> str:
+        return self._action.network or self._options.network
 
     @property
     def lock(self) -> str:
         return step_key(self.document()).key
 
     def make(self, draft: Draft) -> Made:
-        from boxwright.host.paths import Path
         from boxwright.layer.diff import measure_layer
 
         _like_root_below(draft, self._layers.view())
-        process = StepProcess(
+        if self._mounts is None:
+            self._run(self._process(draft))
+        else:
+            with self._mounts.ready(draft.path / "mounts") as ready:
+                process = self._process(draft)
+                env = {**process.env, **ready.env}
+                self._run(process._replace(mounts=ready.mounts, env=env, secrets=ready.secrets))
+        measured = measure_layer(draft.fs)
+        return Made(measured.diff_id, measured.size, measured.content)
+
+    def _process(self, draft: Draft) -> StepProcess:
+        from boxwright.host.paths import Path
+
+        return StepProcess(
             self._io.id,
             tuple(Path(path) for path in self._layers.paths()),
             draft.fs,
@@ -164,7 +195,7 @@ class RunWork:
             {**self._action.proxies, **self._action.env},
             self._action.cwd,
             self._action.user,
-            self._options.network,
+            self._network,
             self._io.id[:12],
             self._options.extra_hosts,
             self._options.shm_size,
@@ -172,7 +203,12 @@ class RunWork:
             lambda line: self._io.output(line, "stdout"),
             lambda line: self._io.output(line, "stderr"),
             self._cancelled,
+            privileged=self._action.insecure,
+            limits=self._options.limits,
         )
+
+    def _run(self, process: StepProcess) -> None:
+        """Raises CommandFailed, StepCancelled, and what the runner raises."""
         if self._cancelled.is_set():
             raise StepCancelled
         self._io.started()
@@ -180,8 +216,6 @@ class RunWork:
         exit_code = self._runner.run(process)
         if exit_code:
             raise CommandFailed(exit_code, process)
-        measured = measure_layer(draft.fs)
-        return Made(measured.diff_id, measured.size, measured.content)
 
 
 class WorkdirWork:

@@ -39,7 +39,7 @@ def build(
     """
     started = time.monotonic()
     dockerfile = load(request.context.dockerfile)
-    options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target)
+    options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target, request.allowed)
     planned = plan(dockerfile, options, bases)
     sink(BuildStarted(request.context.title, request.context.census(), planned.total))
     if planned.unused_args:

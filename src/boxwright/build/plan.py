@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from boxwright.build import metadata
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
@@ -16,18 +16,23 @@ from boxwright.dockerfile import script
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
 from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
-from boxwright.dockerfile.stages import Base, Dockerfile, Stage, copy_source, find_target, resolve_bases
-from boxwright.errors import BoxwrightError, InvalidError
+from boxwright.dockerfile.stages import Base, Dockerfile, Stage, find_target, named_stage, resolve_bases
+from boxwright.errors import BoxwrightError, DeniedError, InvalidError
 from boxwright.oci.config import ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.platform import Platform
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.dockerfile.mounts import Fields, RunMount
+    from boxwright.dockerfile.script import Script
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SCRIPTS = "/dev/pipes"
 """Where the script of a here-document is in a RUN, as in BuildKit; /dev is fresh memory, so no layer knows of it."""
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _SCRATCH = "scratch"
+_CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 _GIT_SCHEMES = ("git@", "git://", "ssh://")
 
 
@@ -71,6 +76,23 @@ class RunAction(NamedTuple):
     """Variables that the command sees, but that are no part of what it is."""
     cwd: str
     user: str
+    script: Script | None = None
+    """A file that it brings along, in `SCRIPTS`."""
+    mounts: tuple[MountAction, ...] = ()
+    network: str | None = None
+    """``none`` or ``host``; None leaves it to the command line."""
+    insecure: bool = False
+    """It may do everything that root may."""
+
+
+class MountAction(NamedTuple):
+    """A mount of a RUN, and where its files come from."""
+
+    mount: RunMount
+    """Its target is absolute, if it has one."""
+    stage: int | None = None
+    image: BaseImage | None = None
+    """With neither, a bind mount's files are the context's, unless it is from ``scratch``."""
 
 
 class CopyAction(NamedTuple):
@@ -158,12 +180,26 @@ class PlanOptions(NamedTuple):
     """What is built on."""
     build_args: Mapping[str, str | None] = {}
     target: str | None = None
+    allowed: frozenset[str] = frozenset()
+    """What a RUN may ask for beyond what is harmless: ``network.host``, ``security.insecure``."""
+
+
+class NotAllowed(DeniedError):
+    """A RUN asks for an entitlement that the command line doesn't give."""
+
+    def __init__(self, flag: str, entitlement: str, span: Span) -> None:
+        super().__init__(
+            f"RUN {flag} needs the entitlement {entitlement}",
+            detail=span.excerpt(mark=flag),
+            hint=f"if you trust the Dockerfile, allow it: --allow {entitlement}",
+        )
+        self.entitlement = entitlement
 
 
 def plan(dockerfile: Dockerfile, options: PlanOptions, bases: Bases) -> Plan:
     """Plan a build.
 
-    Raises DockerfileError, UnsupportedSyntax, TargetNotFound, and what `bases` raises.
+    Raises DockerfileError, UnsupportedSyntax, TargetNotFound, NotAllowed, and what `bases` raises.
     """
     return _Planner(dockerfile, options, bases).plan()
 
@@ -319,22 +355,57 @@ class _StagePlanner:
     def _run(self, instruction: Run) -> RunAction:
         config, scope = self._config, self._scope
         argv, file = script.resolve(instruction, config.shell or _DEFAULT_SHELL, SCRIPTS)
-        if file is not None:
-            raise UnsupportedSyntax("a here-document that begins with #! is not supported yet", instruction.span)
-        return RunAction(argv, scope.run_env(), scope.proxies(), config.working_dir or "/", config.user)
+        if instruction.network == "host" and "network.host" not in self._planner.options.allowed:
+            raise NotAllowed("--network=host", "network.host", instruction.span)
+        insecure = instruction.security == "insecure"
+        if insecure and "security.insecure" not in self._planner.options.allowed:
+            raise NotAllowed("--security=insecure", "security.insecure", instruction.span)
+        return RunAction(
+            argv,
+            scope.run_env(),
+            scope.proxies(),
+            config.working_dir or "/",
+            config.user,
+            file,
+            tuple(self._mount(fields, instruction.span) for fields in instruction.mounts),
+            None if instruction.network == "default" else instruction.network,
+            insecure,
+        )
+
+    def _mount(self, fields: Fields, span: Span) -> MountAction:
+        from boxwright.dockerfile.mounts import read_mount
+
+        mount = read_mount(fields, span)
+        if mount.target:
+            target = posixpath.normpath(posixpath.join("/", self._config.working_dir, mount.target))
+            target = "/" + target.lstrip("/")
+            if target == "/":
+                raise DockerfileError(f'invalid mount target "{mount.target}"', span, mark=mount.target)
+            mount = mount._replace(target=target)
+        if mount.kind == "cache":
+            namespace = self._planner.options.build_args.get(_CACHE_NAMESPACE)
+            if namespace:
+                mount = mount._replace(id=f"{namespace}/{mount.id}")
+        if mount.from_ is None or mount.from_ == _SCRATCH:
+            return MountAction(mount)
+        return MountAction(mount, *self._source(mount.from_, span))
+
+    def _source(self, name: str, span: Span) -> tuple[int | None, BaseImage | None]:
+        """Return the stage or the image that an instruction takes files from, planned or fetched."""
+        stage = named_stage(self._planner.dockerfile, self._stage, name, span)
+        if stage is None:
+            return None, self._planner.image(name, self._platform, span)
+        self._planner.stage(stage.number)
+        self._needs.add(stage.number)
+        return stage.number, None
 
     def _copy(self, instruction: Copy | Add) -> CopyAction:
         stage: int | None = None
         image: BaseImage | None = None
         if isinstance(instruction, Copy):
             _refuse_urls(instruction)
-            source = copy_source(self._planner.dockerfile, self._stage, instruction)
-            if source is not None:
-                stage = source.number
-                self._planner.stage(stage)
-                self._needs.add(stage)
-            elif instruction.from_ is not None:
-                image = self._planner.image(instruction.from_, self._platform, instruction.span)
+            if instruction.from_ is not None:
+                stage, image = self._source(instruction.from_, instruction.span)
         else:
             _refuse_git(instruction)
         return CopyAction(

@@ -37,6 +37,8 @@ class BuildRequest(NamedTuple):
     run: RunOptions = RunOptions()
     max_parallelism: int = 0
     """How many commands run at once; 0: as many as have what they need."""
+    allowed: frozenset[str] = frozenset()
+    """What RUN steps may ask for (see `plan.PlanOptions`)."""
     epoch: int | None = None
     """SOURCE_DATE_EPOCH, in seconds: the time of everything that the build makes up."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from boxwright.errors import CancelledError
 from boxwright.host.paths import Path
@@ -11,6 +11,79 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from threading import Event
+
+    from boxwright.build.secrets import Secret
+
+
+class HostMount(NamedTuple):
+    """A file or directory of the host."""
+
+    target: str
+    """Absolute, as those of all mounts."""
+    source: Path
+    read_only: bool
+
+
+class UnionMount(NamedTuple):
+    """A file or directory of other layers."""
+
+    target: str
+    lowers: tuple[Path, ...]
+    """Lowest first; none is an empty directory."""
+    path: str
+    """Absolute in the layers, without links on its way."""
+    read_only: bool
+    upper: Path
+    """An empty directory, for what is written; `work` is another one, as for a step itself."""
+    work: Path
+
+
+class MemoryMount(NamedTuple):
+    """An empty directory in memory."""
+
+    target: str
+    size: int | None
+    """Bytes; None for as much as the kernel gives."""
+    read_only: bool
+
+
+class SecretMount(NamedTuple):
+    """A file that holds a secret, and is in memory alone."""
+
+    target: str
+    secret: Secret
+    mode: int
+    uid: int
+    gid: int
+
+
+class AgentMount(NamedTuple):
+    """A socket that leads to an SSH agent."""
+
+    target: str
+    agent: str
+    """The path of the agent's own socket."""
+    mode: int
+    uid: int
+    gid: int
+
+
+StepMount: TypeAlias = HostMount | UnionMount | MemoryMount | SecretMount | AgentMount
+
+
+class StepLimits(NamedTuple):
+    """What a command may use; zero is without limit, and sizes are in bytes."""
+
+    memory: int = 0
+    memory_swap: int = 0
+    """Memory and swap together; -1 is without limit."""
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    """Microseconds."""
+    cpu_quota: int = 0
+    """Microseconds in each period."""
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
 
 
 class StepProcess(NamedTuple):
@@ -42,6 +115,12 @@ class StepProcess(NamedTuple):
     """Called with each line, without its end, from any thread, one call at a time."""
     stderr: Callable[[str], None]
     cancelled: Event
+    mounts: tuple[StepMount, ...] = ()
+    """None of them leaves a trace in `upper`."""
+    secrets: Mapping[str, Secret] = {}
+    """Variables of the environment that must not come to lie on a disk."""
+    privileged: bool = False
+    limits: StepLimits = StepLimits()
 
 
 class Runner(Protocol):

@@ -12,7 +12,7 @@ from boxwright.build.actions import CommandIO
 from boxwright.build.caching import Answer, Cache
 from boxwright.build.failure import BuildFailed, CommandFailed, EndedStep, Keeper, StepImpossible, locate
 from boxwright.build.places import Earlier, StagePlaces
-from boxwright.build.plan import CopyAction, PlannedStage, RunAction, Step
+from boxwright.build.plan import Action, CopyAction, PlannedStage, RunAction, Step
 from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepKept, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
@@ -79,7 +79,7 @@ class StageSteps:
     def take(self, index: int, step: Step, state: ImageState) -> ImageState:
         """Take the step at `index`; return the state after it. Raises BuildFailed, and what its work raises."""
         around = self._around
-        inputs = (step.number - 1, *self._ends(step.action.stage if isinstance(step.action, CopyAction) else None))
+        inputs = (step.number - 1, *(end for stage in _stages(step.action) for end in self._ends(stage)))
         around.tell(StepStarted(step.number, around.total, self._stage.title, step.text, inputs))
         started = time.monotonic()
         explanation = ""
@@ -236,3 +236,10 @@ class StageSteps:
             record = self._around.store.images.add(after.image_config(), parent=state.image, intermediate=True)
             after = after._replace(image=record.id)
         return after
+
+
+def _stages(action: Action | None) -> list[int]:
+    """Return the stages that an action takes files from."""
+    if isinstance(action, RunAction):
+        return [mount.stage for mount in action.mounts if mount.stage is not None]
+    return [action.stage] if isinstance(action, CopyAction) and action.stage is not None else []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from boxwright.build.actions import CommandIO, Layers, RunOptions, RunWork, Work, WorkdirWork
 from boxwright.build.context import Context
-from boxwright.build.plan import Action, CopyAction, RunAction
+from boxwright.build.plan import Action, CopyAction, MountAction, RunAction
 from boxwright.build.runner import Runner
 from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from boxwright.build.copying import CopyWork
+    from boxwright.build.runmounts import MountSource, RunMounts
     from boxwright.build.trees import Tree
 
 
@@ -62,10 +63,39 @@ class Workshop:
                 self._runner,
                 io,
                 self._cancelled,
+                self._mounts(action) if action.mounts or action.script else None,
             )
         if isinstance(action, CopyAction):
             return self._copy(action, layers)
         return WorkdirWork(action, layers, self._made_ns)
+
+    def _mounts(self, action: RunAction) -> RunMounts:
+        from boxwright.build.runmounts import RunMounts
+
+        return RunMounts(
+            action,
+            [self._mount_source(mount) for mount in action.mounts],
+            self._store,
+            self._options,
+            made_ns=self._made_ns,
+            cancelled=self._cancelled.is_set,
+        )
+
+    def _mount_source(self, action: MountAction) -> MountSource | None:
+        """Return the files that a mount shows; waits for the stage that they are in."""
+        from boxwright.build.runmounts import MountSource
+        from boxwright.build.trees import ViewTree
+
+        if action.stage is not None:
+            chain, name = self._stage_chain(action.stage), f"stage {action.stage}"
+        elif action.image is not None:
+            chain, name = action.image.chain, f"image {action.image.name}"
+        elif action.mount.kind == "bind" and action.mount.from_ is None:
+            return MountSource(self._context_tree(), f"context {self._context.identity}", None)
+        else:
+            return None
+        layers = Layers(self._store, chain)
+        return MountSource(ViewTree(layers, name), f"chain {chain}", layers)
 
     def _context_tree(self) -> Tree:
         from boxwright.build.trees import ContextTree, NoTree

@@ -15,7 +15,7 @@ from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Sink
 from boxwright.build.request import BuildRequest, BuildResult
-from boxwright.build.runner import StepProcess
+from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.privileges import require_root
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
@@ -25,6 +25,7 @@ from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.build.secrets import Secret
     from boxwright.engine.steps import StepRunner
 
 _EPOCH = "SOURCE_DATE_EPOCH"
@@ -50,6 +51,13 @@ class Build(NamedTuple):
     shm_size: int | None = None
     """Bytes."""
     ulimits: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """``id=NAME,src=FILE`` or ``id=NAME,env=VARIABLE``."""
+    ssh: tuple[str, ...] = ()
+    """``default``, or ``ID=SOCKET``: agents that RUN steps may use."""
+    allow: tuple[str, ...] = ()
+    """What RUN steps may ask for: ``network.host``, ``security.insecure``."""
+    limits: StepLimits = StepLimits()
     no_cache: bool = False
     pull: bool = False
     """Ask the registry for a newer base image, although there is one here."""
@@ -76,6 +84,14 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     host = Platform.of_machine(os.uname().machine)
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
+    secrets: Mapping[str, Secret] = {}
+    agents: Mapping[str, str] = {}
+    allowed: frozenset[str] = frozenset()
+    if wanted.secrets or wanted.ssh or wanted.allow or wanted.network == "host":
+        from boxwright.engine import given
+
+        secrets, agents = given.secrets(wanted.secrets, environ), given.agents(wanted.ssh, environ)
+        allowed = given.entitlements(wanted.allow, wanted.network)
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     with _context(wiring.store, wanted) as context:
@@ -97,8 +113,12 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 extra_hosts=wanted.add_hosts,
                 shm_size=wanted.shm_size,
                 ulimits=wanted.ulimits,
+                limits=wanted.limits,
+                secrets=secrets,
+                agents=agents,
             ),
             max_parallelism=wiring.settings.max_parallelism,
+            allowed=allowed,
             epoch=_epoch(arguments.get(_EPOCH) or environ.get(_EPOCH)),
         )
         try:

@@ -7,14 +7,16 @@ next: a mount namespace, and a network namespace that is plugged into the bridge
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from boxwright.build.runner import StepCancelled, StepProcess
 from boxwright.engine.containers.files import container_files
 from boxwright.engine.containers.wiring import Wiring
-from boxwright.errors import UnavailableError
+from boxwright.errors import InvalidError, UnavailableError
 from boxwright.host import locks, mounts, trees
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
@@ -22,16 +24,20 @@ from boxwright.runtime import scaffolding
 from boxwright.runtime.bundle import Bundle, Layers
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.foreground import run_foreground
-from boxwright.runtime.options import MIB, ContainerOptions, Ulimit
+from boxwright.runtime.options import MIB, ContainerOptions, Limits, Mount, Ulimit
 from boxwright.runtime.preparation import mount_rootfs, write_config
 
 if TYPE_CHECKING:
+    from boxwright.build.secrets import Secret
     from boxwright.network.borrowing import BorrowedAddress
+    from boxwright.runtime.oci_runtime import OciRuntime
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _CHUNK = 1 << 16
 _DIRECTORY = "steps"
+_SHARED_MEMORY = Path("/dev/shm")
+_IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class StepRunner:
@@ -46,12 +52,15 @@ class StepRunner:
 
     def run(self, process: StepProcess) -> int:
         """See `boxwright.build.runner.Runner.run`."""
-        place = self._take()
+        place = self._take(process)
         try:
             code = place.run(process)
         except BaseException:
             place.close()  # in doubt nothing of it is used again
             raise
+        if place.directory != self._directory:
+            place.close()
+            return code
         with self._lock:
             self._idle.append(place)
         return code
@@ -63,24 +72,32 @@ class StepRunner:
         for place in places:
             place.close()
 
-    def _take(self) -> _Place:
+    def _take(self, process: StepProcess) -> _Place:
         with self._lock:
             if not self._swept:
                 self._swept = True
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 sweep(self._wiring)
+            if process.secrets:
+                # The runtime is told the environment in a file, and keeps a copy of it.
+                memory = memory_directory(self._wiring)
+                if memory != self._wiring.run_directory:
+                    return _Place(self._wiring, memory / _DIRECTORY, runtime_in(self._wiring, memory))
             if self._idle:
                 return self._idle.pop()
-        return _Place(self._wiring, self._directory)
+        return _Place(self._wiring, self._directory, self._wiring.runtime)
 
 
 class _Place:
     """Where one step at a time runs."""
 
-    def __init__(self, wiring: Wiring, directory: Path) -> None:
+    def __init__(self, wiring: Wiring, directory: Path, runtime: OciRuntime) -> None:
         self._wiring = wiring
+        self._runtime = runtime
+        self.directory = directory
         self.id = os.urandom(32).hex()
         self._bundle = Bundle(str(directory / self.id), self.id)
+        directory.mkdir(mode=0o700, exist_ok=True)
         os.mkdir(self._bundle.directory, 0o700)
         # The lock tells other builds that this one is alive.
         fd = locks.try_lock(Path(self._bundle.path("lock")))
@@ -91,7 +108,7 @@ class _Place:
         self._address: BorrowedAddress | None = None
 
     def run(self, process: StepProcess) -> int:
-        runtime, bundle = self._wiring.runtime, self._bundle
+        bundle = self._bundle
         layers = Layers([str(path) for path in process.lowers], str(process.upper), str(process.work), volatile=True)
         self._mounts.call(mount_rootfs, bundle, layers)
         try:
@@ -102,15 +119,16 @@ class _Place:
                 hostname=process.hostname,
                 extra=[(name, address) for name, _, address in (item.partition(":") for item in process.extra_hosts)],
             )
-            built = self._mounts.call(
-                write_config,
-                bundle,
-                options,
-                files,
-                annotate=runtime.kind == "crun",
-                cache=self._wiring.seccomp_cache,
-            )
-            code = self._execute(process)
+            with self._mounted(process) as own:
+                built = self._mounts.call(
+                    write_config,
+                    bundle,
+                    options._replace(mounts=own),
+                    files,
+                    annotate=self._runtime.kind == "crun",
+                    cache=self._wiring.seccomp_cache,
+                )
+                code = self._execute(process)
         finally:
             self._mounts.call(mounts.detach, bundle.rootfs)
         scaffolding.clear(str(process.upper), built)
@@ -118,11 +136,18 @@ class _Place:
             raise StepCancelled
         return code
 
+    def _mounted(self, process: StepProcess) -> AbstractContextManager[tuple[Mount, ...]]:
+        if not process.mounts:
+            return nullcontext(())
+        from boxwright.engine.stepmounts import mounted
+
+        return mounted(self._mounts, self._bundle, process.mounts)
+
     def _execute(self, process: StepProcess) -> int:
         output = _Lines(process.stdout, process.stderr)
         try:
             return run_foreground(
-                self._wiring.runtime,
+                self._runtime,
                 self._mounts,
                 self._bundle,
                 process.argv[0],
@@ -146,13 +171,21 @@ class _Place:
             namespace = self._attached()
         return ContainerOptions(
             argv=process.argv,
-            env=tuple(f"{name}={value}" for name, value in process.env.items()),
+            env=(
+                *(f"{name}={value}" for name, value in process.env.items()),
+                *(
+                    f"{name}={secret.read().decode(errors='surrogateescape')}"
+                    for name, secret in process.secrets.items()
+                ),
+            ),
             cwd=process.cwd,
             user=process.user,
             hostname=process.hostname,
             network=namespace,
             shm_size=process.shm_size or 64 * MIB,
             ulimits=tuple(_ulimit(text) for text in process.ulimits),
+            privileged=process.privileged,
+            limits=Limits(**process.limits._asdict()),
         )
 
     def _attached(self) -> str:
@@ -186,21 +219,62 @@ class _Place:
 
 def sweep(wiring: Wiring) -> None:
     """End the steps whose builds were killed, and remove what they left. Idempotent."""
-    directory = wiring.run_directory / _DIRECTORY
-    if not directory.exists():
-        return
+    for base in {wiring.run_directory, memory_directory(wiring, make=False)}:
+        directory = base / _DIRECTORY
+        if directory.exists():
+            _sweep(directory, runtime_in(wiring, base))
+
+
+def _sweep(directory: Path, runtime: OciRuntime) -> None:
     for path in directory.iterdir():
         fd = locks.try_lock(path / "lock") if (path / "lock").exists() else None
         if fd is None:
             continue
         try:
             with PrivateMounts() as private:
-                wiring.runtime.delete(private, path.name, force=True)
+                runtime.delete(private, path.name, force=True)
             trees.remove_tree(path)
         except UnavailableError:
             continue  # the next build tries again
         finally:
             os.close(fd)
+
+
+def memory_directory(wiring: Wiring, *, make: bool = True) -> Path:
+    """Return a directory for what must never come to lie on a disk: the usual one, if that is in memory.
+
+    Raises NoMemoryDirectory, and nothing unless `make` is set.
+    """
+    usual = wiring.run_directory
+    if make:
+        usual.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if usual.exists() and mounts.file_system(usual) in _IN_MEMORY:
+        return usual
+    directory = _SHARED_MEMORY / f"boxwright-{os.geteuid()}{os.fspath(usual).replace('/', '-')}"
+    if make:
+        if not _SHARED_MEMORY.is_dir() or mounts.file_system(_SHARED_MEMORY) not in _IN_MEMORY:
+            raise NoMemoryDirectory(usual)
+        directory.mkdir(mode=0o700, exist_ok=True)
+        status = os.lstat(directory)
+        # Everybody may make a directory there, and may have made this one first.
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise NoMemoryDirectory(usual)
+    return directory
+
+
+def runtime_in(wiring: Wiring, base: Path) -> OciRuntime:
+    """Return the runtime, with what it keeps in a directory below `base`."""
+    return wiring.runtime._replace(state=str(base / "runtime"))
+
+
+class NoMemoryDirectory(UnavailableError):
+    """Nothing here is a file system in memory."""
+
+    def __init__(self, usual: Path) -> None:
+        super().__init__(
+            f"a secret in a variable needs a file system in memory, and neither {usual} nor {_SHARED_MEMORY} is one",
+            hint="mount a tmpfs on /run, or have the secret as a file: leave env= out",
+        )
 
 
 class _Lines:
@@ -251,6 +325,15 @@ class _Lines:
 def _text(line: bytes) -> str:
     # A progress bar writes over itself: what stands at the end is what was to be read.
     return line.rstrip(b"\r").rpartition(b"\r")[2].decode(errors="replace")
+
+
+def _secret_variable(name: str, secret: Secret) -> str:
+    value = secret.read()
+    if b"\0" in value:
+        raise InvalidError(
+            f"secret {secret.id} holds a NUL byte, and no variable can", hint="have it as a file: leave env= out"
+        )
+    return f"{name}={value.decode(errors='surrogateescape')}"
 
 
 def _ulimit(text: str) -> Ulimit:

@@ -154,3 +154,18 @@ def detach(target: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOENT):
             raise
+
+
+def file_system(path: str) -> str:
+    """Return the type of the file system that holds `path`: ``ext4``, ``tmpfs`` …; empty where the kernel doesn't say.
+
+    Raises OSError.
+    """
+    device = os.stat(path).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            fields = line.split(" ")
+            if fields[2] == number:
+                return fields[fields.index("-") + 1]
+    return ""

@@ -8,6 +8,9 @@ from boxwright.cli.session import Session
 from boxwright.errors import BoxwrightError
 
 if TYPE_CHECKING:
+    from boxwright.build.runner import StepLimits
+
+if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from boxwright.build.progress import Sink
@@ -42,14 +45,27 @@ def configure(parser: Parser) -> None:
     parser.flag("--force-rm", help="keep no container of a failed step either")
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     parser.flag("--load", help="accepted for docker's sake: the image is always here afterwards")
-    for name in ("--secret", "--ssh", "-o", "--output", "--cache-from", "--cache-to", "--build-context"):
+    for name in ("-o", "--output", "--cache-from", "--cache-to", "--build-context"):
         parser.refused(name, why=_NEXT)
     for name in ("--metadata-file", "--sbom", "--provenance", "--attest", "--annotation", "--call"):
         parser.refused(name, why=_NEXT)
     for name in ("--push", "--squash", "--check", "--compress"):
         parser.refused(name, why=_NEXT, value=False)
-    for name in ("-m", "--memory", "--cpus", "-c", "--cpu-shares", "--cpuset-cpus", "--cgroup-parent"):
-        parser.refused(name, why="limits of RUN steps aren't there yet")
+    parser.repeated(
+        "--secret", metavar="id=NAME,src=FILE", help="give a secret to RUN --mount=type=secret; or env=VARIABLE"
+    )
+    parser.repeated("--ssh", metavar="ID[=SOCKET]", help="forward an SSH agent to RUN --mount=type=ssh: default")
+    parser.repeated("--allow", metavar="WHAT", help="let a RUN ask for network.host or security.insecure")
+    parser.add_argument("-m", "--memory", metavar="SIZE", type=size, help="limit the memory of RUN steps: 512m, 1g")
+    parser.add_argument("--memory-swap", metavar="SIZE", help="limit memory and swap together; -1: no limit")
+    parser.add_argument("-c", "--cpu-shares", metavar="WEIGHT", type=int, help="relative weight of processor time")
+    parser.add_argument("--cpu-period", metavar="MICROSECONDS", type=int, help="how long a period of --cpu-quota is")
+    parser.add_argument("--cpu-quota", metavar="MICROSECONDS", type=int, help="processor time in each --cpu-period")
+    parser.add_argument("--cpuset-cpus", metavar="LIST", help="run steps on these processors: 0-2,4")
+    parser.add_argument("--cpuset-mems", metavar="LIST", help="use memory of these NUMA nodes")
+    parser.refused("--cpus", why="docker's build has no such flag: use --cpu-quota and --cpu-period")
+    parser.refused("--cgroup-parent", why="steps have a group of their own")
+    parser.refused("--isolation", why="it is for Windows")
     parser.add_argument("context", metavar="PATH|-", help="the folder of the context; - reads a tar or a Dockerfile")
 
 
@@ -77,6 +93,10 @@ def run(args: Any, session: Session) -> int:
         add_hosts=tuple(args.add_host),
         shm_size=args.shm_size,
         ulimits=tuple(args.ulimit),
+        secrets=tuple(args.secret),
+        ssh=tuple(args.ssh),
+        allow=tuple(args.allow),
+        limits=_limits(args),
         no_cache=args.no_cache,
         pull=args.pull,
         force_rm=args.force_rm,
@@ -122,3 +142,18 @@ def _traced(path: str | None, sink: Sink) -> AbstractContextManager[Sink]:
 
 def _split(items: list[str]) -> list[tuple[str, str, str]]:
     return [item.partition("=") for item in items]
+
+
+def _limits(args: Any) -> StepLimits:
+    from boxwright.build.runner import StepLimits
+
+    swap = args.memory_swap
+    return StepLimits(
+        memory=args.memory or 0,
+        memory_swap=-1 if swap == "-1" else size(swap) if swap else 0,
+        cpu_shares=args.cpu_shares or 0,
+        cpu_period=args.cpu_period or 0,
+        cpu_quota=args.cpu_quota or 0,
+        cpuset_cpus=args.cpuset_cpus or "",
+        cpuset_mems=args.cpuset_mems or "",
+    )

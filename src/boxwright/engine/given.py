@@ -1,0 +1,146 @@
+"""``--secret``, ``--ssh`` and ``--allow``: what a command line gives to the RUN steps of a build."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Mapping
+
+from boxwright.build.secrets import Secret
+from boxwright.errors import InvalidError, NotFoundError, UnavailableError, UnsupportedError
+
+ENTITLEMENTS = ("network.host", "security.insecure")
+_MAX_SECRET = 500 * 1024  # bytes, as docker has it
+_SOCKET = "SSH_AUTH_SOCK"
+
+
+class InvalidSecret(InvalidError):
+    """A ``--secret`` that isn't one."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"invalid secret {text!r}: {why}", hint="write id=NAME,src=FILE or id=NAME,env=VARIABLE")
+
+
+class SecretNotFound(NotFoundError):
+    """What a ``--secret`` names isn't there."""
+
+    def __init__(self, id: str, what: str) -> None:
+        super().__init__(
+            f"secret {id}: {what}", hint="name a file or a variable: id=NAME,src=FILE or id=NAME,env=VARIABLE"
+        )
+        self.id = id
+
+
+class SecretUnreadable(UnavailableError):
+    """A secret's file cannot be read, or is too large to be one."""
+
+
+def secrets(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, Secret]:
+    """Return secrets by ID. Each text is ``[type=file|env,]id=NAME[,src=FILE|,env=VARIABLE]``.
+
+    With an ID alone it is the variable of this name or, where there is none, the file. That there is something is
+    found out here, its value when a step needs it. Raises InvalidSecret, SecretNotFound, SecretUnreadable.
+    """
+    found = {}
+    for text in texts:
+        secret = _secret(text, environ)
+        found[secret.id] = secret
+    return found
+
+
+def _secret(text: str, environ: Mapping[str, str]) -> Secret:
+    fields: dict[str, str] = {}
+    for field in text.split(","):
+        key, equals, value = field.partition("=")
+        key = {"source": "src"}.get(key.lower(), key.lower())
+        if not equals:
+            raise InvalidSecret(text, f"{field!r} must be a key=value pair")
+        if key not in ("type", "id", "src", "env"):
+            raise InvalidSecret(text, f"unexpected key {key!r}")
+        fields[key] = value
+    kind, id = fields.get("type", ""), fields.get("id", "")
+    if kind not in ("", "file", "env"):
+        raise InvalidSecret(text, f"unsupported type {kind!r}, there are file and env")
+    if not id:
+        raise InvalidSecret(text, "it has no id")
+    file, variable = fields.get("src", ""), fields.get("env", "")
+    if kind == "env" and not variable:
+        file, variable = "", file or id
+    if file and variable:
+        raise InvalidSecret(text, "it is from a file or from a variable, not from both")
+    if not file and not variable:
+        if id in environ and kind != "file":
+            variable = id
+        else:
+            file = id
+    return Secret(id, _variable(id, variable, environ) if variable else _file(id, file))
+
+
+def _variable(id: str, name: str, environ: Mapping[str, str]) -> Callable[[], bytes]:
+    value = environ.get(name)
+    if value is None:
+        raise SecretNotFound(id, f"the variable {name} is not set")
+    return lambda: os.fsencode(value)
+
+
+def _file(id: str, name: str) -> Callable[[], bytes]:
+    path = os.path.abspath(name)
+
+    def read() -> bytes:
+        try:
+            with open(path, "rb") as stream:
+                data = stream.read(_MAX_SECRET + 1)
+        except FileNotFoundError:
+            raise SecretNotFound(id, f"there is no file {name}") from None
+        except OSError as error:
+            raise SecretUnreadable(f"secret {id}: {name}: {(error.strerror or str(error)).lower()}") from None
+        if len(data) > _MAX_SECRET:
+            raise SecretUnreadable(f"secret {id}: {name} is longer than {_MAX_SECRET // 1024} KiB")
+        return data
+
+    if not os.path.exists(path):
+        raise SecretNotFound(id, f"there is no file {name}")
+    return read
+
+
+def agents(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the sockets of SSH agents by ID. Each text is ``ID[=SOCKET]``; without one it is that of SSH_AUTH_SOCK.
+
+    Raises InvalidError, NotFoundError, and UnsupportedError for a key, which docker would take: an agent holds it.
+    """
+    found = {}
+    for text in texts:
+        id, equals, path = text.partition("=")
+        if not id or (equals and not path):
+            raise InvalidError(f"invalid --ssh {text!r}", hint="write default, or ID=SOCKET")
+        if not equals:
+            path = environ.get(_SOCKET, "")
+            if not path:
+                raise NotFoundError(
+                    f"--ssh {id}: no agent is running: {_SOCKET} is not set",
+                    hint="start one, and add your key: eval $(ssh-agent); ssh-add",
+                )
+        found[id] = _socket(id, path)
+    return found
+
+
+def _socket(id: str, path: str) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise NotFoundError(f"--ssh {id}: {path}: {(error.strerror or str(error)).lower()}") from None
+    if not stat.S_ISSOCK(mode):
+        raise UnsupportedError(
+            f"--ssh {id}={path}: keys are not taken from files, only from an agent",
+            hint=f"eval $(ssh-agent); ssh-add {path}; then --ssh {id}",
+        )
+    return os.path.abspath(path)
+
+
+def entitlements(texts: Iterable[str], network: str) -> frozenset[str]:
+    """Return what RUN steps may ask for; ``--network=host`` for all of them says it, too. Raises InvalidError."""
+    allowed = {part for text in texts for part in text.split(",")}
+    unknown = sorted(allowed - set(ENTITLEMENTS))
+    if unknown:
+        raise InvalidError(f"unknown entitlement {unknown[0]!r}", hint=f"there are {' and '.join(ENTITLEMENTS)}")
+    return frozenset(allowed | ({"network.host"} if network == "host" else set()))
