@@ -197,6 +197,7 @@ class Workbench:
     def build(
         self,
         dockerfile: str,
+        /,
         files: Mapping[str, str | bytes | None] | None = None,
         *,
         tag: str | None = None,

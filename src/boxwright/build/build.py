@@ -38,7 +38,7 @@ def build(
     whatever else a step raises; `detail` of those shows the place in the Dockerfile.
     """
     started = time.monotonic()
-    dockerfile = load(request.context.dockerfile)
+    dockerfile = request.dockerfile or load(request.context.dockerfile)
     options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target, request.allowed)
     planned = plan(dockerfile, options, bases)
     sink(BuildStarted(request.context.title, request.context.census(), planned.total))

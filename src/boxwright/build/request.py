@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from boxwright.build.actions import RunOptions
 from boxwright.build.context import Context
+from boxwright.dockerfile.stages import Dockerfile
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
@@ -18,6 +19,8 @@ class BuildRequest(NamedTuple):
     """What is built for, where the file doesn't say."""
     build_platform: Platform
     """What is built on."""
+    dockerfile: Dockerfile | None = None
+    """What is built, where it isn't the Dockerfile of the context."""
     tags: tuple[Reference, ...] = ()
     build_args: Mapping[str, str | None] = {}
     """None for a name that was given without a value and that the environment doesn't have."""

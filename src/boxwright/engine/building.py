@@ -16,6 +16,7 @@ from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Sink
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import StepLimits, StepProcess
+from boxwright.dockerfile.stages import Dockerfile
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.privileges import require_root
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
@@ -26,6 +27,7 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.build.secrets import Secret
+    from boxwright.engine.described.image import Image
     from boxwright.engine.steps import StepRunner
 
 _EPOCH = "SOURCE_DATE_EPOCH"
@@ -37,9 +39,11 @@ class Build(NamedTuple):
     """What is to be built, as a person says it."""
 
     context: str = "."
-    """A folder; ``-``: a tar, or a Dockerfile alone, from `stdin`."""
+    """A folder; ``-``: a tar, or a Dockerfile alone, from `stdin`; empty: no files, for an `image`."""
     dockerfile: str | None = None
     """Its path; ``-``: from `stdin`. None: the one that the context has."""
+    image: Image | None = None
+    """What to build, described in Python, in place of a Dockerfile."""
     tags: tuple[str, ...] = ()
     build_args: Mapping[str, str | None] = {}
     """A value of None takes the variable of the caller's environment, if it is there."""
@@ -94,9 +98,11 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         allowed = given.entitlements(wanted.allow, wanted.network)
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
-    with _context(wiring.store, wanted) as context:
+    dockerfile = _described(wanted)
+    with _context(wiring.store, wanted, dockerfile) as context:
         request = BuildRequest(
             context=context,
+            dockerfile=dockerfile,
             platform=Platform.parse(wanted.platform) if wanted.platform else host,
             build_platform=host,
             tags=tags,
@@ -151,8 +157,23 @@ def _epoch(text: str | None) -> int | None:
     return int(text)
 
 
+def _described(wanted: Build) -> Dockerfile | None:
+    if wanted.image is None:
+        return None
+    if wanted.dockerfile is not None or wanted.context == "-":
+        raise InvalidError("an image that is described in Python takes neither a Dockerfile nor the standard input")
+    from boxwright.engine.described.assembly import assemble
+
+    return assemble(wanted.image).value()
+
+
 @contextmanager
-def _context(store: Store, wanted: Build) -> Iterator[Context]:
+def _context(store: Store, wanted: Build, described: Dockerfile | None) -> Iterator[Context]:
+    if described is not None:
+        title = described.source.name
+        context = local_context(wanted.context, text="") if wanted.context else no_context("")
+        yield context._replace(dockerfile=described.source, title=title)
+        return
     if wanted.context == "-" and wanted.dockerfile == "-":
         raise InvalidError(
             "the context and the Dockerfile cannot both come from the standard input",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from boxwright.engine.containers.listing import ContainerRow, PortRow
     from boxwright.engine.containers.streams import LogLine
     from boxwright.engine.containers.wiring import Wiring
+    from boxwright.engine.described.image import Image
     from boxwright.engine.images import HistoryRow, ImageRow
     from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
     from boxwright.engine.requests import CreateContainer
@@ -155,10 +156,17 @@ class Engine:
 
         return bases.bootstrap(self.store, what)
 
-    def build(self, wanted: Build, sink: BuildSink | None = None) -> BuildResult:
-        """Build an image from a Dockerfile: see `boxwright.engine.building.build`."""
+    def build(self, wanted: Build | Image, sink: BuildSink | None = None) -> BuildResult:
+        """Build an image from a Dockerfile, or a description without a context: see `boxwright.engine.building.build`.
+
+        A description that has a context, or a tag, is a `Build` with an `image`, or built by its own `build`.
+        """
         from boxwright.build.progress import discard
         from boxwright.engine import building
+        from boxwright.engine.building import Build
+
+        if not isinstance(wanted, Build):
+            wanted = Build(image=wanted, context="")
 
         return building.build(self.wiring, wanted, sink or discard)
 
