@@ -6,6 +6,16 @@ import boxwright
 
 
 def test_the_package_offers_what_it_says() -> None:
-    assert boxwright.__all__ == ["BoxwrightError", "Build", "CreateContainer", "Engine", "Settings", "__version__"]
+    assert boxwright.__all__ == [
+        "BoxwrightError",
+        "Build",
+        "CreateContainer",
+        "Engine",
+        "Expand",
+        "Image",
+        "Mount",
+        "Settings",
+        "__version__",
+    ]
     for name in boxwright.__all__:
         assert getattr(boxwright, name)
