@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "images": Verb("images", "List images", _IMAGES),
     "history": Verb("history", "Show the layers of an image", _IMAGES),
     "inspect": Verb("inspect", "Show everything about images, containers and volumes", _IMAGES),
+    "sbom": Verb("sbom", "Show what packages are in an image", _IMAGES),
     "tag": Verb("tag", "Give an image another name", _IMAGES),
     "rmi": Verb("rmi", "Remove images", _IMAGES),
     "save": Verb("save", "Write images to a tar archive", _IMAGES),
@@ -111,6 +112,7 @@ MANAGEMENT: dict[str, dict[str, str]] = {
         "rm": "rmi",
         "remove": "rmi",
         "save": "save",
+        "sbom": "sbom",
         "tag": "tag",
     },
     "container": {

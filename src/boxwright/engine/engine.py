@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from boxwright.engine.containers.listing import ContainerRow, PortRow
     from boxwright.engine.containers.streams import LogLine
     from boxwright.engine.containers.wiring import Wiring
+    from boxwright.engine.contents import Sbom
     from boxwright.engine.described.image import Image
     from boxwright.engine.images import HistoryRow, ImageRow
     from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
@@ -99,6 +100,12 @@ class Engine:
         from boxwright.engine import images
 
         return images.history(self.store, image)
+
+    def sbom(self, image: str, form: str = "spdx") -> Sbom:
+        """Return what packages are in an image, as a document: ``spdx`` or ``cyclonedx``. Raises ImageNotFound."""
+        from boxwright.engine import contents
+
+        return contents.sbom(self.store, image, form)
 
     def tag(self, source: str, target: str) -> None:
         """Give an image another name. Raises ImageNotFound, InvalidReference."""
