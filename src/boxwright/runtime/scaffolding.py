@@ -16,6 +16,9 @@ from boxwright.host import syscalls
 from boxwright.values import NamedTuple
 
 
+_STICKY = 0o1755
+
+
 class Owner(NamedTuple):
     """A directory's metadata but for its times."""
 
@@ -96,7 +99,10 @@ def leftovers(upper: str, scaffolding: Scaffolding) -> list[str]:
 
 
 def clear(upper: str, scaffolding: Scaffolding) -> None:
-    """Remove the `leftovers` from a writable layer that isn't mounted any more. Idempotent."""
+    """Remove the `leftovers` from a writable layer that isn't mounted any more. Idempotent.
+
+    What stays, because the program has put something into it, gets the mode that directories have by default.
+    """
     for path in leftovers(upper, scaffolding):
         full = os.path.join(upper, path)
         try:
@@ -106,6 +112,18 @@ def clear(upper: str, scaffolding: Scaffolding) -> None:
                 os.unlink(full)
         except FileNotFoundError:
             continue
+    for path in scaffolding.missing:
+        _unstick(os.path.join(upper, path))
+
+
+def _unstick(path: str) -> None:
+    """Take back the sticky bit, which crun gives to the directories that it makes."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if status.st_mode == stat.S_IFDIR | _STICKY:
+        os.chmod(path, _STICKY & ~stat.S_ISVTX)
 
 
 def _is_bare(upper: str, path: str, scaffolding: list[str]) -> bool:
