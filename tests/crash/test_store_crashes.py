@@ -16,6 +16,7 @@ from boxwright.image import docker_archive
 from boxwright.image.oci_layout import Named
 from boxwright.image.tree import open_tree
 from boxwright.store import fsck, gc
+from boxwright.store.cache_mounts import CacheKey
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.ingest import ingest_image, ingest_tar
 from boxwright.store.removal import remove_image
@@ -129,6 +130,26 @@ def test_removing_images(tmp_path: Path) -> None:
         assert store.images.list(all=True) == []
 
     assert crash_everywhere(tmp_path, one_image, remove, verify=verify) >= 12
+
+
+def test_making_and_removing_a_cache_mount(tmp_path: Path) -> None:
+    key = CacheKey("id", mode=0o1777)
+
+    def fill(data: Path) -> None:
+        (data / "seed").write_text("1")
+
+    def use(root: Path) -> None:
+        with Store.open(root) as store:
+            with store.cache_mounts.mounted(key, "locked", fill=fill) as data:
+                (data / "file").write_text("2")
+            store.cache_mounts.remove(key.name())
+            with store.cache_mounts.mounted(key, "shared", fill=fill) as data:
+                assert sorted(os.listdir(data)) == ["seed"]
+
+    def verify(store: Store) -> None:
+        assert [cache.key for cache in store.cache_mounts.list()] == [key]
+
+    assert crash_everywhere(tmp_path, empty, use, verify=verify) >= 3
 
 
 def test_pruning_everything(tmp_path: Path) -> None:

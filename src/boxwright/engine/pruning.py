@@ -70,7 +70,13 @@ def disk_usage(store: Store) -> list[DiskUsage]:
             sum(volume.size for volume in volumes),
             sum(volume.size for volume in volumes if not volume.containers),
         ),
-        DiskUsage("Build Cache", len(found.steps), 0, found.cache, found.cache),
+        DiskUsage(
+            "Build Cache",
+            len(found.steps) + len(found.cache_mounts),
+            sum(1 for mount in found.cache_mounts if mount.in_use),
+            found.cache + sum(mount.size for mount in found.cache_mounts),
+            found.cache + sum(mount.size for mount in found.cache_mounts if not mount.in_use),
+        ),
     ]
 
 
@@ -150,13 +156,15 @@ def volumes(store: Store, *, all: bool = False, filters: Filters | None = None) 
 
 
 def build_cache(store: Store, *, filters: Filters | None = None) -> Pruned:
-    """Forget cached steps, with the layers that nothing else holds. Raises InvalidFilter."""
+    """Forget cached steps, with the layers that nothing else holds, and what RUNs cached. Raises InvalidFilter."""
     filters = filters or {}
     filtering.check(filters, ("until", "unused-for"))
     before = filtering.until([*filters.get("until", ()), *filters.get("unused-for", ())], time.time())
     unused = None if before is None else time.time() - before
     count, reclaimed = gc.prune_build_cache(store, all=True, unused_for=unused)
-    return Pruned(tuple(f"{count} cached steps" for _ in range(count > 0)), reclaimed.bytes)
+    mounts, freed = gc.prune_cache_mounts(store, unused_for=unused)
+    told = [f"{count} cached steps"] * (count > 0) + [f"{mounts} cache mounts"] * (mounts > 0)
+    return Pruned(tuple(told), reclaimed.bytes + freed.bytes)
 
 
 def everything(

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from boxwright.host import syscalls
 from boxwright.values import NamedTuple
 
-
 _STICKY = 0o1755
 
 

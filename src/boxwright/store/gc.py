@@ -87,6 +87,21 @@ def prune_build_cache(
     return forgotten, reclaimed.plus(collect(store))
 
 
+def prune_cache_mounts(store: Store, *, unused_for: float | None = None) -> tuple[int, Reclaimed]:
+    """Remove the cache mounts that no step has mounted; return how many, and what came free.
+
+    `unused_for` spares those that were used within so many seconds.
+    """
+    horizon = time.time() - unused_for if unused_for is not None else None
+    freed = [
+        store.cache_mounts.remove(cache.name)
+        for cache in store.cache_mounts.list()
+        if horizon is None or cache.last_used <= horizon
+    ]
+    removed = [size for size in freed if size is not None]
+    return len(removed), Reclaimed(bytes=sum(removed))
+
+
 def _held_by_images(store: Store) -> set[str]:
     rows = store.database.rows(
         "WITH RECURSIVE live (chain) AS (SELECT chain FROM images WHERE chain IS NOT NULL"

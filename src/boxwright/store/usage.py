@@ -43,6 +43,17 @@ class StepUsage(NamedTuple):
     """Whether an image or container holds that layer anyway."""
 
 
+class CacheMountUsage(NamedTuple):
+    name: str
+    id: str
+    """As it is in the Dockerfile."""
+    size: int
+    created: float
+    """Seconds since the epoch."""
+    last_used: float
+    in_use: bool
+
+
 class Usage(NamedTuple):
     images: tuple[ImageUsage, ...]
     containers: tuple[ContainerUsage, ...]
@@ -54,10 +65,11 @@ class Usage(NamedTuple):
     """Of these, bytes that would come free with the images that no container uses."""
     cache: int
     """Bytes of layers that only cached steps hold."""
+    cache_mounts: tuple[CacheMountUsage, ...]
 
 
 def measure(store: Store) -> Usage:
-    """Measure everything. Containers' layers and volumes are walked, which takes as long as they are large."""
+    """Measure everything. Containers' layers, volumes and cache mounts are walked, however large they are."""
     snapshots = {snapshot.chain: snapshot for snapshot in store.snapshots.list()}
     sizes = {chain: snap.usage + (snap.blob.size if snap.blob else 0) for chain, snap in snapshots.items()}
 
@@ -112,4 +124,15 @@ def measure(store: Store) -> Usage:
         sum(sizes[chain] for chain in holders),
         sum(sizes[chain] for chain in holders if chain not in in_use),
         sum(sizes[chain] for chain in cached - held),
+        tuple(
+            CacheMountUsage(
+                mount.name,
+                mount.key.id,
+                store.cache_mounts.size(mount.name),
+                mount.created,
+                mount.last_used,
+                store.cache_mounts.in_use(mount.name),
+            )
+            for mount in store.cache_mounts.list()
+        ),
     )

@@ -13,7 +13,10 @@ import pytest
 from boxwright.build.actions import RunOptions
 from boxwright.build.context import local_context
 from boxwright.build.keys import step_key
+from boxwright.build.plan import NotAllowed
+from boxwright.dockerfile.source import DockerfileError
 from boxwright.oci.platform import Platform
+from boxwright.store.store import Store
 from support.building import Workbench
 
 RUN = "FROM scratch\nRUN write /a 1\n"
@@ -37,6 +40,92 @@ RUN = "FROM scratch\nRUN write /a 1\n"
 def test_which_options_a_command_depends_on(bench: Workbench, option: dict[str, Any], cached: bool) -> None:
     bench.build(RUN)
     assert bench.build(RUN, **option).cached() == [cached]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cached"),
+    [
+        ("", "--mount=type=cache,target=/c", False),
+        ("--mount=type=cache,target=/c", "--mount=type=cache,target=/d", False),
+        ("--mount=type=cache,target=/c", "--mount=type=cache,target=/c,id=x,sharing=locked", True),
+        ("--mount=type=cache,target=/c", "--mount=type=cache,target=/c,ro", False),
+        ("--mount=type=cache,target=/c", "--mount=type=cache,target=/c,mode=0700", False),
+        ("--mount=type=secret,id=a", "--mount=type=secret,id=b", False),
+        ("--mount=type=secret,id=a", "--mount=type=secret,id=a,target=/a", False),
+        ("--mount=type=secret,id=a", "--mount=type=secret,id=a,env=A", False),
+        ("--mount=type=ssh", "--mount=type=ssh,id=b", False),
+        ("--mount=type=tmpfs,target=/t", "--mount=type=tmpfs,target=/t,size=1m", False),
+        ("--mount=source=f,target=/t", "--mount=source=f,target=/t,rw", False),
+        ("--mount=source=f,target=/t", "--mount=source=g,target=/t", False),
+        ("--mount=source=f,target=/t", "--mount=source=./f,dst=/t,type=bind,ro", True),
+        ("", "--network=default", True),
+        ("", "--network=none", False),
+        ("", "--security=sandbox", True),
+        ("", "--security=insecure", False),
+    ],
+)
+def test_which_flags_a_command_depends_on(bench: Workbench, before: str, after: str, cached: bool) -> None:
+    bench.write({"f": "1"})
+    bench.write({"g": "1"})
+    allowed = frozenset({"security.insecure"})
+    for flags, expected in ((before, False), (before, True), (after, cached)):
+        built = bench.build(f"FROM scratch\nRUN {flags} write /a 1\n", allowed=allowed)
+        assert built.cached() == [expected], flags
+
+
+def test_a_bound_file_counts_by_its_content_alone(bench: Workbench) -> None:
+    text = "FROM scratch\nRUN --mount=source=d,target=/d write /a 1\n"
+    bench.write({"d/f": "1"})
+    bench.build(text)
+    os.utime(bench.context / "d/f", (1, 1))
+    bench.write({"other": "1"})
+    assert bench.build(text).cached() == [True]
+    bench.write({"d/f": "2"})
+    assert bench.build(text).cached() == [False]
+    bench.write({"d/g": ""})
+    assert bench.build(text).cached() == [False]
+
+
+def test_a_stage_that_gives_the_same_bytes_again_is_the_same_to_a_mount(bench: Workbench) -> None:
+    text = "FROM scratch AS a\nRUN {}\nFROM scratch\nRUN --mount=from=a,source=/x,target=/x write /a 1\n"
+    bench.build(text.format("write /x 1"))
+    assert bench.build(text.format("write /y 1 && write /x 1")).cached() == [False, True]
+    assert bench.build(text.format("write /x 2")).cached() == [False, False]
+
+
+def test_what_a_command_asks_for_beyond_the_harmless_must_be_allowed(bench: Workbench) -> None:
+    for flag, entitlement in (("--network=host", "network.host"), ("--security=insecure", "security.insecure")):
+        text = f"FROM scratch\nRUN {flag} write /a 1\n"
+        with pytest.raises(NotAllowed) as caught:
+            bench.build(text)
+        assert caught.value.entitlement == entitlement
+        assert caught.value.detail[0] == "Dockerfile:2"
+        bench.build(text, allowed=frozenset({entitlement}))
+    assert [(process.network, process.privileged) for process in bench.runner.processes] == [
+        ("host", False),
+        ("default", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "where"), [("x", "/w/x"), ("./x/../y/", "/w/y"), ("/a//b", "/a/b"), ("../../x", "/x"), ("//x", "/x")]
+)
+def test_a_target_is_below_the_working_directory(bench: Workbench, target: str, where: str) -> None:
+    bench.build(f"FROM scratch\nWORKDIR /w\nRUN --mount=type=tmpfs,target={target} write /a 1\n")
+    assert bench.runner.processes[-1].mounts[0].target == where
+
+
+@pytest.mark.parametrize("target", ["/", ".", "/x/..", "//"])
+def test_nothing_is_mounted_on_the_root(bench: Workbench, target: str) -> None:
+    with pytest.raises(DockerfileError, match="invalid mount target"):
+        bench.build(f"FROM scratch\nRUN --mount=target={target} write /a 1\n")
+
+
+def test_caches_of_one_id_are_told_apart_by_a_namespace(bench: Workbench, store: Store) -> None:
+    text = "FROM scratch\nRUN --mount=type=cache,target=/c write /a {}\n"
+    for number, arguments in enumerate(({}, {"BUILDKIT_CACHE_MOUNT_NS": "n"}, {"BUILDKIT_CACHE_MOUNT_NS": "n"})):
+        bench.build(text.format(number), build_args=arguments)
+    assert sorted(cache.key.id for cache in store.cache_mounts.list()) == ["/c", "n//c"]
 
 
 def test_a_command_for_another_platform_is_another_one(bench: Workbench) -> None:

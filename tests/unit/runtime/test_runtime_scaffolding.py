@@ -86,6 +86,17 @@ def test_keeps_a_file_that_got_content(root, upper):
     assert (upper / "etc/resolv.conf").exists()
 
 
+def test_a_directory_that_stays_has_not_the_mode_that_the_runtime_gave_it(root, upper):
+    built = survey(str(root), ["/new/point", "/own/point"])
+    for name, mode in (("new", 0o1755), ("own", 0o1777)):
+        (upper / name / "point").mkdir(parents=True)
+        (upper / name / "beside").write_text("the program's")
+        (upper / name).chmod(mode)
+    clear(str(upper), built)
+    assert sorted(os.listdir(upper / "new")) == ["beside"]
+    assert [(upper / name).stat().st_mode & 0o7777 for name in ("new", "own")] == [0o755, 0o1777]
+
+
 def test_keeps_a_directory_whose_mode_was_changed(root, upper):
     built = _build(root, upper, ["/etc/resolv.conf"])
     os.chmod(upper / "etc", 0o700)

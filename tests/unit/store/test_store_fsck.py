@@ -8,6 +8,7 @@ import pytest
 
 from boxwright.oci.digest import Digest
 from boxwright.store import fsck
+from boxwright.store.cache_mounts import CacheKey
 from boxwright.store.images import ImageRecord
 from boxwright.store.ingest import ingest_image
 from boxwright.store.layout import EMPTY_INDEX
@@ -123,6 +124,19 @@ def test_lost_directories_of_containers_and_volumes(store: Store, image: ImageRe
     assert found(store) == []
     assert store.containers.list() == []
     assert store.volumes.get("data") is not None
+
+
+def test_a_cache_mount_that_is_none(store: Store) -> None:
+    with store.cache_mounts.mounted(CacheKey("good"), "shared"):
+        pass
+    with store.cache_mounts.mounted(CacheKey("bad"), "shared") as data:
+        (data.parent / "about.json").write_text("")
+        assert ("damage", "cache-mount-damaged") in found(store)
+        (data.parent / "about.json").write_text("{}")
+    assert found(store) == [("damage", "cache-mount-damaged")]
+    fsck.check(store, repair=True)
+    assert found(store) == []
+    assert [cache.key.id for cache in store.cache_mounts.list()] == ["good"]
 
 
 def test_garbage_is_told_from_damage(store: Store, root: Path) -> None:
