@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -267,3 +269,133 @@ def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
         SQLiteMetadata(path)
     assert raised.value.version == 99
     assert raised.value.hint
+
+
+LONG_AGO, EVER_AFTER = 0.0, 4e9
+
+
+def garbage(store: MetadataStore, before: float = EVER_AFTER) -> list[Digest]:
+    return [digest for digest, _ in store.garbage(before)]
+
+
+def test_a_blob_that_no_manifest_names_is_released_once_it_is_old(store: MetadataStore) -> None:
+    for name in (LAYER, CONFIG):
+        store.add_blob("a", name, 7)
+    put(store, "a", manifest(), "latest", needs=Requirements(blobs=(CONFIG,)))
+    assert store.release_blobs(LONG_AGO, limit=9) == 0
+    assert store.release_blobs(EVER_AFTER, limit=9) == 1
+    assert (store.blob_size("a", LAYER), store.blob_size("a", CONFIG)) == (None, 7)
+    assert store.garbage(EVER_AFTER) == [(LAYER, 7)]
+    assert garbage(store, LONG_AGO) == []
+
+
+@pytest.mark.parametrize("needs", [{"blobs": (LAYER,)}, {"optional": (LAYER,)}, {"children": (LAYER,)}])
+def test_a_blob_is_kept_by_whatever_names_it(store: MetadataStore, needs: dict[str, tuple[Digest, ...]]) -> None:
+    store.add_blob("a", LAYER, 7)
+    put(store, "a", manifest(), needs=Requirements(**needs))
+    assert store.release_blobs(EVER_AFTER, limit=9) == 0
+    assert store.remove_manifest("a", d("m"))
+    assert store.release_blobs(EVER_AFTER, limit=9) == 1
+
+
+def test_a_manifest_elsewhere_keeps_nothing_here(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.mount_blob("b", LAYER, "a")
+    put(store, "b", manifest(), needs=Requirements(blobs=(LAYER,)))
+    assert store.release_blobs(EVER_AFTER, limit=9) == 1
+    assert (store.blob_size("a", LAYER), store.blob_size("b", LAYER)) == (None, 7)
+    assert garbage(store) == []
+
+
+def test_releasing_goes_in_portions(store: MetadataStore) -> None:
+    for number in range(5):
+        store.add_blob("a", d(f"blob {number}"), 1)
+    assert [store.release_blobs(EVER_AFTER, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_touching_spares_a_blob(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    time.sleep(0.002)
+    before = time.time()
+    store.touch_blob("a", LAYER, older=3600)
+    assert store.release_blobs(before, limit=0) == 0
+    store.touch_blob("a", LAYER, older=0)
+    store.touch_blob("nowhere", LAYER, older=0)
+    store.touch_blob("a", CONFIG, older=0)
+    assert store.release_blobs(before, limit=9) == 0
+
+
+@pytest.mark.parametrize("again", ["push", "mount"])
+def test_pushing_or_mounting_again_touches(store: MetadataStore, again: str) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.mount_blob("b", LAYER, "a")
+    time.sleep(0.002)
+    before = time.time()
+    if again == "push":
+        store.add_blob("b", LAYER, 7)
+    else:
+        store.mount_blob("b", LAYER, "a")
+    assert store.release_blobs(before, limit=9) == 1
+    assert (store.blob_size("a", LAYER), store.blob_size("b", LAYER)) == (None, 7)
+
+
+def test_destroying_happens_to_garbage_alone(store: MetadataStore) -> None:
+    destroyed: list[str] = []
+    store.add_blob("a", LAYER, 7)
+    assert not store.destroy_blob(LAYER, EVER_AFTER, lambda: destroyed.append("held"))
+    assert not store.destroy_blob(CONFIG, EVER_AFTER, lambda: destroyed.append("unknown"))
+    store.remove_blob("a", LAYER)
+    assert not store.destroy_blob(LAYER, LONG_AGO, lambda: destroyed.append("too new"))
+    assert store.destroy_blob(LAYER, EVER_AFTER, lambda: destroyed.append("garbage"))
+    assert destroyed == ["garbage"]
+    assert garbage(store) == []
+
+
+def test_a_failed_destruction_leaves_garbage(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.remove_blob("a", LAYER)
+    with pytest.raises(ZeroDivisionError):
+        store.destroy_blob(LAYER, EVER_AFTER, lambda: 1 // 0)
+    assert garbage(store) == [LAYER]
+
+
+def test_what_is_claimed_is_garbage_until_a_repository_has_it(store: MetadataStore) -> None:
+    store.claim_blob(LAYER, 7)
+    assert (garbage(store), garbage(store, LONG_AGO)) == ([LAYER], [])
+    store.add_blob("a", LAYER, 7)
+    assert garbage(store) == []
+
+
+def test_a_claim_makes_old_garbage_new(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    store.remove_blob("a", LAYER)
+    time.sleep(0.002)
+    before = time.time()
+    assert garbage(store, before) == [LAYER]
+    store.claim_blob(LAYER, 7)
+    assert garbage(store, before) == []
+    assert not store.destroy_blob(LAYER, before, lambda: None)
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    SQLiteMetadata(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        for statement in (
+            "DROP INDEX blob_touched",
+            "DROP INDEX repository_blob_touched",
+            "ALTER TABLE blob RENAME COLUMN touched TO created",
+            "ALTER TABLE repository_blob RENAME COLUMN touched TO linked",
+            "INSERT INTO repository (name) VALUES ('a')",
+            f"INSERT INTO blob VALUES ('{LAYER}', 7, 1.0)",
+            f"INSERT INTO repository_blob VALUES (1, '{LAYER}', 1.0)",
+            f"INSERT INTO blob VALUES ('{CONFIG}', 8, 1.0)",
+            "PRAGMA user_version = 1",
+        ):
+            db.execute(statement)
+        db.commit()
+    for _ in range(2):
+        store = SQLiteMetadata(path)
+        assert store.blob_size("a", LAYER) == 7
+        assert store.garbage(EVER_AFTER) == [(CONFIG, 8)]
+        store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -25,7 +26,8 @@ class _Repository:
     __slots__ = ("blobs", "manifests", "tags")
 
     def __init__(self) -> None:
-        self.blobs: set[Digest] = set()
+        self.blobs: dict[Digest, float] = {}
+        """With the time at which each was last touched."""
         self.manifests: dict[Digest, tuple[Manifest, Requirements]] = {}
         self.tags: dict[str, Digest] = {}
 
@@ -51,21 +53,27 @@ def _atomic(
 class MemoryMetadata:
     """A `MetadataStore` in dictionaries, under one lock."""
 
-    __slots__ = ("_repositories", "_sizes", "_uploads", "lock")
+    __slots__ = ("_repositories", "_sizes", "_touched", "_uploads", "lock")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._repositories: dict[str, _Repository] = {}
         self._sizes: dict[Digest, int] = {}
+        self._touched: dict[Digest, float] = {}
         self._uploads: dict[str, Upload] = {}
 
     def _make(self, repository: str) -> _Repository:
         return self._repositories.setdefault(repository, _Repository())
 
     @_atomic
+    def claim_blob(self, digest: Digest, size: int) -> None:
+        self._sizes[digest] = size
+        self._touched[digest] = time.time()
+
+    @_atomic
     def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
         self._sizes[digest] = size
-        self._make(repository).blobs.add(digest)
+        self._make(repository).blobs[digest] = self._touched[digest] = time.time()
         if upload is not None:
             self._uploads.pop(upload, None)
 
@@ -82,8 +90,14 @@ class MemoryMetadata:
             held = self._repositories.get(source)
             found = held is not None and digest in held.blobs
         if found:
-            self._make(repository).blobs.add(digest)
+            self._make(repository).blobs[digest] = time.time()
         return found
+
+    @_atomic
+    def touch_blob(self, repository: str, digest: Digest, *, older: float) -> None:
+        held, now = self._repositories.get(repository), time.time()
+        if held is not None and digest in held.blobs and held.blobs[digest] < now - older:
+            held.blobs[digest] = now
 
     @_atomic
     def remove_blob(self, repository: str, digest: Digest) -> bool:
@@ -92,8 +106,36 @@ class MemoryMetadata:
             return False
         if holders := held.holders(digest):
             raise BlobInUse(repository, digest, sorted(holders))
-        held.blobs.discard(digest)
+        del held.blobs[digest]
+        self._touched[digest] = time.time()
         return True
+
+    @_atomic
+    def release_blobs(self, before: float, *, limit: int) -> int:
+        released = 0
+        for held in self._repositories.values():
+            for digest in [one for one, touched in held.blobs.items() if touched < before and not held.holders(one)]:
+                if released < limit:
+                    del held.blobs[digest]
+                    self._touched[digest] = time.time()
+                    released += 1
+        return released
+
+    @_atomic
+    def garbage(self, before: float) -> list[tuple[Digest, int]]:
+        return [(digest, self._sizes[digest]) for digest in list(self._touched) if self._is_garbage(digest, before)]
+
+    @_atomic
+    def destroy_blob(self, digest: Digest, before: float, destroy: Callable[[], object]) -> bool:
+        if digest not in self._touched or not self._is_garbage(digest, before):
+            return False
+        destroy()
+        del self._sizes[digest], self._touched[digest]
+        return True
+
+    def _is_garbage(self, digest: Digest, before: float) -> bool:
+        held = any(digest in repository.blobs for repository in self._repositories.values())
+        return self._touched[digest] < before and not held
 
     @_atomic
     def put_manifest(

@@ -8,7 +8,7 @@ implementation passes ``tests/contract/test_hub_metadata.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from boxwright.errors import ConflictError, NotFoundError
@@ -89,6 +89,13 @@ class MetadataStore(Protocol):
 
     # -- blobs
 
+    def claim_blob(self, digest: Digest, size: int) -> None:
+        """Announce that bytes are about to be stored: from now on they count as touched. Idempotent.
+
+        Nobody sees them until a repository has them. Who stores bytes without having claimed them may lose them to a
+        `destroy_blob` that is under way.
+        """
+
     def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
         """Make a durable blob a member of `repository` (created when new) and end its upload. Idempotent."""
 
@@ -101,8 +108,28 @@ class MetadataStore(Protocol):
         False, and nothing done, when the source does not have it.
         """
 
+    def touch_blob(self, repository: str, digest: Digest, *, older: float) -> None:
+        """Note that somebody counts on a member, unless that was noted less than `older` seconds ago."""
+
     def remove_blob(self, repository: str, digest: Digest) -> bool:
         """End a membership; False when there was none. Raises BlobInUse."""
+
+    # -- garbage
+
+    def release_blobs(self, before: float, *, limit: int) -> int:
+        """End at most `limit` memberships that no manifest of their repository needs; return how many.
+
+        Those alone that were not touched since `before` (seconds since the epoch). The blobs count as touched now.
+        """
+
+    def garbage(self, before: float) -> list[tuple[Digest, int]]:
+        """Return the blobs, with their sizes, that no repository has and that were not touched since `before`."""
+
+    def destroy_blob(self, digest: Digest, before: float, destroy: Callable[[], object]) -> bool:
+        """Forget a blob that is garbage still, and call `destroy` in the same transaction; False when it isn't.
+
+        A kill between the two leaves garbage without bytes, which the next call forgets.
+        """
 
     # -- manifests and tags
 

@@ -17,7 +17,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from boxwright.oci.digest import Digest
 
 _BUSY_TIMEOUT_SECONDS = 30.0
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE repository (
     id INTEGER PRIMARY KEY,
@@ -45,14 +45,16 @@ CREATE TABLE repository (
 CREATE TABLE blob (
     digest TEXT PRIMARY KEY,
     size INTEGER NOT NULL,
-    created REAL NOT NULL
+    touched REAL NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX blob_touched ON blob (touched);
 CREATE TABLE repository_blob (
     repository_id INTEGER NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
     digest TEXT NOT NULL REFERENCES blob (digest),
-    linked REAL NOT NULL,
+    touched REAL NOT NULL,
     PRIMARY KEY (repository_id, digest)
 ) WITHOUT ROWID;
+CREATE INDEX repository_blob_touched ON repository_blob (touched);
 CREATE INDEX repository_blob_digest ON repository_blob (digest);
 CREATE TABLE manifest (
     id INTEGER PRIMARY KEY,
@@ -91,7 +93,22 @@ CREATE TABLE upload (
 ) WITHOUT ROWID;
 """
 
+# From each version to the next.
+_MIGRATIONS = {
+    1: """
+ALTER TABLE blob RENAME COLUMN created TO touched;
+ALTER TABLE repository_blob RENAME COLUMN linked TO touched;
+CREATE INDEX blob_touched ON blob (touched);
+CREATE INDEX repository_blob_touched ON repository_blob (touched);
+""",
+}
+
 _MANIFEST_COLUMNS = "m.digest, m.media_type, m.content, m.artifact_type, m.subject, m.annotations"
+_GARBAGE = "touched < ? AND NOT EXISTS (SELECT 1 FROM repository_blob l WHERE l.digest = blob.digest)"
+_UNNEEDED = (
+    "l.touched < ? AND NOT EXISTS (SELECT 1 FROM manifest_reference f JOIN manifest m ON m.id = f.manifest_id "
+    "WHERE f.digest = l.digest AND m.repository_id = l.repository_id)"
+)
 _LIST_SIZE = 500  # digests in one IN (…): SQLite allows 32766 parameters, some builds 999
 
 
@@ -127,10 +144,12 @@ class SQLiteMetadata:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version > _VERSION:
                 raise SchemaTooNew(self._path, version)
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            if version == _VERSION:
+                return
+            for script in [_SCHEMA] if version == 0 else [_MIGRATIONS[step] for step in range(version, _VERSION)]:
+                for statement in script.split(";"):
                     db.execute(statement)
-                db.execute(f"PRAGMA user_version = {_VERSION}")
+            db.execute(f"PRAGMA user_version = {_VERSION}")
 
     # -- connections and transactions
 
@@ -185,10 +204,14 @@ class SQLiteMetadata:
 
     # -- blobs
 
+    def claim_blob(self, digest: Digest, size: int) -> None:
+        with self._transaction() as db:
+            _touch(db, digest, size, time.time())
+
     def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
         now = time.time()
         with self._transaction() as db:
-            db.execute("INSERT INTO blob VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (digest, size, now))
+            _touch(db, digest, size, now)
             _link(db, _make_repository(db, repository), digest, now)
             if upload is not None:
                 db.execute("DELETE FROM upload WHERE id = ?", (upload,))
@@ -216,6 +239,15 @@ class SQLiteMetadata:
             _link(db, _make_repository(db, repository), digest, time.time())
             return True
 
+    def touch_blob(self, repository: str, digest: Digest, *, older: float) -> None:
+        now = time.time()
+        where = "repository_id = (SELECT id FROM repository WHERE name = ?) AND digest = ? AND touched < ?"
+        key = (repository, digest, now - older)
+        # Looked at first: readers never wait for the one writer.
+        if self._connection().execute(f"SELECT 1 FROM repository_blob WHERE {where}", key).fetchone():
+            with self._transaction(durable=False) as db:
+                db.execute(f"UPDATE repository_blob SET touched = ? WHERE {where}", (now, *key))
+
     def remove_blob(self, repository: str, digest: Digest) -> bool:
         with self._transaction() as db:
             known = _find_repository(db, repository)
@@ -230,7 +262,42 @@ class SQLiteMetadata:
             if holders:
                 raise BlobInUse(repository, digest, [Digest(holder) for (holder,) in holders])
             gone = db.execute("DELETE FROM repository_blob WHERE repository_id = ? AND digest = ?", (known, digest))
+            db.execute("UPDATE blob SET touched = ? WHERE digest = ?", (time.time(), digest))
             return gone.rowcount > 0
+
+    # -- garbage
+
+    def release_blobs(self, before: float, *, limit: int) -> int:
+        # Found without a transaction, since readers never make the writer wait; asked again in one, row by row.
+        rows = (
+            self._connection()
+            .execute(f"SELECT repository_id, digest FROM repository_blob l WHERE {_UNNEEDED} LIMIT ?", (before, limit))
+            .fetchall()
+        )
+        if not rows:
+            return 0
+        now, released = time.time(), 0
+        with self._transaction() as db:
+            for row in rows:
+                gone = db.execute(
+                    f"DELETE FROM repository_blob AS l WHERE {_UNNEEDED} AND repository_id = ? AND digest = ?",
+                    (before, *row),
+                )
+                if gone.rowcount:
+                    db.execute("UPDATE blob SET touched = ? WHERE digest = ?", (now, row[1]))
+                    released += 1
+        return released
+
+    def garbage(self, before: float) -> list[tuple[Digest, int]]:
+        rows = self._connection().execute(f"SELECT digest, size FROM blob WHERE {_GARBAGE}", (before,))
+        return [(Digest(digest), size) for digest, size in rows]
+
+    def destroy_blob(self, digest: Digest, before: float, destroy: Callable[[], object]) -> bool:
+        with self._transaction() as db:
+            if db.execute(f"DELETE FROM blob WHERE {_GARBAGE} AND digest = ?", (before, digest)).rowcount == 0:
+                return False
+            destroy()
+            return True
 
     # -- manifests and tags
 
@@ -393,7 +460,16 @@ def _make_repository(db: sqlite3.Connection, name: str) -> int:
 
 
 def _link(db: sqlite3.Connection, repository_id: int, digest: Digest, now: float) -> None:
-    db.execute("INSERT INTO repository_blob VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (repository_id, digest, now))
+    db.execute(
+        "INSERT INTO repository_blob VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET touched = excluded.touched",
+        (repository_id, digest, now),
+    )
+
+
+def _touch(db: sqlite3.Connection, digest: Digest, size: int, now: float) -> None:
+    db.execute(
+        "INSERT INTO blob VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET touched = excluded.touched", (digest, size, now)
+    )
 
 
 def _missing(

@@ -12,6 +12,7 @@ from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.registry import routes
 from boxwright.hub.registry.blobs import BlobHandlers
 from boxwright.hub.registry.call import Body, BodyBroken, Call, Reply
+from boxwright.hub.registry.collector import Collector
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.listings import ListingHandlers
 from boxwright.hub.registry.manifests import ManifestHandlers
@@ -24,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 _JSON = ("Content-Type", "application/json")
+
+GC_DELAY = 86400.0
+"""Seconds."""
 
 Handler = Callable[[Call], Awaitable[Reply]]
 
@@ -39,9 +43,12 @@ class Credentials(Protocol):
 
 
 class Application:
-    """A registry. `credentials` None lets everybody in; `sparse` accepts indexes whose children are absent."""
+    """A registry. `credentials` None lets everybody in; `sparse` accepts indexes whose children are absent.
 
-    __slots__ = ("_credentials", "_handlers", "_methods", "_workers", "sessions")
+    `gc_delay` is how many seconds garbage is kept: longer than any push takes between its first blob and its manifest.
+    """
+
+    __slots__ = ("_credentials", "_handlers", "_methods", "_workers", "collector", "sessions")
 
     def __init__(
         self,
@@ -51,12 +58,14 @@ class Application:
         *,
         credentials: Credentials | None = None,
         sparse: bool = False,
+        gc_delay: float = GC_DELAY,
     ) -> None:
         self._workers = workers
         self._credentials = credentials
         self.sessions = UploadSessions(storage, metadata, workers)
         uploads = UploadHandlers(self.sessions, metadata, workers)
-        blobs = BlobHandlers(storage, metadata, workers)
+        self.collector = Collector(storage, metadata, gc_delay)
+        blobs = BlobHandlers(storage, metadata, workers, refresh=gc_delay / 4)
         manifests = ManifestHandlers(metadata, workers, sparse=sparse)
         listings = ListingHandlers(metadata, workers)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {

@@ -21,16 +21,18 @@ _CONTENT_TYPE = "application/octet-stream"
 class BlobHandlers:
     """What is done with whole blobs."""
 
-    __slots__ = ("_metadata", "_storage", "_workers")
+    __slots__ = ("_metadata", "_refresh", "_storage", "_workers")
 
-    def __init__(self, storage: BlobStorage, metadata: MetadataStore, workers: Workers) -> None:
+    def __init__(self, storage: BlobStorage, metadata: MetadataStore, workers: Workers, *, refresh: float) -> None:
+        """`refresh`: how many seconds old the note may be that somebody counts on a blob, before it is made anew."""
+        self._refresh = refresh
         self._storage = storage
         self._metadata = metadata
         self._workers = workers
 
     async def head(self, call: Call) -> Reply:
         digest = parse_digest(call.route.reference)
-        size = await self._workers.ask(self._size, call.route.name, digest)
+        size = await self._workers.ask(self._counted_on, call.route.name, digest)
         headers = _headers(digest)
         if is_current(call.headers, digest):
             return Reply(304, headers)
@@ -71,6 +73,12 @@ class BlobHandlers:
         if not removed:
             raise _unknown(digest)
         return Reply(202)
+
+    def _counted_on(self, repository: str, digest: Digest) -> int:
+        """Return the size of a blob that a push may be about to name without sending it."""
+        # Touched first: what is there after that is there for as long as garbage is kept.
+        self._metadata.touch_blob(repository, digest, older=self._refresh)
+        return self._size(repository, digest)
 
     def _size(self, repository: str, digest: Digest) -> int:
         size = self._metadata.blob_size(repository, digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from boxwright.hub.registry.application import Application, Credentials
+    from boxwright.hub.registry.collector import Collector
     from boxwright.hub.registry.workers import Workers
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_ADDRESS = "127.0.0.1:5000"
 
@@ -72,6 +76,10 @@ class ServeOptions(NamedTuple):
     """The key of `tls_cert`, where the certificate's file does not hold it."""
     htpasswd: Path | None = None
     """Lines of ``user:bcrypt hash``; None lets everybody in."""
+    gc_delay: float | None = 86400.0
+    """Seconds for which garbage is kept; None: for ever."""
+    gc_interval: float = 3600.0
+    """Seconds from one collection to the next."""
     sparse: bool = False
     """Accept indexes of which not every child was pushed."""
     ready: Callable[[str], None] = lambda line: None
@@ -107,7 +115,7 @@ async def _serve(options: ServeOptions) -> None:
     from aiohttp import web
 
     from boxwright.hub.db.sqlite import SQLiteMetadata
-    from boxwright.hub.registry.application import Application
+    from boxwright.hub.registry.application import GC_DELAY, Application
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.storage.filesystem import FilesystemBlobStorage
 
@@ -124,11 +132,18 @@ async def _serve(options: ServeOptions) -> None:
         stack.callback(metadata.close)
         workers = Workers()
         stack.callback(workers.close)
-        application = Application(storage, metadata, workers, credentials=credentials, sparse=options.sparse)
+        application = Application(
+            *(storage, metadata, workers),
+            credentials=credentials,
+            sparse=options.sparse,
+            gc_delay=options.gc_delay or GC_DELAY,
+        )
         stack.callback(application.sessions.close)
         runner = web.ServerRunner(make_server(application, workers), shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
-        sweeping = asyncio.create_task(_sweep(application.sessions, workers))
+        tending = [asyncio.create_task(_sweep(application.sessions, workers))]
+        if options.gc_delay is not None:
+            tending.append(asyncio.create_task(_collect(application.collector, workers, options.gc_interval)))
         try:
             try:
                 await web.TCPSite(runner, host or None, port, ssl_context=context).start()
@@ -139,7 +154,8 @@ async def _serve(options: ServeOptions) -> None:
         finally:
             for number in _ENDINGS:
                 loop.remove_signal_handler(number)  # whoever asks a second time does not want to wait
-            sweeping.cancel()
+            for task in tending:
+                task.cancel()
             await runner.cleanup()
 
 
@@ -166,6 +182,19 @@ async def _sweep(sessions: UploadSessions, workers: Workers) -> None:
     while True:
         await workers.move(sessions.sweep, _UPLOAD_DAYS * 86400.0)
         await asyncio.sleep(_SWEEP_SECONDS)
+
+
+async def _collect(collector: Collector, workers: Workers, interval: float) -> None:
+    """Collect garbage, at the start and then at intervals."""
+    while True:
+        try:
+            done = await workers.move(collector.collect)
+        except Exception:
+            _log.exception("garbage collection")  # a full disk, say: tried again
+        else:
+            if done.released or done.destroyed:
+                _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
+        await asyncio.sleep(interval)
 
 
 def _credentials(options: ServeOptions) -> Credentials | None:

@@ -246,7 +246,9 @@ class UploadSessions:
         found = session.digest(digest.algorithm)
         if found != digest:
             raise DigestMismatch(digest, found)
-        # In this order: a row may only name what is durable. Dying between the two leaves bytes that nobody sees.
+        # In this order: claimed, so that no collector takes the bytes away; then the bytes; and a row that names them
+        # only when they are durable. Dying on the way leaves a claim that nobody follows up: garbage.
+        self._metadata.claim_blob(digest, size)
         self._storage.commit(upload.id, digest)
         self._metadata.add_blob(upload.repository, digest, size, upload=upload.id)
 

@@ -1,0 +1,88 @@
+"""Garbage collection while the registry serves: nothing stops, nothing that is in use goes.
+
+Two things become garbage. A blob that its repository no longer names in any manifest leaves the repository; bytes that
+no repository has any more leave the storage. Both wait for the delay since they were last touched (pushed, mounted,
+looked for, released), so that a push which found a blob with HEAD can still name it in its manifest, and so that what
+was deleted by mistake can be pushed again at no cost.
+
+Why a push beside it loses nothing: a manifest is stored in the transaction that checks that its repository has what it
+names, and a blob is released in one that checks that no manifest names it. Before bytes become a blob they are claimed,
+which touches them; they are destroyed in the transaction that finds them unclaimed for the delay.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from boxwright.errors import NotFoundError
+from boxwright.host import faults
+from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.storage.base import BlobStorage
+from boxwright.values import NamedTuple
+
+_BATCH = 200
+"""How much one transaction may do: pushes wait for its end."""
+
+
+class RegistryMissing(NotFoundError):
+    """There is no registry in this folder."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"no registry in {root}", hint="--root names the folder that registry serve was given")
+        self.root = root
+
+
+class Collected(NamedTuple):
+    released: int
+    """Blobs that left a repository."""
+    destroyed: int
+    """Blobs whose bytes left the storage."""
+    size: int
+    """Their bytes."""
+
+
+class Collector:
+    """Collects what nobody touched for `delay` seconds. Several may run at once, in any number of processes."""
+
+    __slots__ = ("_clock", "_delay", "_metadata", "_storage")
+
+    def __init__(
+        self, storage: BlobStorage, metadata: MetadataStore, delay: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._storage = storage
+        self._metadata = metadata
+        self._delay = delay
+        self._clock = clock
+
+    def collect(self) -> Collected:
+        """Collect once. For a thread. Killed at any point it leaves nothing behind that the next one doesn't find."""
+        before = self._clock() - self._delay
+        released = destroyed = size = 0
+        while count := self._metadata.release_blobs(before, limit=_BATCH):
+            released += count
+            if count < _BATCH:
+                break
+        for digest, length in self._metadata.garbage(before):
+            if self._metadata.destroy_blob(digest, before, partial(self._storage.delete, digest)):
+                faults.point("garbage is destroyed")
+                destroyed += 1
+                size += length
+        return Collected(released, destroyed, size)
+
+
+def collect_in(root: Path, delay: float) -> Collected:
+    """Collect once in a registry's folder, whether a server runs there or not. Raises RegistryMissing."""
+    from boxwright.hub.db.sqlite import SQLiteMetadata
+    from boxwright.hub.storage.filesystem import FilesystemBlobStorage
+
+    database = root / "registry.db"
+    if not database.exists():
+        raise RegistryMissing(root)
+    metadata = SQLiteMetadata(database)
+    try:
+        return Collector(FilesystemBlobStorage(root), metadata, delay).collect()
+    finally:
+        metadata.close()
