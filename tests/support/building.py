@@ -26,6 +26,7 @@ from boxwright.build.context import Context, local_context
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Event, StepDone
+from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import StepCancelled, StepProcess
 from boxwright.layer.union import UnionView
@@ -179,6 +180,7 @@ class Workbench:
         self.events: list[Event] = []
         self.failed: list[EndedStep] = []
         self.cancelled = threading.Event()
+        self.attest: Attester | None = None
         self.on_event: Callable[[Event], None] = lambda event: None
         context.mkdir(exist_ok=True)
 
@@ -222,6 +224,7 @@ class Workbench:
             sink=self._sink,
             keep=self._keep,
             cancelled=self.cancelled,
+            attest=self.attest,
         )
         return Built(self.store, result, self.events)
 

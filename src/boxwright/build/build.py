@@ -9,6 +9,7 @@ from boxwright.build.execute import Execution
 from boxwright.build.failure import Keeper
 from boxwright.build.plan import Bases, Plan, PlanOptions, plan
 from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
+from boxwright.build.provenance import Attester, Made
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import Runner
 from boxwright.build.state import ImageState
@@ -27,17 +28,19 @@ def build(
     sink: Sink,
     keep: Keeper,
     cancelled: threading.Event | None = None,
+    attest: Attester | None = None,
 ) -> BuildResult:
     """Build an image and tag it.
 
     Whatever is finished when a build fails or is killed is in the cache, and the next build goes on from there; an
     image and its tags appear at the end, whole. Setting `cancelled` ends the build soon (the build sets it itself once
-    a stage has failed, to end the others). The sink is called from several threads, one call at a time.
+    a stage has failed, to end the others). The sink is called from several threads, one call at a time. `attest` is
+    called with the image before its tags name it.
 
     Raises DockerfileError, UnsupportedSyntax, TargetNotFound, BuildFailed when a command failed, CancelledError, and
     whatever else a step raises; `detail` of those shows the place in the Dockerfile.
     """
-    started = time.monotonic()
+    started, begun = time.monotonic(), time.time()
     dockerfile = request.dockerfile or load(request.context.dockerfile)
     options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target, request.allowed)
     planned = plan(dockerfile, options, bases)
@@ -51,6 +54,8 @@ def build(
         record = _record(request, state, store)
         if execution.cache.wrote:
             store.snapshots.make_durable()
+        if attest is not None:
+            attest(Made(request, planned, record, begun, time.time(), execution.downloads()))
         names = _tag(request, record.id, store)
     finally:
         execution.finish()

@@ -115,6 +115,10 @@ class Execution:
         for end in self._ends.values():
             end.done.wait()
 
+    def downloads(self) -> dict[str, str]:
+        """Return what ADD fetched in this build, or found unchanged: URL → digest."""
+        return {url: digest for steps in self._steps.values() for url, digest in steps.downloads.items()}
+
     def finish(self) -> None:
         """Note in the cache what was used, and where; give up and remove what was only for this build.
 

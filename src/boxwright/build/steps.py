@@ -53,15 +53,17 @@ class Surroundings(NamedTuple):
 
 
 class StageSteps:
-    """Takes the steps of one stage. `slots` is filled with the places of each step and the key that it has now."""
+    """Takes the steps of one stage. `slots` is filled with the places of each step and the key that it has now,
+    `downloads` with the digests of what came from URLs."""
 
-    __slots__ = ("_around", "_places", "_stage", "slots")
+    __slots__ = ("_around", "_places", "_stage", "downloads", "slots")
 
     def __init__(self, stage: PlannedStage, around: Surroundings) -> None:
         self._stage = stage
         self._around = around
         self._places = StagePlaces(around.request.context, stage)
         self.slots: dict[str, str] = {}
+        self.downloads: dict[str, str] = {}
 
     def start(self, begin: Callable[[], ImageState]) -> ImageState:
         """Take the FROM; `begin` returns what the stage starts from, and may wait for it."""
@@ -154,6 +156,9 @@ class StageSteps:
             explanation = self._why(step, state, work, answer, before) if request.explain else ""
         else:
             explanation = self._why_not(step, state) if request.explain else ""
+        if isinstance(step.action, CopyAction) and "downloads" in answer.document:
+            urls = [source for source in step.action.sources if source.startswith(("http://", "https://"))]
+            self.downloads.update(zip(urls, (digest for _, digest, *_ in answer.document["downloads"]), strict=False))
         place = self._places.steps[index]
         self.slots.update(dict.fromkeys((place.line, place.words, self._places.end), answer.key))
         return answer, explanation
@@ -177,9 +182,8 @@ class StageSteps:
 
     def _why_not(self, step: Step, state: ImageState) -> str:
         """Say which step, done anew, made no difference to this one, which wasn't."""
-        anew = state.anew
-        if not anew and isinstance(step.action, CopyAction) and step.action.stage is not None:
-            anew = self._around.stage_end(step.action.stage).anew
+        others = [self._around.stage_end(stage).anew for stage in _stages(step.action)]
+        anew = state.anew or max(others, default=0)
         return f"step {anew} gave the same bytes as before" if anew else ""
 
     def _changes_of(self, action: CopyAction, stage: int) -> list[FileChange]:

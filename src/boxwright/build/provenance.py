@@ -1,0 +1,139 @@
+"""How an image came about, in SLSA's terms (a provenance predicate, version 1). Pure.
+
+What it is made from is told in any case. The ``max`` form has the values of build arguments, every step and the text of
+the Dockerfile, too. Neither has a secret, and a value whose name is that of a secret is left out of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from boxwright._version import __version__
+from boxwright.dockerfile.lint import is_secret_name
+from boxwright.host.clock import rfc3339
+from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.build.plan import BaseImage, Plan
+    from boxwright.build.request import BuildRequest
+    from boxwright.oci.digest import Digest
+    from boxwright.store.images import ImageRecord
+
+PREDICATE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "urn:boxwright:build:dockerfile:v1"
+BUILDER = f"urn:boxwright:{__version__}"
+
+
+class Made(NamedTuple):
+    """An image, and how it was made."""
+
+    request: BuildRequest
+    plan: Plan
+    image: ImageRecord
+    started: float
+    """Seconds since 1970."""
+    finished: float
+    downloads: Mapping[str, str]
+    """What ADD fetched: URL → digest."""
+
+
+Attester: TypeAlias = Callable[[Made], None]
+"""What attaches statements to an image that was made: called when the image is there, before its tags name it."""
+
+
+def predicate(made: Made, digest_of: Callable[[BaseImage], Digest], *, full: bool) -> dict[str, Any]:
+    """Return the predicate; `digest_of` says by which digest an image is known. `full` is the ``max`` form."""
+    request = made.request
+    parameters: dict[str, Any] = {
+        "configSource": {"path": request.context.title},
+        "request": {"frontend": "dockerfile", "args": _arguments(request, full=full), "locals": [{"name": "context"}]},
+    }
+    internal: dict[str, Any] = {"builderPlatform": str(request.build_platform)}
+    if full:
+        internal["buildConfig"] = {"steps": _steps(made.plan)}
+        internal["source"] = {"infos": [{"filename": request.context.dockerfile.name, "data": _source(request)}]}
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": parameters,
+            "internalParameters": internal,
+            "resolvedDependencies": _dependencies(made, digest_of),
+        },
+        "runDetails": {
+            "builder": {"id": BUILDER},
+            "metadata": {
+                "invocationId": made.image.id,
+                "startedOn": rfc3339(int(made.started)),
+                "finishedOn": rfc3339(int(made.finished)),
+            },
+        },
+    }
+
+
+def _arguments(request: BuildRequest, *, full: bool) -> dict[str, str]:
+    arguments = {"platform": str(request.platform)}
+    if request.target:
+        arguments["target"] = request.target
+    if request.no_cache:
+        arguments["no-cache"] = "true"
+    if request.epoch is not None:
+        arguments["source-date-epoch"] = str(request.epoch)
+    if full:
+        for name, value in sorted(request.build_args.items()):
+            if value is not None and not is_secret_name(name):
+                arguments[f"build-arg:{name}"] = value
+        arguments |= {f"label:{name}": value for name, value in sorted(request.labels.items())}
+    return arguments
+
+
+def _dependencies(made: Made, digest_of: Callable[[BaseImage], Digest]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for image in images_of(made.plan):
+        algorithm, _, digits = digest_of(image).partition(":")
+        uri = f"pkg:docker/{_quoted(image)}?platform={str(image.config.platform).replace('/', '%2F')}"
+        found[uri] = {"uri": uri, "digest": {algorithm: digits}}
+    for url, digest in made.downloads.items():
+        algorithm, _, digits = digest.rpartition(":")
+        uri = _without_credentials(url)
+        found[uri] = {"uri": uri, "digest": {algorithm or "sha256": digits}}
+    return [found[uri] for uri in sorted(found)]
+
+
+def _without_credentials(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def images_of(plan: Plan) -> list[BaseImage]:
+    """Return the images that a build takes something from: that stages start from, that COPY and RUN's mounts name."""
+    found: dict[str, BaseImage] = {}
+    for stage in plan.stages:
+        named = [stage.image]
+        for step in stage.steps:
+            named.append(getattr(step.action, "image", None))
+            named += [mount.image for mount in getattr(step.action, "mounts", ())]
+        found.update({f"{image.name} {image.id}": image for image in named if image is not None})
+    return [found[key] for key in sorted(found)]
+
+
+def _quoted(image: BaseImage) -> str:
+    name, colon, tag = image.name.rpartition(":")
+    if not colon or "/" in tag or "@" in image.name:
+        name, tag = image.name.partition("@")[0], ""
+    return f"{name}@{tag}" if tag else name
+
+
+def _steps(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {"stage": stage.title, "instruction": text}
+        for stage in plan.stages
+        for text in (stage.from_text, *(step.text for step in stage.steps))
+    ]
+
+
+def _source(request: BuildRequest) -> str:
+    from base64 import b64encode
+
+    return b64encode(request.context.dockerfile.text.encode("utf-8", "surrogateescape")).decode()
