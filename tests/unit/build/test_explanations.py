@@ -162,3 +162,14 @@ def test_a_killed_command(bench: Workbench) -> None:
         bench.build("FROM scratch\nRUN exit 137\n")
     assert caught.value.hint is not None
     assert "memory" in caught.value.hint
+
+
+def test_what_mounts_and_scripts_change_is_told(bench: Workbench) -> None:
+    bench.write({"f": "one"})
+    text = BASE + "RUN --mount=target=/m {}write /a 1\n"
+    bench.build(text.format(""))
+    bench.write({"f": "three"})
+    explained = bench.build(text.format(""), explain=True).done()[-1].explanation
+    assert explained == "f changed (sha256 7692… → 8b5b…, 3 → 5 bytes)"
+    explained = bench.build(BASE + "RUN --mount=target=/n write /a 1\n", explain=True).done()[-1].explanation
+    assert explained == "Dockerfile:2 changed; its mounts changed"
