@@ -6,6 +6,7 @@ a miss can be explained. A cached step keeps its snapshot until the cache is pru
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Mapping
 
@@ -67,11 +68,11 @@ class StepCache:
 
         Nothing is written for places that did not change, and keys that are not cached are passed over.
         """
-        changed = [
-            (slot, key)
-            for slot, key in slots.items()
-            if self._database.row("SELECT 1 FROM step_slots WHERE slot = ? AND key = ?", slot, key) is None
-        ]
+        rows = self._database.rows(
+            "SELECT slot, key FROM step_slots WHERE slot IN (SELECT value FROM json_each(?))", json.dumps(list(slots))
+        )
+        known = {slot: key for slot, key in rows}
+        changed = [(slot, key) for slot, key in slots.items() if known.get(slot) != key]
         if changed:
             self._database.run_many(
                 "INSERT INTO step_slots (slot, key) SELECT ?, key FROM steps WHERE key = ?"
