@@ -71,7 +71,7 @@ class StepCache:
         rows = self._database.rows(
             "SELECT slot, key FROM step_slots WHERE slot IN (SELECT value FROM json_each(?))", json.dumps(list(slots))
         )
-        known = {slot: key for slot, key in rows}
+        known: dict[str, str] = dict(rows)
         changed = [(slot, key) for slot, key in slots.items() if known.get(slot) != key]
         if changed:
             self._database.run_many(
