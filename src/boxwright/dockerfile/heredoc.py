@@ -66,17 +66,20 @@ def find_markers(rest: str, escape: str) -> tuple[Marker, ...]:
 def read_bodies(markers: Sequence[Marker], lines: Sequence[str], start: int) -> tuple[tuple[Heredoc, ...], int]:
     """Return the here-documents whose bodies begin at `lines[start]`, and the index of the first line behind them.
 
-    Lines come without their line feeds. Raises Unterminated.
+    Lines come without their line feeds. Where the line before the bodies ends with a carriage return, it is how the file
+    ends its lines, and none of what a shell or a file is to have. Raises Unterminated.
     """
     heredocs = []
     index = start
+    windows = lines[start - 1].endswith("\r")
     for marker in markers:
         first = index
         while index < len(lines) and not _terminates(lines[index], marker):
             index += 1
         if index == len(lines):
             raise Unterminated(marker)
-        heredocs.append(Heredoc(marker, "".join(f"{line}\n" for line in lines[first:index])))
+        body = (line.removesuffix("\r") if windows else line for line in lines[first:index])
+        heredocs.append(Heredoc(marker, "".join(f"{line}\n" for line in body)))
         index += 1
     return tuple(heredocs), index
 
