@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from boxwright.build.trees import SourceNotFound
 from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.errors import UnavailableError
 from boxwright.store.fsck import check
 from support.building import Built
 
@@ -53,12 +56,15 @@ class Site:
         return [not event.cached for event in self.events if isinstance(event, StepDone)][1:]
 
 
-@pytest.fixture(scope="module")
-def engine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+@pytest.fixture(scope="module", params=["crun", "runc"])
+def engine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    if shutil.which(request.param) is None:
+        pytest.skip(f"there is no {request.param}")
     tar = subprocess.run(
         ["tar", "-C", str(rootfs), "-c", "bin", "etc", "home", "root", "tmp"], check=True, capture_output=True
     ).stdout
-    with Engine(Settings(tmp_path_factory.mktemp("engine"), environ={"TOKEN": SECRET})) as engine:
+    settings = Settings(tmp_path_factory.mktemp("engine"), runtime=request.param, environ={"TOKEN": SECRET})
+    with Engine(settings) as engine:
         engine.import_image(io.BytesIO(tar), name="base")
         yield engine
 
@@ -187,9 +193,24 @@ def test_a_mount_inside_of_another_one_has_a_place(site: Site) -> None:
         "FROM base AS other\nRUN mkdir /o && touch /o/p\nFROM base\n"
         "RUN --mount=type=cache,target=/c/deep/er --mount=target=/c --mount=from=other,source=/o,target=/c/o"
         " touch /c/deep/er/x && ls /c /c/o\n"
-        "RUN --mount=from=other,target=/u --mount=type=tmpfs,target=/u/new/t touch /u/new/t/x && ls /u/o"
+        "RUN --mount=from=other,target=/u --mount=type=tmpfs,target=/u/new/t touch /u/new/t/x && ls /u/o\n"
+        "RUN --mount=target=/c --mount=type=secret,id=s,target=/c/src/deep/secret wc -c < /c/src/deep/secret",
+        secrets=("id=s,env=TOKEN",),
     )
+    assert site.said()[-1] == str(len(SECRET))
     assert "p" in site.said()
+
+
+def test_a_link_in_a_mount_leads_to_no_place_of_the_host(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (site.context / "link").symlink_to(outside)
+    with suppress(UnavailableError):  # crun refuses it, runc follows it inside of the container
+        site.build(
+            f"FROM base AS other\nRUN ln -s {outside} /link\nFROM base\n"
+            "RUN --mount=target=/c --mount=type=tmpfs,target=/c/link/t"
+            " --mount=from=other,target=/u --mount=type=tmpfs,target=/u/link/t true"
+        )
+    assert list(outside.iterdir()) == []
 
 
 @pytest.mark.parametrize("text", ["--mount=source=none,target=/x", "--mount=from=base,source=/none,target=/x"])

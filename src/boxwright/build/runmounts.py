@@ -140,7 +140,6 @@ class RunMounts:
             else:
                 os.mkdir(place, 0o700)
                 mounts.append(self._bind(action, files, place))
-        self._make_mount_points(mounts)
         return ready._replace(mounts=tuple(mounts))
 
     def _bind(self, action: MountAction, files: _Files | None, place: Path) -> StepMount:
@@ -206,23 +205,6 @@ class RunMounts:
         target = mount.target or _AGENT_TARGET.format(number)
         mounts.append(AgentMount(target, agent, mode, mount.uid or 0, mount.gid or 0))
         return True
-
-    @staticmethod
-    def _make_mount_points(mounts: Sequence[StepMount]) -> None:
-        """Make what a mount inside of a copy of the context is mounted on: the copy may be read-only."""
-        for outer in mounts:
-            if not isinstance(outer, HostMount) or outer.source.name != _COPY or not outer.source.is_dir():
-                continue
-            for inner in mounts:
-                if not inner.target.startswith(outer.target + "/"):
-                    continue
-                point = outer.source / inner.target.removeprefix(outer.target + "/")
-                directory = isinstance(inner, MemoryMount) or (
-                    isinstance(inner, (HostMount, UnionMount)) and not _is_file(inner)
-                )
-                os.makedirs(point if directory else point.parent, exist_ok=True)
-                if not directory:
-                    os.close(os.open(point, os.O_CREAT | os.O_CLOEXEC, 0o644))
 
 
 class _Files:
@@ -333,13 +315,3 @@ def _literally(path: str) -> str:
     if not has_wildcards(path):
         return path
     return "".join(f"[{char}]" if char in "*?[" else "\\\\" if char == "\\" else char for char in path)
-
-
-def _is_file(mount: HostMount | UnionMount) -> bool:
-    if isinstance(mount, HostMount):
-        return not mount.source.is_dir()
-    for lower in reversed(mount.lowers):
-        path = Path(f"{lower}{mount.path}")
-        if os.path.lexists(path):
-            return not path.is_dir()
-    return False

@@ -66,8 +66,8 @@ def find_markers(rest: str, escape: str) -> tuple[Marker, ...]:
 def read_bodies(markers: Sequence[Marker], lines: Sequence[str], start: int) -> tuple[tuple[Heredoc, ...], int]:
     """Return the here-documents whose bodies begin at `lines[start]`, and the index of the first line behind them.
 
-    Lines come without their line feeds. Where the line before the bodies ends with a carriage return, it is how the file
-    ends its lines, and none of what a shell or a file is to have. Raises Unterminated.
+    Lines come without their line feeds. Where the line before the bodies ends with a carriage return, that is how the
+    file ends its lines, and nothing that a shell or a file is to have. Raises Unterminated.
     """
     heredocs = []
     index = start

@@ -15,10 +15,9 @@ from boxwright.engine.agents import AgentRelay
 from boxwright.host import mounts, syscalls
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
+from boxwright.runtime import scaffolding
 from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.options import Mount
-
-_SECRETS = "secrets"
 
 
 @contextmanager
@@ -49,7 +48,28 @@ def mounted(private: PrivateMounts, bundle: Bundle, wanted: Sequence[StepMount])
                     os.chown(relay.path, mount.uid, mount.gid)
                     os.chmod(relay.path, mount.mode)
                     made.append(Mount("bind", mount.target, relay.path))
+        private.call(_make_points, made)
         yield tuple(made)
+
+
+def _make_points(made: Sequence[Mount]) -> None:
+    """Make what a mount inside of a read-only one is mounted on: the runtime comes too late for that."""
+    for outer in made:
+        if outer.kind != "bind" or not outer.read_only or not os.path.isdir(outer.source):
+            continue
+        for inner in made:
+            if not inner.target.startswith(outer.target + "/"):
+                continue
+            # A link in there that leads nowhere in there is left to the runtime, which knows the container's root.
+            missing = scaffolding.survey(outer.source, [inner.target.removeprefix(outer.target)]).missing
+            if any(os.path.lexists(f"{outer.source}/{path}") for path in missing):
+                continue
+            directory = inner.kind == "tmpfs" or os.path.isdir(inner.source)
+            for path in reversed(missing):
+                if path == missing[0] and not directory:
+                    os.close(os.open(f"{outer.source}/{path}", os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+                else:
+                    os.mkdir(f"{outer.source}/{path}", 0o755)
 
 
 def _mount_union(place: Path, mount: UnionMount) -> None:
