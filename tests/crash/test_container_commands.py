@@ -175,3 +175,18 @@ def test_build_with_a_command_that_fails(ground: Ground) -> None:
         ground.check(when)
 
     walk(ground, ("build", "."), afterwards, most=7, expected=(1,), least=15)
+
+
+def test_a_build_that_keeps_its_steps(ground: Ground) -> None:
+    (ground.work / "Dockerfile").write_text("FROM busybox\nRUN echo 1 > /one\nRUN echo 2 > /two && rm /one\n")
+
+    def afterwards(when: str) -> None:
+        with ground.engine() as engine:
+            for row in engine.containers(all=True):
+                assert row.state == "exited", when
+                assert engine.diff(row.id), when  # what is there is whole
+            engine.build(Build(str(ground.work), tags=("made",)))
+        ground.clear()
+        ground.check(when)
+
+    walk(ground, ("build", "--rm=false", "-q", "."), afterwards, most=12, least=20)
