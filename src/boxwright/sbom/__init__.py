@@ -1,7 +1,7 @@
 """What is in an image's file system: packages that databases and packages' own files tell of, and documents of them.
 
     inventory   one pass over the tree → packages
-        dpkg, apk, rpm                 databases of distributions; distribution: which one it is
+        dpkg, apk, rpm                 databases of distributions; distribution: which one it is; copyright: Debian's
         python, npm, golang            packages of languages
     package     a package as a value, and its purl; licence: what is said of its licence
     spdx, cyclonedx                    packages → a document

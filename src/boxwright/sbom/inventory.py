@@ -36,7 +36,7 @@ class Inventory(NamedTuple):
 
 def take_inventory(view: UnionView) -> Inventory:
     """Look through a file system. What is malformed is noted, never raised."""
-    taking = _Taking(distribution_of(view))
+    taking = _Taking(view, distribution_of(view))
     for node in view.walk():
         if node.is_file:
             taking.look(node)
@@ -48,7 +48,8 @@ def take_inventory(view: UnionView) -> Inventory:
 
 
 class _Taking:
-    def __init__(self, distribution: Distribution) -> None:
+    def __init__(self, view: UnionView, distribution: Distribution) -> None:
+        self.view = view
         self.distribution = distribution
         self.found: dict[Package, None] = {}
         self.notes: list[str] = []
@@ -74,7 +75,8 @@ class _Taking:
         path = node.path
         if path == _DPKG or path.startswith(_DPKG_PARTS):
             if not path.endswith(".md5sums"):
-                yield from dpkg.packages(_read(node, _LARGEST_DATABASE), path, self.distribution)
+                for found in dpkg.packages(_read(node, _LARGEST_DATABASE), path, self.distribution):
+                    yield found._replace(licence=self._debian_licence(found.name))
         elif path in _APK:
             yield from apk.packages(_read(node, _LARGEST_DATABASE), path, self.distribution)
         elif path in _RPM:
@@ -97,6 +99,19 @@ class _Taking:
 
             with _open(node) as stream:
                 yield from golang.packages(stream, path)
+
+    def _debian_licence(self, name: str) -> str:
+        from boxwright.sbom import copyright
+
+        # Packages that are made together may share one file by a link, which the view follows.
+        try:
+            node = None if "/" in name else self.view.lookup(f"/usr/share/doc/{name}/copyright")
+        except OSError:
+            return ""  # links that lead in a circle
+        if node is None or not node.is_file:
+            return ""
+        with _open(node) as stream:
+            return copyright.licence(stream.read(copyright.LIMIT))
 
 
 def _open(node: Node) -> BinaryIO:

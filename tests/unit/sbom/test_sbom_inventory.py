@@ -35,6 +35,34 @@ def test_dpkg(tmp_path: Path) -> None:
     assert found.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (["GPL-2+"], "GPL-2.0-or-later"),
+        (["Expat", "BSD-3-clause", "Expat"], "BSD-3-Clause AND MIT"),
+        (["GPL-1+ or Artistic", "LGPL-2.1"], "(GPL-1.0-or-later OR Artistic-1.0-Perl) AND LGPL-2.1-only"),
+        (["GPL-3+ with GCC-exception-3.1"], "GPL-3.0-or-later WITH GCC-exception-3.1"),
+        (["Apache-2.0", "my own, see below"], "Apache-2.0 AND my own, see below"),
+        ([], ""),
+    ],
+)
+def test_the_licences_of_debian(tmp_path: Path, fields: list[str], expected: str) -> None:
+    head = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n"
+    text = head + "".join(f"Files: *\nCopyright: somebody\nLicense: {field}\n a text\n\n" for field in fields)
+    files = {"var/lib/dpkg/status": trees.DPKG, "usr/share/doc/bash/copyright": text.encode()}
+    bash, libc = take_inventory(trees.view(tmp_path, files)).packages
+    assert (bash.licence, libc.licence) == (expected, "")
+
+
+def test_a_copyright_in_prose_and_one_in_a_circle(tmp_path: Path) -> None:
+    folder = trees.layer(
+        tmp_path,
+        {"var/lib/dpkg/status": trees.DPKG, "usr/share/doc/bash/copyright": b"This is free.\nLicense: GPL-2\n"},
+    )
+    (folder / "usr/share/doc/libc6").symlink_to("libc6")
+    assert [package.licence for package in take_inventory(UnionView([folder])).packages] == ["", ""]
+
+
 def test_images_without_dpkg_say_it_in_parts(tmp_path: Path) -> None:
     part = b"Package: tzdata\nVersion: 2024a\nArchitecture: all\n"
     files = {"var/lib/dpkg/status.d/tzdata": part, "var/lib/dpkg/status.d/tzdata.md5sums": b"Package: x\nVersion: 1\n"}
