@@ -24,7 +24,7 @@ FROM scratch
 COPY dir /dir
 ADD a.tar /in
 WORKDIR /w
-RUN append /dir/x more
+RUN --mount=type=cache,target=/c --mount=target=/ctx --mount=from=tools,target=/t append /dir/x more
 COPY --from=tools /tool /
 CMD x
 """

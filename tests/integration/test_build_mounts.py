@@ -23,6 +23,7 @@ from boxwright.build.trees import SourceNotFound
 from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.engine.steps import memory_directory
 from boxwright.errors import UnavailableError
 from boxwright.store.fsck import check
 from support.building import Built
@@ -67,6 +68,10 @@ def engine(rootfs: Path, tmp_path_factory: pytest.TempPathFactory, request: pyte
     with Engine(settings) as engine:
         engine.import_image(io.BytesIO(tar), name="base")
         yield engine
+        memory = memory_directory(engine.wiring)
+        if memory != engine.wiring.run_directory:
+            assert list((Path(memory) / "steps").glob("*")) == []
+            shutil.rmtree(memory)
 
 
 @pytest.fixture
