@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from boxwright.engine.agents import AgentRelay
+from boxwright.engine.keyagents import KeyNotAdded, agent_of
 from boxwright.host.paths import Path as HostPath
 
 ANSWER = b"an answer"
@@ -119,3 +122,41 @@ def test_the_socket_goes_with_its_relay_and_so_do_connections(agent: Agent, tmp_
     with client:
         assert client.recv(1) == b""
     assert not (tmp_path / "socket").exists()
+
+
+# -- keys in files
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("there is no OpenSSH")
+    path = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a comment", "-f", path], check=True)
+    return path
+
+
+def test_a_key_in_a_file_is_held_by_an_agent_that_ends_with_the_block(key: Path, tmp_path: Path) -> None:
+    with agent_of([str(key)]) as path, AgentRelay(path, HostPath(tmp_path / "socket")) as relay:
+        env = {"SSH_AUTH_SOCK": relay.path, "PATH": os.environ["PATH"]}
+        listed = subprocess.run(["ssh-add", "-L"], env=env, check=True, capture_output=True, text=True)
+        assert listed.stdout == (tmp_path / "key.pub").read_text()
+        removed = subprocess.run(["ssh-add", "-D"], env=env, capture_output=True)
+        assert removed.returncode
+    assert not os.path.exists(path)
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_what_is_no_key_is_shown_with_the_words_of_the_agent(tmp_path: Path, key: Path) -> None:
+    (tmp_path / "none").write_text("no key")
+    (tmp_path / "none").chmod(0o600)
+    with pytest.raises(KeyNotAdded) as caught, agent_of([str(key), str(tmp_path / "none")]):
+        pass
+    assert caught.value.key == str(tmp_path / "none")
+    assert caught.value.detail
+
+
+def test_a_key_with_a_passphrase_is_not_asked_for_one(tmp_path: Path, key: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "passphrase", "-f", key], check=True)
+    with pytest.raises(KeyNotAdded), agent_of([str(key)]):
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from boxwright.build.actions import RunOptions
 from boxwright.build.context import Context
@@ -11,6 +12,20 @@ from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.build.secrets import Secret
+
+
+class Given(NamedTuple):
+    """What a command line gives to RUN steps, beyond what they have anyway."""
+
+    secrets: Mapping[str, Secret] = {}
+    """By their IDs."""
+    agents: Mapping[str, str] = {}
+    """SSH agents: ID → the path of a socket."""
+    allowed: frozenset[str] = frozenset()
+    """Entitlements (see `plan.PlanOptions`)."""
 
 
 class BuildRequest(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.build.actions import RunOptions
@@ -14,7 +14,7 @@ from boxwright.build.context import Context, local_context, no_context, tar_cont
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Sink
-from boxwright.build.request import BuildRequest, BuildResult
+from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.dockerfile.stages import Dockerfile
 from boxwright.engine.containers.wiring import Wiring
@@ -26,7 +26,6 @@ from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
-    from boxwright.build.secrets import Secret
     from boxwright.engine.described.image import Image
     from boxwright.engine.steps import StepRunner
 
@@ -58,7 +57,7 @@ class Build(NamedTuple):
     secrets: tuple[str, ...] = ()
     """``id=NAME,src=FILE`` or ``id=NAME,env=VARIABLE``."""
     ssh: tuple[str, ...] = ()
-    """``default``, or ``ID=SOCKET``: agents that RUN steps may use."""
+    """``default``, ``ID=SOCKET`` or ``ID=KEY``: agents that RUN steps may use."""
     allow: tuple[str, ...] = ()
     """What RUN steps may ask for: ``network.host``, ``security.insecure``."""
     limits: StepLimits = StepLimits()
@@ -88,18 +87,10 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     host = Platform.of_machine(os.uname().machine)
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
-    secrets: Mapping[str, Secret] = {}
-    agents: Mapping[str, str] = {}
-    allowed: frozenset[str] = frozenset()
-    if wanted.secrets or wanted.ssh or wanted.allow or wanted.network == "host":
-        from boxwright.engine import given
-
-        secrets, agents = given.secrets(wanted.secrets, environ), given.agents(wanted.ssh, environ)
-        allowed = given.entitlements(wanted.allow, wanted.network)
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
-    with _context(wiring.store, wanted, dockerfile) as context:
+    with _given(wanted, environ) as given, _context(wiring.store, wanted, dockerfile) as context:
         request = BuildRequest(
             context=context,
             dockerfile=dockerfile,
@@ -120,11 +111,11 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 shm_size=wanted.shm_size,
                 ulimits=wanted.ulimits,
                 limits=wanted.limits,
-                secrets=secrets,
-                agents=agents,
+                secrets=given.secrets,
+                agents=given.agents,
             ),
             max_parallelism=wiring.settings.max_parallelism,
-            allowed=allowed,
+            allowed=given.allowed,
             epoch=_epoch(arguments.get(_EPOCH) or environ.get(_EPOCH)),
         )
         try:
@@ -140,6 +131,14 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         finally:
             cancelled.set()
             runner.close()
+
+
+def _given(wanted: Build, environ: Mapping[str, str]) -> AbstractContextManager[Given]:
+    if not (wanted.secrets or wanted.ssh or wanted.allow or wanted.network == "host"):
+        return nullcontext(Given())
+    from boxwright.engine import given
+
+    return given.given(wanted.secrets, wanted.ssh, wanted.allow, wanted.network, environ)
 
 
 def _tag(text: str) -> Reference:

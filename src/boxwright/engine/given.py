@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
+from boxwright.build.request import Given
 from boxwright.build.secrets import Secret
-from boxwright.errors import InvalidError, NotFoundError, UnavailableError, UnsupportedError
+from boxwright.errors import InvalidError, NotFoundError, UnavailableError
 
 ENTITLEMENTS = ("network.host", "security.insecure")
 _MAX_SECRET = 500 * 1024  # bytes, as docker has it
 _SOCKET = "SSH_AUTH_SOCK"
+
+
+@contextmanager
+def given(
+    secret: Iterable[str], ssh: Iterable[str], allow: Iterable[str], network: str, environ: Mapping[str, str]
+) -> Iterator[Given]:
+    """Yield what flags give to steps, for the time of a build. Raises what `secrets` and its neighbours raise."""
+    with ExitStack() as stack:
+
+        def hold(keys: Sequence[str]) -> str:
+            from boxwright.engine.keyagents import agent_of
+
+            return stack.enter_context(agent_of(keys))
+
+        allowed = entitlements(allow, network)
+        yield Given(secrets(secret, environ), agents(ssh, environ, hold), allowed)
 
 
 class InvalidSecret(InvalidError):
@@ -103,38 +121,38 @@ def _file(id: str, name: str) -> Callable[[], bytes]:
     return read
 
 
-def agents(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the sockets of SSH agents by ID. Each text is ``ID[=SOCKET]``; without one it is that of SSH_AUTH_SOCK.
+def agents(texts: Iterable[str], environ: Mapping[str, str], hold: Callable[[Sequence[str]], str]) -> dict[str, str]:
+    """Return the sockets of SSH agents by ID. Each text is ``ID``, ``ID=SOCKET`` or ``ID=KEY[,KEY]``.
 
-    Raises InvalidError, NotFoundError, and UnsupportedError for a key, which docker would take: an agent holds it.
+    With an ID alone it is the agent of SSH_AUTH_SOCK; `hold` returns the socket of one that has the keys in some files.
+    Raises InvalidError, NotFoundError, and what `hold` raises.
     """
     found = {}
     for text in texts:
-        id, equals, path = text.partition("=")
-        if not id or (equals and not path):
-            raise InvalidError(f"invalid --ssh {text!r}", hint="write default, or ID=SOCKET")
+        id, equals, rest = text.partition("=")
+        paths = rest.split(",")
+        if not id or (equals and not all(paths)):
+            raise InvalidError(f"invalid --ssh {text!r}", hint="write default, ID=SOCKET or ID=KEY")
         if not equals:
-            path = environ.get(_SOCKET, "")
-            if not path:
+            paths = [environ.get(_SOCKET, "")]
+            if not paths[0]:
                 raise NotFoundError(
                     f"--ssh {id}: no agent is running: {_SOCKET} is not set",
-                    hint="start one, and add your key: eval $(ssh-agent); ssh-add",
+                    hint=f"start one, and add your key: eval $(ssh-agent); ssh-add; or name the key: --ssh {id}=KEY",
                 )
-        found[id] = _socket(id, path)
+        paths = [os.path.abspath(os.path.expanduser(path)) for path in paths]
+        sockets = [path for path in paths if _is_socket(id, path)]
+        if sockets and len(paths) > 1:
+            raise InvalidError(f"invalid --ssh {text!r}: there is one socket to an ID", hint="give each an ID")
+        found[id] = sockets[0] if sockets else hold(paths)
     return found
 
 
-def _socket(id: str, path: str) -> str:
+def _is_socket(id: str, path: str) -> bool:
     try:
-        mode = os.stat(path).st_mode
+        return stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError as error:
         raise NotFoundError(f"--ssh {id}: {path}: {(error.strerror or str(error)).lower()}") from None
-    if not stat.S_ISSOCK(mode):
-        raise UnsupportedError(
-            f"--ssh {id}={path}: keys are not taken from files, only from an agent",
-            hint=f"eval $(ssh-agent); ssh-add {path}; then --ssh {id}",
-        )
-    return os.path.abspath(path)
 
 
 def entitlements(texts: Iterable[str], network: str) -> frozenset[str]:

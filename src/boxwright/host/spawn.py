@@ -88,12 +88,12 @@ def exit_code(status: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def capture(argv: Sequence[str], *, env: Mapping[str, str]) -> tuple[int, str]:
+def capture(argv: Sequence[str], *, env: Mapping[str, str], new_session: bool = False) -> tuple[int, str]:
     """Run a program that prints little to its end; return its exit code and both its streams, in the order written."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
         try:
-            pid = spawn(argv, env=env, stdout=writer, stderr=writer)
+            pid = spawn(argv, env=env, stdout=writer, stderr=writer, new_session=new_session)
         finally:
             os.close(writer)
         with open(reader, "rb", closefd=False) as stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from boxwright.engine import given
 from boxwright.errors import BoxwrightError
 
 ENVIRON = {"TOKEN": "t0ken", "SSH_AUTH_SOCK": ""}
+
+
+def hold(keys: Sequence[str]) -> str:
+    return f"holds {' '.join(keys)}"
 
 
 @pytest.fixture
@@ -81,24 +86,29 @@ def test_an_agent_is_a_socket(here: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.bind("agent")
         path = str(here / "agent")
-        assert given.agents(["default"], {"SSH_AUTH_SOCK": path}) == {"default": path}
-        assert given.agents(["default=agent", "b=./agent"], {}) == {"default": path, "b": path}
+        assert given.agents(["default"], {"SSH_AUTH_SOCK": path}, hold) == {"default": path}
+        assert given.agents(["default=agent", "b=./agent"], {}, hold) == {"default": path, "b": path}
+        with pytest.raises(BoxwrightError, match="one socket to an ID"):
+            given.agents(["default=agent,file"], {}, hold)
+
+
+def test_keys_are_held_by_an_agent(here: Path) -> None:
+    assert given.agents(["a=file,TOKEN"], {}, hold) == {"a": f"holds {here}/file {here}/TOKEN"}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("default", "--ssh default: no agent is running: SSH_AUTH_SOCK is not set"),
-        ("a=none", "--ssh a: none: no such file or directory"),
-        ("a=file", "--ssh a=file: keys are not taken from files, only from an agent"),
+        ("a=none", "--ssh a: {here}/none: no such file or directory"),
         ("=x", "invalid --ssh '=x'"),
         ("a=", "invalid --ssh 'a='"),
     ],
 )
 def test_what_is_no_agent_is_refused(here: Path, text: str, message: str) -> None:
     with pytest.raises(BoxwrightError) as caught:
-        given.agents([text], ENVIRON)
-    assert caught.value.message == message
+        given.agents([text], ENVIRON, hold)
+    assert caught.value.message == message.format(here=here)
 
 
 def test_entitlements_are_few() -> None:

@@ -54,7 +54,7 @@ def configure(parser: Parser) -> None:
     parser.repeated(
         "--secret", metavar="id=NAME,src=FILE", help="give a secret to RUN --mount=type=secret; or env=VARIABLE"
     )
-    parser.repeated("--ssh", metavar="ID[=SOCKET]", help="forward an SSH agent to RUN --mount=type=ssh: default")
+    parser.repeated("--ssh", metavar="ID[=SOCKET|=KEY]", help="forward an SSH agent to RUN --mount=type=ssh: default")
     parser.repeated("--allow", metavar="WHAT", help="let a RUN ask for network.host or security.insecure")
     parser.add_argument("-m", "--memory", metavar="SIZE", type=size, help="limit the memory of RUN steps: 512m, 1g")
     parser.add_argument("--memory-swap", metavar="SIZE", help="limit memory and swap together; -1: no limit")
