@@ -55,7 +55,7 @@ def build(
         if execution.cache.wrote:
             store.snapshots.make_durable()
         if attest is not None:
-            attest(Made(request, planned, record, begun, time.time(), execution.downloads()))
+            attest(Made(request, planned, record.id, begun, time.time(), execution.downloads()))
         names = _tag(request, record.id, store)
     finally:
         execution.finish()

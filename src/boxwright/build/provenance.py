@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from boxwright.build.plan import BaseImage, Plan
     from boxwright.build.request import BuildRequest
     from boxwright.oci.digest import Digest
-    from boxwright.store.images import ImageRecord
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:boxwright:build:dockerfile:v1"
@@ -30,7 +29,8 @@ class Made(NamedTuple):
 
     request: BuildRequest
     plan: Plan
-    image: ImageRecord
+    image: Digest
+    """Its ID."""
     started: float
     """Seconds since 1970."""
     finished: float
@@ -63,7 +63,7 @@ def predicate(made: Made, digest_of: Callable[[BaseImage], Digest], *, full: boo
         "runDetails": {
             "builder": {"id": BUILDER},
             "metadata": {
-                "invocationId": made.image.id,
+                "invocationId": made.image,
                 "startedOn": rfc3339(int(made.started)),
                 "finishedOn": rfc3339(int(made.finished)),
             },

@@ -32,7 +32,7 @@ def made_of(bench: Workbench, dockerfile: str, **options: Any) -> Made:
     bench.attest = seen.append
     built = bench.build(dockerfile, tag="web", **options)
     (made,) = seen
-    assert made.image.id == built.id
+    assert made.image == built.id
     return made
 
 
