@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from boxwright.build.execute import Execution
 from boxwright.build.failure import Keeper
 from boxwright.build.plan import Bases, Plan, PlanOptions, plan
+from boxwright.build.product import Product, Taker, leave
 from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
 from boxwright.build.provenance import Attester, Made
 from boxwright.build.request import BuildRequest, BuildResult
@@ -15,8 +17,11 @@ from boxwright.build.runner import Runner
 from boxwright.build.state import ImageState
 from boxwright.dockerfile.stages import Dockerfile, load
 from boxwright.oci.digest import Digest
-from boxwright.store.images import ImageRecord
+from boxwright.store.publications import Publication
 from boxwright.store.store import Store
+
+if TYPE_CHECKING:
+    from boxwright.build.caching import Cache
 
 
 def build(
@@ -28,14 +33,15 @@ def build(
     sink: Sink,
     keep: Keeper,
     cancelled: threading.Event | None = None,
+    take: Taker = leave,
     attest: Attester | None = None,
 ) -> BuildResult:
     """Build an image and tag it.
 
-    Whatever is finished when a build fails or is killed is in the cache, and the next build goes on from there; an
-    image and its tags appear at the end, whole. Setting `cancelled` ends the build soon (the build sets it itself once
-    a stage has failed, to end the others). The sink is called from several threads, one call at a time. `attest` is
-    called with the image before its tags name it.
+    `take` is given what was built before anything of it can be collected. Whatever is finished when a build fails or
+    is killed is in the cache, and the next build goes on from there; an image and its tags appear at the end, whole.
+    Setting `cancelled` ends the build soon (the build sets it itself once a stage has failed, to end the others). The
+    sink is called from several threads, one call at a time. `attest` is called with the image before its tags name it.
 
     Raises DockerfileError, UnsupportedSyntax, TargetNotFound, BuildFailed when a command failed, CancelledError, and
     whatever else a step raises; `detail` of those shows the place in the Dockerfile.
@@ -50,20 +56,21 @@ def build(
     cancelled = cancelled or threading.Event()
     execution = Execution(request, planned, store, runner, sink=sink, keep=keep, cancelled=cancelled)
     try:
-        state = execution.run()
-        record = _record(request, state, store)
+        state = _derived(request, execution.run(), planned, store, execution.cache)
+        product = _product(request, state, store)
         if execution.cache.wrote:
             store.snapshots.make_durable()
+        take(product)
         if attest is not None:
-            attest(Made(request, planned, record.id, begun, time.time(), execution.downloads()))
-        names = _tag(request, record.id, store)
+            attest(Made(request, planned, product.id, begun, time.time(), execution.downloads()))
+        names = _tag(request, product.id, store)
     finally:
         execution.finish()
-    result = BuildResult(record.id, record.size, planned.total, execution.cached_steps)
+    result = BuildResult(product.id, product.size, planned.total, execution.cached_steps)
     if result.cached < result.steps:
         _warn(dockerfile, planned, sink)
     layers, seconds = len(state.diff_ids), time.monotonic() - started
-    sink(ImageBuilt(record.id, names, record.size, layers, seconds, result.steps, result.cached))
+    sink(ImageBuilt(product.id, names, product.size, layers, seconds, result.steps, result.cached))
     return result
 
 
@@ -76,25 +83,44 @@ def _warn(dockerfile: Dockerfile, planned: Plan, sink: Sink) -> None:
         sink(Warned(f"{warning.rule}: {warning.message}", str(warning.span)))
 
 
-def _record(request: BuildRequest, state: ImageState, store: Store) -> ImageRecord:
-    """Add the image; one that is there already is only read."""
+def _derived(request: BuildRequest, state: ImageState, planned: Plan, store: Store, cache: Cache) -> ImageState:
+    """Return what was built in the form that is wanted."""
+    if not request.squash and not request.clamp:
+        return state
+    from boxwright.build import derived
+
+    base = planned.base
+    if request.squash:
+        state = derived.squashed(state, base, store, cache)
+    if request.clamp and request.epoch is not None:
+        state = derived.clamped(state, base, request.epoch, store, cache)
+    return state
+
+
+def _product(request: BuildRequest, state: ImageState, store: Store) -> Product:
+    """Return what was built, with the image in the store if it is to be there; one that is there is only read."""
     config = state.image_config()
     if request.labels:
         labels = {**config.config.labels, **request.labels}
         config = config._replace(config=config.config._replace(labels=labels))
     raw = config.to_bytes()
-    existing = store.images.get(Digest.of(raw))
-    if existing is not None and not existing.intermediate:
-        return existing
-    return store.images.add(raw, parent=state.image if request.intermediate else None)
+    if not request.keep_image:
+        size = sum(snapshot.usage for snapshot in store.snapshots.stack(state.chain))
+        return Product(state.platform, raw, state.chain, size)
+    record = store.images.get(Digest.of(raw))
+    if record is None or (record.intermediate and not request.variant):
+        parent = state.image if request.intermediate else None
+        record = store.images.add(raw, parent=parent, intermediate=request.variant)
+    return Product(state.platform, raw, state.chain, record.size)
 
 
 def _tag(request: BuildRequest, image: Digest, store: Store) -> tuple[str, ...]:
     names = []
+    publication = request.publication or Publication()
     for tag in request.tags:
         ref = tag.with_default_tag()
         current = store.images.resolve(ref)
-        if current is None or current.id != image:
-            store.images.tag(ref, image)
+        if current is None or current.id != image or store.images.publication(ref) != publication:
+            store.images.tag(ref, image, publication)
         names.append(ref.familiar())
     return tuple(names)

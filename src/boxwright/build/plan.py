@@ -163,6 +163,15 @@ class Plan(NamedTuple):
     unused_args: tuple[str, ...]
     undefined: tuple[Undefined, ...]
 
+    @property
+    def base(self) -> BaseImage | None:
+        """The image that the target was built on, through whatever stages; None when that is nothing."""
+        by_number = {stage.number: stage for stage in self.stages}
+        stage = self.stages[-1]
+        while stage.stage is not None:
+            stage = by_number[stage.stage]
+        return stage.image
+
 
 class Undefined(NamedTuple):
     """A variable that is used, without a default, where nothing sets it."""

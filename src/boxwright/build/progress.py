@@ -91,7 +91,7 @@ class Warned(NamedTuple):
 
 
 class ImageBuilt(NamedTuple):
-    """Last of all, when the build succeeded."""
+    """Last of all, but for its outputs, when the build of an image succeeded."""
 
     image: Digest
     names: tuple[str, ...]
@@ -103,7 +103,39 @@ class ImageBuilt(NamedTuple):
     """How many of the steps came from the cache (steps that make no layer count as the one before them)."""
 
 
-Event: TypeAlias = BuildStarted | StepStarted | StepOutput | StepRunning | StepKept | StepDone | Warned | ImageBuilt
+class Delivering(NamedTuple):
+    """An output is begun: ``writing`` a file or folder, ``pushing`` an image."""
+
+    action: str
+    target: str
+
+
+class Delivered(NamedTuple):
+    """An output is there, whole."""
+
+    action: str
+    """``wrote``, ``pushed``, ``tagged``."""
+    target: str
+    """A path, ``-`` for the standard output, or a name."""
+    seconds: float
+    size: int | None = None
+    """Bytes that were written or sent."""
+    there: int | None = None
+    """Bytes that the registry had already."""
+
+
+Event: TypeAlias = (
+    BuildStarted
+    | StepStarted
+    | StepOutput
+    | StepRunning
+    | StepKept
+    | StepDone
+    | Warned
+    | ImageBuilt
+    | Delivering
+    | Delivered
+)
 Sink: TypeAlias = Callable[[Event], None]
 
 

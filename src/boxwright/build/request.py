@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boxwright.build.actions import RunOptions
 from boxwright.build.context import Context
@@ -15,6 +15,7 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.build.secrets import Secret
+    from boxwright.store.publications import Publication
 
 
 class Given(NamedTuple):
@@ -57,6 +58,16 @@ class BuildRequest(NamedTuple):
     """How many commands run at once; 0: as many as have what they need."""
     allowed: frozenset[str] = frozenset()
     """What RUN steps may ask for (see `plan.PlanOptions`)."""
+    squash: bool = False
+    """Put all that is built into one layer on the base image."""
+    clamp: bool = False
+    """No file in the layers that are built is newer than `epoch`."""
+    keep_image: bool = True
+    """The image is to be in the store; without, its layers are there as long as the cache has them."""
+    variant: bool = False
+    """The image is one of several, for other platforms each, under a tag that the caller sets."""
+    publication: Publication | None = None
+    """How the image leaves under `tags`; None for the usual way."""
     epoch: int | None = None
     """SOURCE_DATE_EPOCH, in seconds: the time of everything that the build makes up."""
 
@@ -67,3 +78,7 @@ class BuildResult(NamedTuple):
     """Bytes of its layers, uncompressed."""
     steps: int
     cached: int
+    images: tuple[Digest, ...] = ()
+    """Of all platforms that were built for, where there are several; `image` is one of them."""
+    metadata: Mapping[str, Any] = {}
+    """What the outputs gave, as buildx's ``--metadata-file`` has it."""

@@ -61,8 +61,10 @@ def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "doc
     write_file(path, lambda out: save(store, names, out, form=form))
 
 
-def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
+def write_file(path: str, write: Callable[[BinaryIO], None], *, mode: int = 0o600) -> None:
     """Have `write` fill the file `path`, which is there whole or not at all. Raises what it raises.
+
+    A new file gets `mode`, less what the process's mask takes.
 
     NotFoundError is for a folder that isn't there, OSError for what the system refuses otherwise.
     """
@@ -75,7 +77,7 @@ def write_file(path: str, write: Callable[[BinaryIO], None]) -> None:
         with open(target, "wb") as out:
             write(out)
         return
-    with durable.replacing(target, mode=0o600, durable=False) as out:
+    with durable.replacing(target, mode=mode, durable=False) as out:
         write(out)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,11 +13,13 @@ from boxwright.build.build import build as run_build
 from boxwright.build.context import Context, local_context, no_context, tar_context
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
+from boxwright.build.product import Taker, leave
 from boxwright.build.progress import Sink
 from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.dockerfile.stages import Dockerfile
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.engine.outputs.terms import Terms
 from boxwright.engine.privileges import require_root
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
 from boxwright.oci.platform import Platform
@@ -27,9 +29,12 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.engine.described.image import Image
+    from boxwright.engine.outputs.spec import Output
     from boxwright.engine.steps import StepRunner
+    from boxwright.store.publications import Publication
 
 _EPOCH = "SOURCE_DATE_EPOCH"
+_INDEX = "BUILDKIT_MULTI_PLATFORM"
 _CONTAINED = frozenset({("amd64", "386"), ("arm64", "arm")})
 """Architectures whose machines run the programs of another one, too."""
 
@@ -49,6 +54,7 @@ class Build(NamedTuple):
     target: str | None = None
     labels: Mapping[str, str] = {}
     platform: str | None = None
+    """What to build for; several, with commas between, make one image of all."""
     network: str = "default"
     add_hosts: tuple[str, ...] = ()
     shm_size: int | None = None
@@ -72,13 +78,26 @@ class Build(NamedTuple):
     """Make an image of every step."""
     explain: bool = False
     insecure: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    """What becomes of it, as ``--output`` says; nothing: an image in the store."""
+    push: bool = False
+    """Push it under all its tags."""
+    load: bool = False
+    """Have the image in the store, whatever the outputs are."""
+    annotations: tuple[str, ...] = ()
+    """``[type:]key=value``."""
+    squash: bool = False
+    """Put all that is built into one layer."""
     stdin: BinaryIO | None = None
+    stdout: BinaryIO | None = None
+    """For outputs that say so."""
 
 
 def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     """Build an image: see `boxwright.build.build.build`. For the main thread: Ctrl-C ends the build cleanly.
 
-    Raises what that raises, and InvalidReference for a tag.
+    Several platforms are built one after the other; outputs follow when all of it is built. Raises what that raises,
+    InvalidReference for a tag, and what an output raises (see `boxwright.engine.outputs`).
     """
     require_root("a build")
     tags = tuple(_tag(text) for text in wanted.tags)
@@ -87,6 +106,11 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     host = Platform.of_machine(os.uname().machine)
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
+    platforms = _platforms(wanted.platform, host)
+    index = len(platforms) > 1 or arguments.get(_INDEX) in ("1", "true")
+    epoch = _epoch(arguments.get(_EPOCH) or environ.get(_EPOCH))
+    outputs = _outputs(wanted, tags, index=index, epoch=epoch)
+    image = next((output for output in outputs if output.in_store), None)
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
@@ -94,9 +118,9 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         request = BuildRequest(
             context=context,
             dockerfile=dockerfile,
-            platform=Platform.parse(wanted.platform) if wanted.platform else host,
+            platform=platforms[0],
             build_platform=host,
-            tags=tags,
+            tags=_first_tags(tags, outputs, image) if not index else (),
             build_args=arguments,
             target=wanted.target,
             labels=wanted.labels,
@@ -116,18 +140,31 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             ),
             max_parallelism=wiring.settings.max_parallelism,
             allowed=given.allowed,
-            epoch=_epoch(arguments.get(_EPOCH) or environ.get(_EPOCH)),
+            epoch=epoch,
+            squash=wanted.squash,
+            clamp=any(output.rewrite for output in outputs),
+            keep_image=not outputs or image is not None,
+            variant=index and bool(tags),
+            publication=_publication(image),
         )
-        try:
+
+        def run(platform: Platform, sink: Sink, take: Taker) -> BuildResult:
             return run_build(
-                request,
+                request._replace(platform=platform),
                 store=wiring.store,
                 runner=runner,
                 bases=_Bases(wiring, wanted, sink),
                 sink=sink,
                 keep=_Keeper(wiring),
                 cancelled=cancelled,
+                take=take,
             )
+
+        try:
+            if not outputs:
+                return run(platforms[0], sink, leave)
+            terms = Terms(tags, index, epoch, wanted.stdout, wanted.insecure)
+            return _deliver(wiring, outputs, terms, sink, platforms, run)
         finally:
             cancelled.set()
             runner.close()
@@ -139,6 +176,63 @@ def _given(wanted: Build, environ: Mapping[str, str]) -> AbstractContextManager[
     from boxwright.engine import given
 
     return given.given(wanted.secrets, wanted.ssh, wanted.allow, wanted.network, environ)
+
+
+def _outputs(wanted: Build, tags: Sequence[Reference], *, index: bool, epoch: int | None) -> tuple[Output, ...]:
+    """Return what is to become of a build; nothing for an image for one platform, as it always is."""
+    if not (wanted.outputs or wanted.annotations or wanted.push or index):
+        return ()
+    from boxwright.engine.outputs import spec
+    from boxwright.engine.outputs.delivery import check
+
+    outputs = spec.wanted(wanted.outputs, wanted.annotations, push=wanted.push, load=wanted.load)
+    outputs = outputs or (spec.Output("image"),)
+    check(outputs, Terms(tuple(tags), index, epoch, wanted.stdout))
+    return outputs
+
+
+def _first_tags(tags: tuple[Reference, ...], outputs: Sequence[Output], image: Output | None) -> tuple[Reference, ...]:
+    """Return the tags that the build itself sets, together with the image."""
+    if image is None:
+        return () if outputs else tags
+    return () if image.by_digest else tags or image.names
+
+
+def _deliver(
+    wiring: Wiring,
+    outputs: Sequence[Output],
+    terms: Terms,
+    sink: Sink,
+    platforms: Sequence[Platform],
+    run: Callable[[Platform, Sink, Taker], BuildResult],
+) -> BuildResult:
+    """Build for each platform, and do what is wanted with all of it."""
+    from boxwright.engine.outputs.delivery import Delivery
+    from boxwright.engine.outputs.telling import for_platform
+
+    with Delivery(wiring.store, wiring.settings, outputs, terms, sink) as delivery:
+        results: list[BuildResult] = []
+        for platform in platforms:
+            before = sum(result.steps for result in results)
+            told = for_platform(sink, platform, before) if terms.indexed else sink
+            results.append(run(platform, told, delivery.take))
+        metadata = delivery.deliver()
+        chosen = next(result for result in results if result.image == delivery.chosen.id)
+    return chosen._replace(images=tuple(result.image for result in results) if terms.indexed else (), metadata=metadata)
+
+
+def _publication(output: Output | None) -> Publication | None:
+    if output is None:
+        return None
+    from boxwright.store.publications import Publication
+
+    return Publication((), output.form.to_json())
+
+
+def _platforms(text: str | None, host: Platform) -> list[Platform]:
+    if not text:
+        return [host]
+    return list(dict.fromkeys(Platform.parse(part.strip()) for part in text.split(",")))
 
 
 def _tag(text: str) -> Reference:

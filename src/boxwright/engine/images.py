@@ -9,7 +9,7 @@ from boxwright.engine import filters as filtering
 from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
-from boxwright.store.images import ImageRecord
+from boxwright.store.images import ImageRecord, id_digits
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
@@ -164,9 +164,17 @@ def _ids_on_the_way(store: Store, record: ImageRecord) -> dict[int, Digest]:
 
 
 def tag(store: Store, source: str, target: str) -> None:
-    """Give an image another name. Raises ImageNotFound, InvalidReference."""
+    """Give an image another name, with all platforms of the one that it is named by.
+
+    Raises ImageNotFound, InvalidReference.
+    """
     ref = Reference.parse(target)
     if ref.digest is not None:
         raise InvalidError(f"{target} has a digest, and a name for an image has none", hint="use name:tag")
     record = store.images.find(source)
-    store.images.tag(ref.with_default_tag(), record.id)
+    publication = None
+    if len(id_digits(source)) != 64:
+        named = Reference.parse(source)
+        if named.digest is None and store.images.resolve(named) == record:
+            publication = store.images.publication(named)
+    store.images.tag(ref.with_default_tag(), record.id, publication)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from boxwright.engine.settings import Settings
 from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
+from boxwright.oci.manifest import Descriptor
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.remote.credential_file import credential_file
@@ -18,6 +20,7 @@ from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.image.form import Form
     from boxwright.remote.client import RegistryClient
 
 
@@ -38,6 +41,8 @@ class Pushed(NamedTuple):
     sent: int
     there: int
     """Bytes of layers that were sent, and of those that the registry had, compressed."""
+    descriptor: Descriptor
+    """Of the manifest or index."""
 
 
 def pull(
@@ -67,23 +72,60 @@ def pull(
 
 
 def push(store: Store, settings: Settings, name: str, *, insecure: tuple[str, ...] = (), sink: Sink = ignore) -> Pushed:
-    """Send an image to the registry that its name says: see `boxwright.remote.push.push`. Raises ImageNotFound."""
-    from boxwright.remote import outgoing
+    """Send an image to the registry that its name says: see `boxwright.remote.push.push`.
 
+    A tag for several platforms leaves as an index of all of them, in the form that it was built with. Raises
+    ImageNotFound.
+    """
     ref = Reference.parse(name)
     if ref.digest is not None:
         raise InvalidError(f"cannot push {name}: a push goes to a tag", hint="name it without the digest")
     ref = ref.with_default_tag()
     record = store.images.find(str(ref))
-    with outgoing.hold(store, record) as image, _client(settings, ref.domain, insecure, notice=sink) as client:
+    publication = store.images.publication(ref)
+    images = publication.images or (record.id,)
+    index = bool(publication.images)
+    return push_images(store, settings, ref, images, publication.form, index=index, insecure=insecure, sink=sink)
+
+
+def push_images(
+    store: Store,
+    settings: Settings,
+    ref: Reference,
+    images: Sequence[Digest],
+    form: Form,
+    *,
+    index: bool,
+    by_digest: bool = False,
+    insecure: tuple[str, ...] = (),
+    sink: Sink = ignore,
+) -> Pushed:
+    """Send images of the store to a tag, or with `by_digest` only to their repository; `index`: as one of them.
+
+    Raises ImageNotFound.
+    """
+    from boxwright.remote import outgoing
+    from boxwright.store.images import ImageNotFound
+
+    with ExitStack() as held:
+        going = []
+        for id in images:
+            record = store.images.get(id)
+            if record is None:
+                raise ImageNotFound(id)
+            going.append(held.enter_context(outgoing.hold(store, record, form)))
+        client = held.enter_context(_client(settings, ref.domain, insecure, notice=sink))
         from boxwright.remote import push as pushing
 
         try:
-            result = pushing.push(client, ref, image, progress=sink)
+            if index:
+                result = pushing.push_index(client, ref, going, by_digest=by_digest, progress=sink)
+            else:
+                result = pushing.push(client, ref, going[0], by_digest=by_digest, progress=sink)
         except KeyboardInterrupt:
             client.cancel()
             raise
-    return Pushed(ref, result.digest, result.size, result.sent, result.there)
+    return Pushed(ref, result.digest, result.size, result.sent, result.there, result.descriptor)
 
 
 def tags_of(store: Store, name: str) -> list[str]:

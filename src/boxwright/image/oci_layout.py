@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnsupportedError
@@ -42,6 +42,8 @@ class Named(NamedTuple):
 
     image: Image
     refs: tuple[Reference, ...] = ()
+    annotations: Mapping[str, str] = {}
+    """Of its entry in an index."""
 
 
 class Blob(NamedTuple):
@@ -67,13 +69,37 @@ class Packed(NamedTuple):
     manifest: Manifest
     layers: tuple[Blob, ...]
     config: Blob
-    platform: Platform
+    platform: Platform | None
     refs: tuple[Reference, ...]
+    annotations: Mapping[str, str] = {}
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What an index says of it."""
+        return self.manifest.descriptor._replace(platform=self.platform, annotations=self.annotations)
 
     def blobs(self) -> Iterator[Blob]:
         yield from self.layers
         yield self.config
         yield Blob(self.manifest.digest, len(self.manifest.raw), self.manifest.raw)
+
+
+class Indexed(NamedTuple):
+    """An image for several platforms in the form in which a layout holds it: an index of others."""
+
+    listing: Index
+    images: tuple[Packed, ...]
+    refs: tuple[Reference, ...]
+    annotations: Mapping[str, str] = {}
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return self.listing.descriptor._replace(annotations=self.annotations)
+
+    def blobs(self) -> Iterator[Blob]:
+        for image in self.images:
+            yield from image.blobs()
+        yield Blob(self.listing.digest, len(self.listing.raw), self.listing.raw)
 
 
 def pack(named: Named, *, compressions: Sequence[str] = ("gzip", "zstd", "none")) -> Packed:
@@ -96,7 +122,7 @@ def pack(named: Named, *, compressions: Sequence[str] = ("gzip", "zstd", "none")
         config = Descriptor(media.OCI_CONFIG, image.id, len(image.config_bytes))
         manifest = Manifest.build(config, [_as_oci(descriptor) for descriptor in descriptors])
     config_blob = Blob(image.id, len(image.config_bytes), image.config_bytes)
-    return Packed(manifest, tuple(layers), config_blob, image.config.platform, named.refs)
+    return Packed(manifest, tuple(layers), config_blob, image.config.platform, named.refs, named.annotations)
 
 
 def _as_oci(descriptor: Descriptor) -> Descriptor:
@@ -108,16 +134,16 @@ def _tag(ref: Reference) -> str:
     return ref.with_default_tag().tag or ""
 
 
-def index_of(images: Iterable[Packed], *, ref_name: Callable[[Reference], str] = _tag) -> bytes:
+def index_of(images: Iterable[Packed | Indexed], *, ref_name: Callable[[Reference], str] = _tag) -> bytes:
     """Return the index.json of a layout: an entry for each name, and one for each image without.
 
     Containerd's annotation has the whole name, the specification's what `ref_name` makes of it: the tag, as others do.
     """
     entries = []
     for packed in images:
-        descriptor = packed.manifest.descriptor._replace(platform=packed.platform)
+        descriptor = packed.descriptor
         for ref in packed.refs:
-            names = {CONTAINERD_NAME: str(ref.with_default_tag()), REF_NAME: ref_name(ref)}
+            names = {**descriptor.annotations, CONTAINERD_NAME: str(ref.with_default_tag()), REF_NAME: ref_name(ref)}
             entries.append(descriptor._replace(annotations=names))
         if not packed.refs:
             entries.append(descriptor)
@@ -129,7 +155,7 @@ def index_of(images: Iterable[Packed], *, ref_name: Callable[[Reference], str] =
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def distinct(images: Iterable[Packed]) -> Iterator[Blob]:
+def distinct(images: Iterable[Packed | Indexed]) -> Iterator[Blob]:
     """Yield every blob once, each image's layers first."""
     seen: set[Digest] = set()
     for packed in images:
@@ -141,7 +167,11 @@ def distinct(images: Iterable[Packed]) -> Iterator[Blob]:
 
 def write_archive(images: Sequence[Named], sink: BinaryIO) -> None:
     """Write a layout as a tar archive; the bytes are a pure function of the images."""
-    packed = [pack(named) for named in images]
+    write_packed([pack(named) for named in images], sink)
+
+
+def write_packed(packed: Sequence[Packed | Indexed], sink: BinaryIO) -> None:
+    """Write a layout of what is packed already as a tar archive."""
     writer = ArchiveWriter(sink)
     writer.file("oci-layout", OCI_LAYOUT)
     writer.file("index.json", index_of(packed))
@@ -149,7 +179,7 @@ def write_archive(images: Sequence[Named], sink: BinaryIO) -> None:
     writer.finish()
 
 
-def write_blobs(images: Iterable[Packed], writer: ArchiveWriter) -> None:
+def write_blobs(images: Iterable[Packed | Indexed], writer: ArchiveWriter) -> None:
     """Write the ``blobs`` of a layout into an archive."""
     writer.directory("blobs")
     writer.directory("blobs/sha256")
@@ -164,7 +194,11 @@ def write_directory(images: Sequence[Named], path: Path) -> None:
     Entries of an existing index that have one of the new names are replaced. Each file is there whole or not at all,
     the index last.
     """
-    packed = [pack(named) for named in images]
+    write_packed_directory([pack(named) for named in images], path)
+
+
+def write_packed_directory(packed: Sequence[Packed | Indexed], path: Path) -> None:
+    """Write a layout of what is packed already into a directory, as `write_directory` does."""
     for blob in distinct(packed):
         target = path / "blobs" / blob.digest.algorithm / blob.digest.hex
         if target.exists():

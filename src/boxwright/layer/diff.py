@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from boxwright.host import xattrs
 from boxwright.host.paths import StrPath
@@ -100,10 +100,18 @@ def layer_pieces(
     exclude: Collection[str] = _NOTHING,
     counter: _Counter | None = None,
 ) -> Iterator[memoryview]:
-    """Yield the layer of a directory in overlay form in pieces of 1 MiB, the last one shorter (see `write_layer`)."""
+    """Return the layer of a directory in overlay form in pieces of 1 MiB, the last one shorter (see `write_layer`)."""
+    return tar_pieces(members(fs, epoch=epoch, exclude=exclude), counter)
+
+
+def tar_pieces(found: Iterable[tuple[Entry, str]], counter: _Counter | None = None) -> Iterator[memoryview]:
+    """Yield the tar of entries, each with the place on disk that its content is read from, in pieces of 1 MiB.
+
+    Raises ReservedName, and ContentMismatch when a file shrinks meanwhile.
+    """
     counter = counter or _Counter()
     blocks = _Blocks()
-    for entry, location in members(fs, epoch=epoch, exclude=exclude):
+    for entry, location in found:
         counter.entries += 1
         blocks.put(encode_header(entry))
         size = entry.size

@@ -134,6 +134,25 @@ class Index(NamedTuple):
     def descriptor(self) -> Descriptor:
         return Descriptor(self.media_type, self.digest, len(self.raw))
 
+    @classmethod
+    def build(
+        cls,
+        manifests: Sequence[Descriptor],
+        *,
+        media_type: str = media.OCI_INDEX,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Index:
+        """Return the index of these manifests, its bytes being a pure function of them."""
+        value: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": media_type,
+            "manifests": [entry.to_json() for entry in manifests],
+        }
+        if annotations:
+            value["annotations"] = dict(sorted(annotations.items()))
+        raw = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        return cls(media_type, tuple(manifests), annotations or {}, raw)
+
     def select(self, platform: Platform) -> Descriptor | None:
         """Return the best entry for `platform`: the same variant, else one that states none; never an attestation."""
         found = None

@@ -171,6 +171,19 @@ class RegistryClient:
 
     def put_manifest(self, path: str, tag: str, manifest: Manifest | Index) -> Digest:
         """Store a manifest, its bytes as they are, under a tag (or its digest); return its digest. Idempotent."""
+        digest, _ = self._put(path, tag, manifest)
+        return digest
+
+    def put_artifact(self, path: str, manifest: Manifest) -> bool:
+        """Store a manifest that refers to another one; return whether the registry understood that it does."""
+        _, response = self._put(path, str(manifest.digest), manifest)
+        return response.header("OCI-Subject") is not None
+
+    def fetch(self, reference: Reference) -> Manifest | Index:
+        """Return what a tag or digest names, verified. Raises WrongManifest, MalformedManifest, BodyTooLarge."""
+        return self._fetch(reference)
+
+    def _put(self, path: str, tag: str, manifest: Manifest | Index) -> tuple[Digest, Response]:
         what = f"push {path}:{tag} to {self.domain}"
         response = self.session.request(
             "PUT",
@@ -186,7 +199,7 @@ class RegistryClient:
         digest = manifest.digest
         if said and said.startswith("sha256:") and said != digest:
             raise nonsense(self.domain, what, response.status, f"it stored {said[:80]} instead of {digest}")
-        return digest
+        return digest, response
 
     def _fetch(self, reference: Reference, entry: Descriptor | None = None) -> Manifest | Index:
         response = self._manifest(reference, "GET")

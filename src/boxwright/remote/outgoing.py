@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from boxwright.image.form import Form
 from boxwright.image.image import Image, Layer
-from boxwright.layer.compression import CompressingReader
+from boxwright.layer.compression import CompressingReader, Compression
 from boxwright.layer.hashing import DigestMismatch
 from boxwright.layer.streams import CHUNK, ReadAhead
-from boxwright.oci import media
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
-from boxwright.store import stored
+from boxwright.store import attachments, stored
+from boxwright.store.attachments import Attachment
+from boxwright.store.blobs import BlobStore
 from boxwright.store.images import ImageRecord, ImageStore
 from boxwright.store.packed import PackedLayers
 from boxwright.store.store import Store
@@ -21,41 +23,60 @@ from boxwright.store.store import Store
 class Outgoing:
     """An image that is held in the store until it has been sent (see `hold`)."""
 
-    __slots__ = ("image", "images", "packed")
+    __slots__ = ("attachments", "blobs", "form", "image", "images", "packed")
 
-    def __init__(self, image: Image, images: ImageStore, packed: PackedLayers) -> None:
+    def __init__(
+        self,
+        image: Image,
+        images: ImageStore,
+        packed: PackedLayers,
+        *,
+        blobs: BlobStore,
+        form: Form,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> None:
         self.image = image
         self.images = images
         self.packed = packed
+        self.blobs = blobs
+        self.form = form
+        self.attachments = attachments
 
     def as_it_is(self, layer: Layer) -> Descriptor | None:
-        """Return how a layer leaves when it leaves as it lies in the store, None when it is to be compressed."""
-        blob = layer.descriptor
-        if blob is None or self.image.manifest is not None:
-            return blob
-        compression = media.compression_of(blob.media_type)
-        if compression not in ("gzip", "zstd"):
-            return None
-        return Descriptor(media.oci_layer(compression), blob.digest, blob.size)
+        """Return how a layer leaves when it leaves as it lies in the store, None when it is to be packed for it."""
+        return self.form.as_it_is(self.image, layer)
 
-    def source(self, layer: Layer) -> StoredBlob | CompressedLayer:
+    def known(self, layer: Layer) -> Descriptor | None:
+        """Return how a layer will leave, as far as that is known before it does."""
+        as_it_is = self.as_it_is(layer)
+        if as_it_is is not None:
+            return as_it_is
+        if self.form.compression == "none":
+            return Descriptor(self.form.layer_type("none"), layer.diff_id, layer.size)
+        packed = self.packed.get(layer.diff_id, self.form.packing)
+        return packed and packed._replace(media_type=self.form.layer_type(self.form.compression))
+
+    def source(self, layer: Layer) -> StoredBlob | PackedOnTheWay:
         """Return a layer's content in the form in which it leaves."""
         as_it_is = self.as_it_is(layer)
         if as_it_is is not None:
             return StoredBlob(layer, as_it_is)
-        return CompressedLayer(layer)
+        return PackedOnTheWay(layer, self.form)
 
 
 @contextmanager
-def hold(store: Store, record: ImageRecord) -> Iterator[Outgoing]:
-    """Hold an image in the store, whoever removes it meanwhile."""
+def hold(store: Store, record: ImageRecord, form: Form | None = None) -> Iterator[Outgoing]:
+    """Hold an image in the store, whoever removes it meanwhile, with what is attached to it."""
     with store.leases.hold() as lease:
         lease.add("image", record.id)
         lease.add("blob", record.id, *([record.manifest.digest] if record.manifest else []))
         if record.chain is not None:
             lease.add("snapshot", record.chain)
+        attached = tuple(attachments.of_image(store, record.id))
+        lease.add("blob", *(attachment.content.digest for attachment in attached))
         image = stored.image(store.blobs, store.snapshots, store.images, record)
-        yield Outgoing(image, store.images, PackedLayers(store.database))
+        packed = PackedLayers(store.database)
+        yield Outgoing(image, store.images, packed, blobs=store.blobs, form=form or Form(), attachments=attached)
 
 
 class StoredBlob:
@@ -75,21 +96,25 @@ class StoredBlob:
                 yield data
 
 
-class CompressedLayer:
-    """A layer that is compressed while it is sent; its digest and size are known at the end (see BlobSource).
+class PackedOnTheWay:
+    """A layer that is packed while it is sent; its digest and size are known at the end (see BlobSource).
 
     The compressor gives the same bytes each time, so a second stream can go on where the first one broke.
     """
 
-    __slots__ = ("_layer", "digest", "size")
+    __slots__ = ("_kind", "_layer", "_level", "digest", "size")
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, form: Form) -> None:
+        kinds: dict[str, Compression] = {"gzip": "gzip", "zstd": "zstd", "none": "none"}
         self._layer = layer
-        self.digest: Digest | None = None
-        self.size: int | None = None
+        self._kind = kinds[form.compression]
+        self._level = form.level
+        plain = form.compression == "none"
+        self.digest: Digest | None = layer.diff_id if plain else None
+        self.size: int | None = layer.size if plain else None
 
     def open(self, offset: int) -> Iterator[bytes | memoryview]:
-        with self._layer.open() as plain, CompressingReader(plain, "gzip") as packed:
+        with self._layer.open() as plain, CompressingReader(plain, self._kind, self._level) as packed:
             with ReadAhead(packed) as ahead:
                 while data := ahead.take():
                     if offset:

@@ -1,19 +1,20 @@
-"""An image from the store into a registry.
+"""An image from the store into a registry, for one platform or, as an index, for several.
 
 An image that came with a manifest leaves with the same bytes, so its digest stays. Any other gets an OCI manifest:
-every registry and client of today takes it, and an OCI manifest may hold zstd. A layer made here is compressed with
-gzip while it is sent; what that gave is remembered, so the next push asks before it compresses.
+every registry and client of today takes it, and an OCI manifest may hold zstd. A layer made here is compressed while
+it is sent, with gzip unless its form says otherwise; what that gave is remembered, so the next push asks before it
+compresses. What is attached to an image goes along, as artifacts that refer to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from boxwright.image.image import Layer
-from boxwright.oci import media
-from boxwright.oci.digest import DiffID, Digest
-from boxwright.oci.manifest import Descriptor, Manifest
+from boxwright.oci.digest import Digest
+from boxwright.oci.manifest import Descriptor, Index, Manifest
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.outgoing import Outgoing
@@ -28,13 +29,15 @@ _MOUNT_TRIES = 2
 
 class PushResult(NamedTuple):
     digest: Digest
-    """Of the manifest, as the registry has it now."""
+    """Of the manifest or index, as the registry has it now."""
     size: int
-    """Bytes of the manifest."""
+    """Bytes of the manifest or index."""
     sent: int
     """Compressed bytes of layers that were sent."""
     there: int
     """Compressed bytes of layers that the registry had."""
+    descriptor: Descriptor
+    """Of the manifest or index."""
 
 
 def push(
@@ -42,22 +45,65 @@ def push(
     reference: Reference,
     outgoing: Outgoing,
     *,
+    by_digest: bool = False,
     progress: Sink = ignore,
     parallel: int = PARALLEL_LAYERS,
 ) -> PushResult:
     """Bring an image into a registry under a tag; ``latest`` is added. Idempotent.
 
-    The tag moves last, when everything that it names is there. Raises RegistryFailure, ConnectionFailed,
-    CorruptError when the store is damaged, CancelledError.
+    The tag moves last, when everything that it names is there; with `by_digest` none is touched. Raises
+    RegistryFailure, ConnectionFailed, CorruptError when the store is damaged, CancelledError.
     """
     reference = reference.with_default_tag()
     with client.cancellable():
-        result = _Push(client, reference, outgoing, progress).run(parallel)
+        pushing = _Push(client, reference, outgoing, progress)
+        manifest = pushing.place(parallel)
+        digest = client.put_manifest(reference.path, _name(reference, manifest, by_digest), manifest)
+        pushing.attach(manifest)
+    _remember(outgoing, reference, digest)
+    return PushResult(digest, len(manifest.raw), pushing.sent, pushing.there, manifest.descriptor)
+
+
+def push_index(
+    client: RegistryClient,
+    reference: Reference,
+    images: Sequence[Outgoing],
+    *,
+    by_digest: bool = False,
+    progress: Sink = ignore,
+    parallel: int = PARALLEL_LAYERS,
+) -> PushResult:
+    """Bring the images of several platforms, whose form is the same, into a registry, and an index of them under a tag.
+
+    As `push` does; the repository's digest of the first image is that of the index.
+    """
+    reference = reference.with_default_tag()
+    form = images[0].form
+    entries: list[Descriptor] = []
+    sent = there = 0
+    with client.cancellable():
+        for outgoing in images:
+            pushing = _Push(client, reference, outgoing, progress)
+            manifest = pushing.place(parallel)
+            client.put_manifest(reference.path, str(manifest.digest), manifest)
+            pushing.attach(manifest)
+            entries.append(form.entry(outgoing.image, manifest))
+            sent, there = sent + pushing.sent, there + pushing.there
+        index = Index.build(entries, media_type=form.index_type, annotations=form.annotations_for("index"))
+        digest = client.put_manifest(reference.path, _name(reference, index, by_digest), index)
+    _remember(images[0], reference, digest)
+    return PushResult(digest, len(index.raw), sent, there, index.descriptor)
+
+
+def _name(reference: Reference, manifest: Manifest | Index, by_digest: bool) -> str:
+    return str(manifest.digest) if by_digest or reference.tag is None else reference.tag
+
+
+def _remember(outgoing: Outgoing, reference: Reference, digest: Digest) -> None:
     try:
-        outgoing.images.add_repo_digest(reference._replace(tag=None, digest=result.digest), outgoing.image.id)
+        outgoing.images.add_repo_digest(reference._replace(tag=None, digest=digest), outgoing.image.id)
     except ImageNotFound:
         pass  # removed meanwhile: it is in the registry all the same
-    return result
 
 
 class _Placed(NamedTuple):
@@ -68,7 +114,7 @@ class _Placed(NamedTuple):
 
 
 class _Push:
-    """One image's way into one repository."""
+    """One image's way into one repository; afterwards `sent` and `there` tell how many bytes of layers were which."""
 
     def __init__(self, client: RegistryClient, reference: Reference, outgoing: Outgoing, progress: Sink) -> None:
         self._client = client
@@ -77,8 +123,11 @@ class _Push:
         self._image = outgoing.image
         self._progress = progress
         self._packed = outgoing.packed
+        self.sent = 0
+        self.there = 0
 
-    def run(self, parallel: int) -> PushResult:
+    def place(self, parallel: int) -> Manifest:
+        """Have layers and configuration in the registry; return the manifest of them, which isn't there yet."""
         # One image may hold a layer twice; it is sent once.
         layers = {layer.diff_id: layer for layer in self._image.layers}
         self._client.ping()
@@ -94,16 +143,20 @@ class _Push:
                 self._client.cancel()
                 pool.shutdown(cancel_futures=True)
                 raise
-        manifest = self._image.manifest or self._new_manifest(placed)
-        tag = self._reference.tag or str(self._reference.digest)
-        digest = self._client.put_manifest(self._reference.path, tag, manifest)
-        sent = sum(layer.sent for layer in placed.values())
-        total = sum(layer.descriptor.size for layer in placed.values())
-        return PushResult(digest, len(manifest.raw), sent, total - sent)
+        self.sent = sum(layer.sent for layer in placed.values())
+        self.there = sum(layer.descriptor.size for layer in placed.values()) - self.sent
+        return self._outgoing.form.manifest(
+            self._image, [placed[layer.diff_id].descriptor for layer in self._image.layers]
+        )
 
-    def _new_manifest(self, placed: dict[DiffID, _Placed]) -> Manifest:
-        config = Descriptor(media.OCI_CONFIG, self._image.id, len(self._image.config_bytes))
-        return Manifest.build(config, [placed[layer.diff_id].descriptor for layer in self._image.layers])
+    def attach(self, manifest: Manifest) -> None:
+        """Send what is attached to the image, whose manifest is there now."""
+        if self._outgoing.attachments:
+            from boxwright.remote import referrers
+
+            for attachment in self._outgoing.attachments:
+                data = self._outgoing.blobs.read(attachment.content.digest, attachment.content.size)
+                referrers.put(self._client, self._reference.path, manifest.descriptor, attachment, data)
 
     def _place_config(self) -> None:
         path, image = self._reference.path, self._image
@@ -113,8 +166,7 @@ class _Push:
     def _place(self, layer: Layer) -> _Placed:
         """Have a layer in the registry, by the cheapest way."""
         path = self._reference.path
-        as_it_is = self._outgoing.as_it_is(layer)
-        known = as_it_is or self._packed.get(layer.diff_id)
+        known = self._outgoing.known(layer)
         url = None
         if known is not None:
             if self._client.stat_blob(path, known.digest) is not None:
@@ -127,7 +179,8 @@ class _Push:
         total = known.size if known else None
         upload = self._client.upload(path, lambda done: self._progress(LayerBytes(layer.diff_id, done, total)))
         sent = upload.send(self._outgoing.source(layer), url)
-        kind = as_it_is.media_type if as_it_is else media.OCI_LAYER_GZIP
+        form = self._outgoing.form
+        kind = known.media_type if known else form.layer_type(form.compression)
         self._progress(LayerDone(layer.diff_id, sent.size))
         return self._remember(layer, _Placed(Descriptor(kind, sent.digest, sent.size), sent.size))
 
@@ -143,7 +196,8 @@ class _Push:
         return None, url
 
     def _remember(self, layer: Layer, placed: _Placed) -> _Placed:
-        if layer.descriptor is None or layer.descriptor.digest != placed.descriptor.digest:
-            self._packed.put(layer.diff_id, placed.descriptor)
+        form = self._outgoing.form
+        if self._outgoing.as_it_is(layer) is None and form.compression != "none":
+            self._packed.put(layer.diff_id, placed.descriptor, form.packing)
         self._packed.add_origin(self._reference.repository, placed.descriptor.digest)
         return placed

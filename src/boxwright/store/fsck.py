@@ -73,6 +73,7 @@ def _content(store: Store, deep: bool) -> Iterator[Finding]:
     for row in store.database.rows(
         "SELECT blob_digest, blob_size FROM snapshots WHERE blob_digest IS NOT NULL"
         " UNION SELECT manifest_digest, manifest_size FROM images WHERE manifest_digest IS NOT NULL"
+        " UNION SELECT digest, size FROM attachments"
     ):
         digest, size = Digest(row[0]), row[1]
         if digest in present and store.blobs.size(digest) != size:

@@ -43,6 +43,8 @@ def prune_images(
         tags = store.images.refs(record.id)
         if record.id in leased or (tags and not all) or (not tags and store.images.children(record.id)):
             continue
+        if not tags and store.images.is_variant(record.id):
+            continue  # it goes with the tag
         if not where(record):
             continue
         for name in [ref.familiar() for ref in tags] or [str(record.id)]:

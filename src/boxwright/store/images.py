@@ -11,8 +11,10 @@ from boxwright.oci.config import ImageConfig
 from boxwright.oci.digest import ChainID, Digest, chain_ids
 from boxwright.oci.manifest import Descriptor
 from boxwright.oci.reference import Reference
+from boxwright.store import publications
 from boxwright.store.blobs import BlobStore
 from boxwright.store.database import Database, Row
+from boxwright.store.publications import Publication
 from boxwright.store.snapshots import SnapshotNotFound, SnapshotStore
 from boxwright.values import NamedTuple
 
@@ -207,10 +209,11 @@ class ImageStore:
         """Return the configuration as it came. Raises BlobNotFound, BlobMismatch when the store is damaged."""
         return self._blobs.read(record.id, MAX_CONFIG_BYTES)
 
-    def tag(self, ref: Reference, id: Digest) -> Digest | None:
+    def tag(self, ref: Reference, id: Digest, publication: Publication | None = None) -> Digest | None:
         """Let a tag name this image; return the image that it named before, if another one.
 
-        ``latest`` is added; a digest in `ref` is refused with InvalidError. Raises ImageNotFound.
+        ``latest`` is added; a digest in `ref` is refused with InvalidError. What was known of how the tag leaves is
+        replaced by `publication`. Raises ImageNotFound.
         """
         if ref.digest is not None:
             raise InvalidError(
@@ -227,9 +230,18 @@ class ImageStore:
                 *(ref.repository, ref.tag, id),
             )
             self._database.run("UPDATE images SET intermediate = 0 WHERE id = ?", id)
+            publications.put(self._database, ref, publication or Publication())
         if record.manifest or (before is not None and before.manifest):
             self._listing_changed()
         return before.id if before is not None and before.id != id else None
+
+    def publication(self, ref: Reference) -> Publication:
+        """Return how a tag leaves: for which platforms, in which form."""
+        return publications.get(self._database, ref.with_default_tag())
+
+    def is_variant(self, id: Digest) -> bool:
+        """Whether a tag for several platforms has this image among them."""
+        return self._database.row("SELECT 1 FROM tag_platforms WHERE image = ?", id) is not None
 
     def untag(self, ref: Reference) -> bool:
         """Remove one tag or one repository digest, never an image; return whether it was there."""

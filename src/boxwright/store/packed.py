@@ -21,18 +21,24 @@ class PackedLayers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, diff_id: DiffID) -> Descriptor | None:
-        """Return what a layer was compressed to the last time, None when it never was."""
-        row = self._database.row("SELECT media_type, digest, size FROM packed_layers WHERE diff_id = ?", diff_id)
+    def get(self, diff_id: DiffID, packing: str = "gzip") -> Descriptor | None:
+        """Return what a layer was compressed to the last time, None when it never was.
+
+        `packing` names how: ``gzip``, or with a level ``zstd:19``.
+        """
+        row = self._database.row(
+            "SELECT media_type, digest, size FROM packed_layers WHERE diff_id = ? AND packing = ?", diff_id, packing
+        )
         return Descriptor(row[0], Digest(row[1]), row[2]) if row else None
 
-    def put(self, diff_id: DiffID, packed: Descriptor) -> None:
+    def put(self, diff_id: DiffID, packed: Descriptor, packing: str = "gzip") -> None:
         """Remember what a layer was compressed to."""
         with self._database.transaction():
             self._database.run("DELETE FROM packed_layers WHERE diff_id NOT IN (SELECT diff_id FROM snapshots)")
             self._database.run(
-                "INSERT OR REPLACE INTO packed_layers (diff_id, media_type, digest, size) VALUES (?, ?, ?, ?)",
-                *(diff_id, packed.media_type, packed.digest, packed.size),
+                "INSERT OR REPLACE INTO packed_layers (diff_id, packing, media_type, digest, size)"
+                " VALUES (?, ?, ?, ?, ?)",
+                *(diff_id, packing, packed.media_type, packed.digest, packed.size),
             )
 
     def origins(self, digest: Digest, domain: str) -> list[str]:

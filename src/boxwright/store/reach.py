@@ -38,6 +38,7 @@ _NAMED_BLOBS = """
 SELECT id FROM images
 UNION SELECT manifest_digest FROM images WHERE manifest_digest IS NOT NULL
 UNION SELECT blob_digest FROM snapshots WHERE blob_digest IS NOT NULL
+UNION SELECT digest FROM attachments
 """
 
 

@@ -68,6 +68,9 @@ def drop_lost_blobs(store: Store) -> None:
     for (id,) in store.database.rows("SELECT id FROM images"):
         if id not in present:
             store.database.run("DELETE FROM images WHERE id = ?", id)
+    for (digest,) in store.database.rows("SELECT DISTINCT digest FROM attachments"):
+        if digest not in present:
+            store.database.run("DELETE FROM attachments WHERE digest = ?", digest)
     for id, digest in store.database.rows("SELECT id, manifest_digest FROM images WHERE manifest_digest IS NOT NULL"):
         if digest not in present:
             store.images.set_manifest(Digest(id), None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from boxwright.errors import ConflictError
 from boxwright.oci.digest import ChainID, Digest
 from boxwright.oci.reference import Reference
-from boxwright.store import content_index, reach
+from boxwright.store import attachments, content_index, reach
 from boxwright.store.images import ImageRecord, id_digits
 from boxwright.values import NamedTuple
 
@@ -60,8 +60,10 @@ def remove_image(store: Store, text: str, *, force: bool = False, prune_parents:
     """
     events: list[Untagged | Deleted] = []
     doomed: list[ImageRecord] = []
+    attached = attachments.blobs(store)
     with store.database.transaction():
         record = store.images.find(text)
+        variants = _variants(store, record.id)
         by_id = _is_id_of(record.id, text)
         if by_id:
             if _in_one_repository(store, record.id):
@@ -76,14 +78,31 @@ def remove_image(store: Store, text: str, *, force: bool = False, prune_parents:
                 _refuse_to_dangle(store, record, ref)
             if not _untag(store, record.id, ref, events):
                 _delete(store, record, events, doomed, force=force, prune_parents=prune_parents, quiet=True)
+        for variant in variants:
+            _drop_variant(store, variant, events, doomed)
         among = {chain for image in doomed for chain in _chains(store, image.chain)}
         gone = reach.forget_unreachable_snapshots(store, among)
         events.extend(Deleted(chain) for chain in gone.chains)
     if record.manifest or any(image.manifest for image in doomed):
         content_index.refresh(store)
-    blobs = [image.id for image in doomed]
+    blobs = [*attached, *(image.id for image in doomed)]
     blobs += [image.manifest.digest for image in doomed if image.manifest]
     return Removal(tuple(events), reach.finish(store, gone, blobs))
+
+
+def _variants(store: Store, id: Digest) -> set[Digest]:
+    """Return the images for other platforms that tags of this one have."""
+    images = {image for ref in store.images.refs(id) for image in store.images.publication(ref).images}
+    return images - {id}
+
+
+def _drop_variant(store: Store, id: Digest, events: list[Untagged | Deleted], doomed: list[ImageRecord]) -> None:
+    """Delete an image for another platform, now that tags are gone, unless it has a name or a use of its own."""
+    record = store.images.get(id)
+    if record is None or not record.intermediate or store.images.is_variant(id):
+        return
+    if not store.images.refs(id) and not store.images.repo_digests(id):
+        _delete(store, record, events, doomed, force=False, prune_parents=True, quiet=True)
 
 
 def _is_id_of(id: Digest, text: str) -> bool:
@@ -156,6 +175,13 @@ def _delete(
 def _conflict(store: Store, record: ImageRecord, *, soft: bool, several: bool = True) -> ImageInUse | None:
     """Return why an image cannot be deleted, or None; `soft` asks for the reasons too that force overrides."""
     what, short = f"cannot remove image {record.id.short}", record.id
+    if store.images.is_variant(record.id) and not store.images.refs(record.id):
+        return ImageInUse(
+            f"{what}: it is one of the platforms of a tag",
+            image=short,
+            hint="remove the tag",
+            forceable=False,
+        )
     children = store.images.children(record.id)
     if children:
         return ImageInUse(

@@ -186,5 +186,50 @@ CREATE TABLE blob_origins (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND)
+_THIRD = """
+-- How an image leaves under a tag, where that isn't the usual way: compression, media types, annotations. JSON.
+CREATE TABLE tag_forms (
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    form TEXT NOT NULL,
+    PRIMARY KEY (repository, tag),
+    FOREIGN KEY (repository, tag) REFERENCES tags (repository, tag) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+-- A tag for several platforms: all its images, in the order of its index. The tag names the one for this machine.
+CREATE TABLE tag_platforms (
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    PRIMARY KEY (repository, tag, position),
+    FOREIGN KEY (repository, tag) REFERENCES tags (repository, tag) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX tag_platforms_image ON tag_platforms (image);
+
+-- What is attached to an image and goes where it goes: signatures, bills of materials. The content is a blob.
+CREATE TABLE attachments (
+    image TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+    artifact_type TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    annotations TEXT NOT NULL,       -- JSON
+    PRIMARY KEY (image, artifact_type, digest)
+) WITHOUT ROWID;
+CREATE INDEX attachments_digest ON attachments (digest);
+
+-- A layer may be compressed in several ways. What was known were hints, and is not carried over.
+DROP TABLE packed_layers;
+CREATE TABLE packed_layers (
+    diff_id TEXT NOT NULL,
+    packing TEXT NOT NULL,           -- gzip, zstd, zstd:19
+    media_type TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, packing)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
 """The script at index N brings a database of version N to version N + 1 (SQLite's user_version)."""

@@ -30,13 +30,36 @@ def make_locked(directory: Path, prefix: str = "") -> tuple[Path, int]:
 
 
 @contextmanager
-def scratch(directory: Path) -> Iterator[Path]:
-    """Yield a directory in `directory`, which is removed at the end of the block, whatever is in it by then."""
+def scratch(directory: Path, prefix: str = "") -> Iterator[Path]:
+    """Yield a directory in `directory`, which is removed at the end of the block, whatever is in it by then.
+
+    It may have been moved away.
+    """
     from boxwright.host.trees import remove_tree
 
-    path, fd = make_locked(directory)
+    path, fd = make_locked(directory, prefix)
     try:
         yield path
     finally:
         remove_tree(path)
         os.close(fd)
+
+
+def sweep(directory: Path, prefix: str) -> None:
+    """Remove the directories that `scratch` made here for processes that were killed."""
+    from boxwright.host.trees import remove_tree
+
+    for name in os.listdir(directory):
+        if not name.startswith(prefix):
+            continue
+        try:
+            fd = os.open(directory / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue  # gone meanwhile, or no directory, and so not one of ours
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_tree(directory / name)
+        except BlockingIOError:
+            pass  # its maker is at work
+        finally:
+            os.close(fd)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from boxwright.image.image import Image, validated
+from boxwright.image.image import Image, Layer, validated
 from boxwright.image.unpacked import Unpacked
 from boxwright.layer.diff import open_layer
 from boxwright.oci.config import ImageConfig
-from boxwright.oci.digest import DiffID
+from boxwright.oci.digest import ChainID, DiffID
 from boxwright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Manifest, parse_manifest
 from boxwright.store.blobs import BlobStore
 from boxwright.store.images import ImageRecord, ImageStore
@@ -52,17 +52,22 @@ class StoredLayer:
 
 def image(blobs: BlobStore, snapshots: SnapshotStore, images: ImageStore, record: ImageRecord) -> Image:
     """Return the view of an image. Its manifest is the one it came with, if its layers still are as that says."""
-    raw = images.config_bytes(record)
-    layers = tuple(StoredLayer(blobs, snapshots, snapshot) for snapshot in snapshots.stack(record.chain))
-    manifest = None
+    made = of_layers(blobs, snapshots, images.config_bytes(record), record.chain)
+    layers, manifest = made.layers, None
     if record.manifest is not None:
         parsed = parse_manifest(blobs.read(record.manifest.digest, MAX_MANIFEST_BYTES))
         if isinstance(parsed, Manifest) and _is_packed_as(layers, parsed):
             manifest = parsed
-    return validated(Image(raw, ImageConfig.parse(raw), layers, manifest))
+    return validated(made._replace(manifest=manifest))
 
 
-def _is_packed_as(layers: tuple[StoredLayer, ...], manifest: Manifest) -> bool:
+def of_layers(blobs: BlobStore, snapshots: SnapshotStore, config: bytes, chain: ChainID | None) -> Image:
+    """Return the view of an image that the store need not know, whose layers it has. Raises SnapshotNotFound."""
+    layers = tuple(StoredLayer(blobs, snapshots, snapshot) for snapshot in snapshots.stack(chain))
+    return validated(Image(config, ImageConfig.parse(config), layers))
+
+
+def _is_packed_as(layers: tuple[Layer, ...], manifest: Manifest) -> bool:
     return [layer.digest for layer in manifest.layers] == [
         layer.descriptor.digest if layer.descriptor else None for layer in layers
     ]

@@ -8,12 +8,12 @@ from boxwright.cli.session import Session
 from boxwright.errors import BoxwrightError
 
 if TYPE_CHECKING:
-    from boxwright.build.runner import StepLimits
-
-if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from boxwright.build.progress import Sink
+    from boxwright.build.request import BuildResult
+    from boxwright.build.runner import StepLimits
 
 _NEXT = "it comes with the rest of BuildKit's language"
 
@@ -30,8 +30,14 @@ def configure(parser: Parser) -> None:
     parser.repeated("--add-host", metavar="NAME:IP", help="add a line to /etc/hosts of RUN steps")
     parser.add_argument("--shm-size", metavar="SIZE", type=size, help="size of /dev/shm in RUN steps")
     parser.repeated("--ulimit", metavar="NAME=SOFT[:HARD]", help="set a resource limit of RUN steps")
-    parser.add_argument("--platform", metavar="OS/ARCH", help="what to build for")
+    parser.add_argument("--platform", metavar="OS/ARCH[,...]", help="what to build for; several make one image of all")
+    parser.repeated("-o", "--output", metavar="TYPE|DIR|-", help="what becomes of it: DIR, type=oci,dest=FILE …")
+    parser.flag("--push", help="push the image under all its tags")
+    parser.flag("--load", help="have the image here, whatever the outputs are")
+    parser.repeated("--annotation", metavar="[TYPE:]KEY=VALUE", help="annotate the image's manifest or index")
+    parser.flag("--squash", help="put all that is built into one layer on the base image")
     parser.add_argument("--iidfile", metavar="FILE", help="write the image's ID to a file")
+    parser.add_argument("--metadata-file", metavar="FILE", help="write digests and names of what was built to a file")
     parser.flag("-q", "--quiet", help="print the image's ID only")
     parser.add_argument(
         "--progress",
@@ -44,12 +50,11 @@ def configure(parser: Parser) -> None:
     parser.flag("--debug", help="open a shell where a step failed")
     parser.flag("--force-rm", help="keep no container of a failed step either")
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
-    parser.flag("--load", help="accepted for docker's sake: the image is always here afterwards")
-    for name in ("-o", "--output", "--cache-from", "--cache-to", "--build-context"):
+    for name in ("--cache-from", "--cache-to", "--build-context"):
         parser.refused(name, why=_NEXT)
-    for name in ("--metadata-file", "--sbom", "--provenance", "--attest", "--annotation", "--call"):
+    for name in ("--sbom", "--provenance", "--attest", "--call"):
         parser.refused(name, why=_NEXT)
-    for name in ("--push", "--squash", "--check", "--compress"):
+    for name in ("--check", "--compress"):
         parser.refused(name, why=_NEXT, value=False)
     parser.repeated(
         "--secret", metavar="id=NAME,src=FILE", help="give a secret to RUN --mount=type=secret; or env=VARIABLE"
@@ -70,6 +75,7 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Any, session: Session) -> int:
+    import json
     import os
     import signal
 
@@ -104,10 +110,17 @@ def run(args: Any, session: Session) -> int:
         intermediate=progress == "classic",
         explain=args.explain or bool(args.trace),
         insecure=tuple(args.insecure_registry),
+        outputs=tuple(args.output),
+        push=args.push,
+        load=args.load,
+        annotations=tuple(args.annotation),
+        squash=args.squash,
         stdin=sys.stdin.buffer,
+        stdout=None if sys.stdout.isatty() else sys.stdout.buffer,
     )
-    if args.iidfile and os.path.exists(args.iidfile):
-        os.unlink(args.iidfile)  # what is there after a failed build must not be taken for its result
+    for path in (args.iidfile, args.metadata_file):
+        if path and os.path.exists(path):
+            os.unlink(path)  # what is there after a failed build must not be taken for its result
     # Whoever ends a job asks first: as with Ctrl-C, no command of a step is left running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if args.debug and args.force_rm:
@@ -122,9 +135,10 @@ def run(args: Any, session: Session) -> int:
 
         return look_inside(session, error)
     if args.iidfile:
-        with open(args.iidfile, "w") as stream:
-            stream.write(result.image)
-    if args.quiet:
+        _write(args.iidfile, _id(result))
+    if args.metadata_file:
+        _write(args.metadata_file, json.dumps(_metadata(result), indent=2, sort_keys=True) + "\n")
+    if args.quiet and not _is_taken(args.output):
         print(result.image)
     return 0
 
@@ -138,6 +152,30 @@ def _traced(path: str | None, sink: Sink) -> AbstractContextManager[Sink]:
     from boxwright.cli.trace.recorder import Recorder
 
     return Recorder(path, sink)
+
+
+def _write(path: str, text: str) -> None:
+    from boxwright.host import durable
+
+    durable.write(path, text.encode(), durable=False)
+
+
+def _id(result: BuildResult) -> str:
+    """Return an image's ID; for several platforms, the digest of their index, once it has one."""
+    known = _metadata(result)
+    return str(known.get("containerimage.config.digest") or known.get("containerimage.digest") or result.image)
+
+
+def _metadata(result: BuildResult) -> Mapping[str, Any]:
+    """Return what was built as buildx tells it."""
+    return result.metadata or {"containerimage.config.digest": result.image, "containerimage.digest": result.image}
+
+
+def _is_taken(outputs: list[str]) -> bool:
+    """Whether the standard output is for what was built."""
+    from boxwright.engine.outputs import spec
+
+    return bool(outputs) and spec.to_stdout(map(spec.parse, outputs)) is not None
 
 
 def _split(items: list[str]) -> list[tuple[str, str, str]]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from boxwright.build.progress import FIRST_TIME, BuildStarted, ImageBuilt, StepDone, StepKept
+from boxwright.build.progress import (
+    FIRST_TIME,
+    BuildStarted,
+    Delivered,
+    Delivering,
+    ImageBuilt,
+    StepDone,
+    StepKept,
+)
 from boxwright.cli import human
 
 _RESULT_COLUMN = 68
@@ -77,6 +85,22 @@ def closing(event: ImageBuilt) -> str:
         f"built  {names + '  ' if names else ''}{event.image.short}  "
         f"({facts}, {event.cached} of {event.steps} from cache)"
     )
+
+
+def delivering(event: Delivering) -> str:
+    """Return ``pushing localhost:5000/ada/web:latest``."""
+    return f"{event.action} {'the standard output' if event.target == '-' else event.target}"
+
+
+def delivered(event: Delivered) -> str:
+    """Return ``pushed  ada/web:latest@sha256:5be1…  (62.4 MB sent, 118 MB were there, 2.1s)``."""
+    facts = []
+    if event.there is not None:
+        facts = [f"{human.spaced_size(event.size or 0)} sent", f"{human.spaced_size(event.there)} were there"]
+    elif event.size is not None:
+        facts = [human.spaced_size(event.size)]
+    target = "the standard output" if event.target == "-" else event.target
+    return f"{event.action:<6} {target}  ({', '.join([*facts, human.seconds(event.seconds)])})"
 
 
 def warning(message: str, source: str) -> str:

@@ -8,6 +8,8 @@ from typing import TextIO
 from boxwright.build.failure import BuildFailed
 from boxwright.build.progress import (
     BuildStarted,
+    Delivered,
+    Delivering,
     Event,
     ImageBuilt,
     StepDone,
@@ -81,6 +83,10 @@ class Classic(base.Base):
             self._write(f"Successfully built {event.image.short}")
             for name in event.names:
                 self._write(f"Successfully tagged {name}")
+        elif isinstance(event, Delivering):
+            self._write(base.delivering(event))
+        elif isinstance(event, Delivered):
+            self._write(base.delivered(event))
 
     def _done(self, event: StepDone) -> None:
         if event.exit_code is not None:

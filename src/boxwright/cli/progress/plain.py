@@ -6,6 +6,8 @@ from typing import TextIO
 
 from boxwright.build.progress import (
     BuildStarted,
+    Delivered,
+    Delivering,
     Event,
     ImageBuilt,
     StepDone,
@@ -46,6 +48,10 @@ class Plain(base.Base):
             self._write(base.warning(event.message, event.source))
         elif isinstance(event, ImageBuilt):
             self._write(base.closing(event))
+        elif isinstance(event, Delivering):
+            self._write(base.delivering(event))
+        elif isinstance(event, Delivered):
+            self._write(base.delivered(event))
 
     def _done(self, event: StepDone) -> None:
         heading = base.heading(event.number, event.total, event.instruction, event.stage)

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from boxwright.build.progress import (
     BuildStarted,
+    Delivered,
     Event,
     ImageBuilt,
     StepDone,
@@ -57,6 +58,9 @@ class RawJson(base.Base):
             self._warn(event)
         elif isinstance(event, ImageBuilt):
             self._built(event, now)
+        elif isinstance(event, Delivered):
+            name = f"exporting to {event.target}" if event.action == "wrote" else f"{event.action} {event.target}"
+            self._vertex(f"output {event.target}", name, started=now, completed=now)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

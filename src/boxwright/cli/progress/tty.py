@@ -10,6 +10,8 @@ from typing import TextIO
 
 from boxwright.build.progress import (
     BuildStarted,
+    Delivered,
+    Delivering,
     Event,
     ImageBuilt,
     StepDone,
@@ -68,6 +70,10 @@ class Tty(base.Base):
                 self._say(self._coloured(self._colours.warning, base.warning(event.message, event.source)))
             elif isinstance(event, ImageBuilt):
                 self._say(self._coloured(self._colours.built, base.closing(event)))
+            elif isinstance(event, Delivering):
+                self._say(base.delivering(event))
+            elif isinstance(event, Delivered):
+                self._say(self._coloured(self._colours.built, base.delivered(event)))
 
     def close(self) -> None:
         self._closed.set()

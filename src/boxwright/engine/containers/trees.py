@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import BinaryIO
 
 from boxwright.host.paths import Path
-from boxwright.layer.diff import entry_of
-from boxwright.layer.entry import Entry, Kind
+from boxwright.layer.entry import Kind
+from boxwright.layer.merged import entries
 from boxwright.layer.union import Node, UnionView
 from boxwright.layer.writer import TarWriter
-
-
-def entries(view: UnionView, top: Node, name: str = "") -> Iterator[tuple[Entry, str]]:
-    """Yield what is at `top` and below it as entries named from `name` on, with the location of their content.
-
-    A file with several names is a file once and a hard link afterwards. Sockets are left out.
-    """
-    links: dict[tuple[int, int], str] = {}
-    prefix = top.path.rstrip("/")
-    for node in view.walk(top.path):
-        status = node.stat
-        if stat.S_ISSOCK(status.st_mode):
-            continue
-        path = (name + node.path[len(prefix) :]).strip("/") if node.path != top.path else name
-        entry = entry_of(path, node.location, status) if node.location else Entry(path, Kind.DIR, 0o755)
-        if entry.kind is not Kind.DIR and status.st_nlink > 1:
-            first = links.setdefault((status.st_dev, status.st_ino), path)
-            if first != path:
-                entry = entry._replace(kind=Kind.HARDLINK, linkname=first, size=0, xattrs={})
-        yield entry, node.location
 
 
 def write_tar(

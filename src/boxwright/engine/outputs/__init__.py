@@ -1,0 +1,1 @@
+"""What becomes of a build: files, archives, images in the store and in registries."""
