@@ -26,6 +26,7 @@ from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.foreground import run_foreground
 from boxwright.runtime.options import MIB, ContainerOptions, Limits, Mount, Ulimit
 from boxwright.runtime.preparation import mount_rootfs, write_config
+from boxwright.store.scratch import make_locked
 
 if TYPE_CHECKING:
     from boxwright.build.secrets import Secret
@@ -95,13 +96,11 @@ class _Place:
         self._wiring = wiring
         self._runtime = runtime
         self.directory = directory
-        self.id = os.urandom(32).hex()
-        self._bundle = Bundle(str(directory / self.id), self.id)
         directory.mkdir(mode=0o700, exist_ok=True)
-        os.mkdir(self._bundle.directory, 0o700)
-        # The lock tells other builds that this one is alive.
-        fd = locks.try_lock(Path(self._bundle.path("lock")))
-        assert fd is not None
+        # The lock tells other builds that this one is alive. A container's ID has 64 digits, 12 of them made there.
+        path, fd = make_locked(directory, os.urandom(26).hex())
+        self.id = path.name
+        self._bundle = Bundle(str(path), self.id)
         self._fds = [fd]
         self._mounts = PrivateMounts()
         self._netns: str | None = None
@@ -227,7 +226,7 @@ def sweep(wiring: Wiring) -> None:
 
 def _sweep(directory: Path, runtime: OciRuntime) -> None:
     for path in directory.iterdir():
-        fd = locks.try_lock(path / "lock") if (path / "lock").exists() else None
+        fd = locks.try_lock_existing(path)
         if fd is None:
             continue
         try:

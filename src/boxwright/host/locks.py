@@ -45,6 +45,22 @@ def try_lock(path: StrPath) -> int | None:
         os.close(fd)
 
 
+def try_lock_existing(path: StrPath) -> int | None:
+    """Return a descriptor that holds the exclusive lock on a file or directory, or None when it is gone or held."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_still(fd, path):
+            return fd
+    except BlockingIOError:
+        pass
+    os.close(fd)
+    return None
+
+
 def _is_still(fd: int, path: StrPath) -> bool:
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))

@@ -7,7 +7,6 @@ builds, pulls and runs: what they are working on is leased or locked.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.host import faults
+from boxwright.host.locks import try_lock_existing
 from boxwright.host.paths import Path
 from boxwright.host.trees import StillMounted, disk_usage, remove_tree
 from boxwright.oci.digest import Digest
@@ -179,7 +179,7 @@ def _stray_container_locks(store: Store) -> list[Path]:
 
 
 def _is_unlocked(path: Path) -> bool:
-    fd = _lock_at_once(path)
+    fd = try_lock_existing(path)
     if fd is None:
         return False
     os.close(fd)
@@ -188,7 +188,7 @@ def _is_unlocked(path: Path) -> bool:
 
 def _remove_abandoned(path: Path) -> int:
     """Remove one of `abandoned`; return the bytes that came free. Whoever locked it meanwhile keeps it."""
-    fd = _lock_at_once(path)
+    fd = try_lock_existing(path)
     if fd is None:
         return 0
     try:
@@ -205,22 +205,6 @@ def _remove_abandoned(path: Path) -> int:
     except StillMounted:
         return 0  # it stays in sight as trash, for fsck to report and for the next collection
     return freed
-
-
-def _lock_at_once(path: Path) -> int | None:
-    """Return a descriptor that holds the lock on `path`, or None when it is gone or somebody holds it."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(fd), os.stat(path)):
-            return fd
-    except (BlockingIOError, FileNotFoundError):
-        pass  # its maker is at work, or another collector was quicker
-    os.close(fd)
-    return None
 
 
 def unnamed_blobs(store: Store) -> list[Digest]:
