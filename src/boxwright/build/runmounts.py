@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 _AGENT_VARIABLE = "SSH_AUTH_SOCK"
 _AGENT_TARGET = "/run/buildkit/ssh_agent.{}"
 _SECRETS = "/run/secrets"
-_COPY = "copy"
 
 
 class MountSource(NamedTuple):
@@ -139,20 +138,19 @@ class RunMounts:
                     agents += 1
             else:
                 os.mkdir(place, 0o700)
-                mounts.append(self._bind(action, files, place))
+                mounts.append(self._bind(action, files, place, stack))
         return ready._replace(mounts=tuple(mounts))
 
-    def _bind(self, action: MountAction, files: _Files | None, place: Path) -> StepMount:
+    def _bind(self, action: MountAction, files: _Files | None, place: Path, stack: ExitStack) -> StepMount:
         mount = action.mount
-        if files is None or files.layers is not None:
-            upper, work = place / "upper", place / "work"
-            os.mkdir(upper, 0o755)
-            os.mkdir(work, 0o700)
-            lowers = tuple(Path(path) for path in files.layers.paths()) if files and files.layers else ()
-            path = files.resolve() if files else "/"
-            return UnionMount(mount.target, lowers, path, mount.read_only, upper, work)
-        files.copy(place, self._made_ns, self._cancelled)
-        return HostMount(mount.target, place / _COPY, mount.read_only)
+        upper, work = place / "upper", place / "work"
+        os.mkdir(upper, 0o755)
+        os.mkdir(work, 0o700)
+        lowers: tuple[Path, ...] = ()
+        path = "/"
+        if files is not None:
+            lowers, path = stack.enter_context(files.layers_and_path(self._store, self._made_ns, self._cancelled))
+        return UnionMount(mount.target, lowers, path, mount.read_only, upper, work)
 
     def _caches(self, stack: ExitStack) -> dict[int, Path]:
         """Take the locks of all caches, in one order whatever the file says: two steps never wait for each other."""
@@ -248,28 +246,35 @@ class _Files:
                 raise SourceNotFound(self._source, "the source of the mount")
         return self._selected
 
-    def resolve(self) -> str:
-        """Return the path in the layers, all links followed. Raises SourceNotFound."""
-        assert self.layers is not None
-        node = self.layers.view().lookup(self._source)
-        if node is None:
-            raise SourceNotFound(self._source, "the source of the mount")
-        return node.path
+    @contextmanager
+    def layers_and_path(
+        self, store: Store, made_ns: int, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[tuple[Path, ...], str]]:
+        """Yield layers that have what is shown, the lowest first, and its path in them, all links followed.
 
-    def copy(self, place: Path, made_ns: int, cancelled: Callable[[], bool]) -> None:
-        """Copy what is shown to `place`/copy: root's, and as it is at this moment."""
-        from boxwright.build.placing import Staging
-        from boxwright.build.writing import write
-        from boxwright.layer.union import UnionView
+        Raises SourceNotFound.
+        """
+        if self.layers is not None:
+            node = self.layers.view().lookup(self._source)
+            if node is None:
+                raise SourceNotFound(self._source, "the source of the mount")
+            yield tuple(Path(path) for path in self.layers.paths()), node.path
+            return
+        from boxwright.build.contextcopies import NAME, context_copy
 
-        staging = Staging(UnionView([]), owned=self.layers is not None, made_ns=made_ns)
-        for selection in self._selection():
-            staging.copy(selection, Destination(f"/{_COPY}", False))
-        written = write(staging.placements(), place, cancelled=cancelled)
-        if self.layers is None:
-            contents = ContextContents(self._cache, self._memory, self._selection())
-            self._content, changes = contents.settle(written.digests)
-            self.changes = changes or self.changes
+        self.content()
+        assert self._content is not None
+        with context_copy(
+            store, self._selection(), self._content, self._settle, made_ns=made_ns, cancelled=cancelled
+        ) as layer:
+            yield (layer,), f"/{NAME}"
+
+    def _settle(self, copied: Mapping[str, str]) -> Digest:
+        """Note what the files were when they were copied (file → sha256)."""
+        contents = ContextContents(self._cache, self._memory, self._selection())
+        self._content, changes = contents.settle(copied)
+        self.changes = changes or self.changes
+        return self._content
 
     def fill(self, data: Path, made_ns: int, cancelled: Callable[[], bool]) -> None:
         """Copy what is shown into the empty directory `data`, with its owners."""

@@ -86,6 +86,19 @@ def test_a_bound_file_counts_by_its_content_alone(bench: Workbench) -> None:
     assert bench.build(text).cached() == [False]
 
 
+def test_a_context_is_copied_once_for_all_that_mount_it(bench: Workbench) -> None:
+    text = "FROM scratch\nRUN --mount=source=d,target=/d write /a {0}\nRUN --mount=source=d,target=/e,rw write /b {0}\n"
+    bench.write({"d/f": "1"})
+    bench.build(text.format(1))
+    bench.build(text.format(2))
+    bench.write({"d/f": "2"})
+    bench.build(text.format(2))
+    copies = [mount.lowers for process in bench.runner.processes for mount in process.mounts]
+    assert len(copies) == 6
+    assert [copies.index(copy) for copy in copies] == [0, 0, 0, 0, 4, 4]
+    assert [(copy / "copy/f").read_text() for (copy,) in (copies[0], copies[4])] == ["1", "2"]
+
+
 def test_a_stage_that_gives_the_same_bytes_again_is_the_same_to_a_mount(bench: Workbench) -> None:
     text = "FROM scratch AS a\nRUN {}\nFROM scratch\nRUN --mount=from=a,source=/x,target=/x write /a 1\n"
     bench.build(text.format("write /x 1"))
