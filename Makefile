@@ -41,6 +41,7 @@ docs: install ## Make the command reference from the code
 
 bench: install ## Measure beside docker, podman and BuildKit, where they are installed
 	@$(BIN)/python tools/bench.py
+	@$(BIN)/python tools/bench_registry.py
 
 fuzz: install ## Throw random input at the parsers for a minute each
 	@for target in tests/fuzz/fuzz_*.py; do $(BIN)/python $$target 60; done

@@ -92,27 +92,50 @@ def boxwright(work: Path) -> Iterator[list[Tool]]:
 
 @contextlib.contextmanager
 def registry(work: Path) -> Iterator[str]:
-    """Start a registry that everyone pushes to: Debian's docker-registry, else boxwright's own."""
+    """Start a registry that everyone pushes to, Debian's docker-registry or else boxwright's own; yield its address."""
+    with (distribution if shutil.which("docker-registry") else own_registry)(work) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def distribution(work: Path) -> Iterator[tuple[str, int]]:
+    """Start Debian's docker-registry; yield its address and process."""
+    address = _free_address()
+    config = work / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {work}/distribution\n"
+        f"http:\n  addr: {address}\n"
+    )
+    with _started(["docker-registry", "serve", str(config)], address) as pid:
+        yield address, pid
+
+
+@contextlib.contextmanager
+def own_registry(work: Path) -> Iterator[tuple[str, int]]:
+    """Start boxwright's registry; yield its address and process."""
+    address = _free_address()
+    program = str(Path(sys.executable).with_name("boxwright"))
+    with _started([program, "registry", "serve", "--addr", address, "--root", str(work / "registry")], address) as pid:
+        yield address, pid
+
+
+def _free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    server = shutil.which("docker-registry")
-    if server:
-        config = work / "registry.yml"
-        config.write_text(
-            f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {work}/registry\nhttp:\n  addr: {address}\n"
-        )
-        argv = [server, "serve", str(config)]
-    else:
-        program = str(Path(sys.executable).with_name("boxwright"))
-        argv = [program, "registry", "serve", "--addr", address, "--root", str(work / "registry")]
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def _started(argv: list[str], address: str) -> Iterator[int]:
+    """Run a server for the block, which begins when it takes connections."""
+    host, _, port = address.partition(":")
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(address.split(":"), timeout=1):  # type: ignore[arg-type]
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
                 break
             time.sleep(0.1)
-        yield address
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
