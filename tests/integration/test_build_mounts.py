@@ -24,7 +24,7 @@ from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
 from boxwright.engine.steps import memory_directory
-from boxwright.errors import UnavailableError
+from boxwright.errors import InvalidError, UnavailableError
 from boxwright.store.fsck import check
 from support.building import Built
 
@@ -378,3 +378,5 @@ def test_limits_hold_for_a_command_and_are_in_no_key(site: Site) -> None:
     assert site.said() == [str(64 << 20)]
     site.build(text, limits=StepLimits(memory=32 << 20))
     assert site.ran() == [False]
+    with pytest.raises(InvalidError, match="needs one of memory"):
+        site.build(text, limits=StepLimits(memory_swap=1 << 30))

@@ -111,6 +111,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     epoch = _epoch(arguments.get(_EPOCH) or environ.get(_EPOCH))
     outputs = _outputs(wanted, tags, index=index, epoch=epoch)
     image = next((output for output in outputs if output.in_store), None)
+    _check_limits(wanted.limits)
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
@@ -168,6 +169,16 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         finally:
             cancelled.set()
             runner.close()
+
+
+def _check_limits(limits: StepLimits) -> None:
+    """Raises InvalidError: a build from the cache would not find out that they make no sense."""
+    if limits == StepLimits():
+        return
+    from boxwright.runtime.options import Limits
+    from boxwright.runtime.spec import limits_to_resources
+
+    limits_to_resources(Limits(**limits._asdict()))
 
 
 def _given(wanted: Build, environ: Mapping[str, str]) -> AbstractContextManager[Given]:
