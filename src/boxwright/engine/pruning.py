@@ -163,7 +163,7 @@ def build_cache(store: Store, *, filters: Filters | None = None) -> Pruned:
     unused = None if before is None else time.time() - before
     count, reclaimed = gc.prune_build_cache(store, all=True, unused_for=unused)
     mounts, freed = gc.prune_cache_mounts(store, unused_for=unused)
-    told = [f"{count} cached steps"] * (count > 0) + [f"{mounts} cache mounts"] * (mounts > 0)
+    told = [f"{count} cached steps"] * (count > 0) + [f"{mounts} cache mount{'s' * (mounts > 1)}"] * (mounts > 0)
     return Pruned(tuple(told), reclaimed.bytes + freed.bytes)
 
 
