@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.build.downloads import DownloadFailed, UrlInvalid
+from boxwright.build.downloads import DownloadFailed, DownloadMismatch, UrlInvalid
 from boxwright.store.store import Store
 from support.building import Workbench
 
@@ -155,3 +158,41 @@ def test_what_is_no_url(bench: Workbench, url: str, why: str) -> None:
         bench.build(f"FROM scratch\n\nADD {url} /\n")
     assert caught.value.message == f"invalid URL {url}: {why}"
     assert caught.value.detail[0] == "Dockerfile:3"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_a_checksum_makes_asking_unnecessary(bench: Workbench, server: Files) -> None:
+    text = f"FROM scratch\nARG SUM\nADD --checksum=sha256:$SUM {server.url}/f /\n"
+    built = bench.build(text, build_args={"SUM": sha256(b"served")})
+    assert built.tree() == {"/f": "served"}
+    server.content = b"other"
+    assert bench.build(text, build_args={"SUM": sha256(b"served")}).cached() == [True, True]
+    assert server.answers == [200]
+
+
+def test_another_content_than_the_checksum_says_is_refused(bench: Workbench, server: Files) -> None:
+    with pytest.raises(DownloadMismatch, match=f"has sha256:{sha256(b'served')}, not sha256:{'0' * 64}") as caught:
+        bench.build(f"FROM scratch\nADD --checksum=sha256:{'0' * 64} {server.url}/f /\n")
+    assert caught.value.detail[0] == "Dockerfile:2"
+
+
+def test_an_archive_from_a_url_is_unpacked_on_request(bench: Workbench, server: Files) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        member = tarfile.TarInfo("in/side")
+        member.size = 4
+        tar.addfile(member, io.BytesIO(b"text"))
+    server.content = buffer.getvalue()
+    bench.write({"local.tar": server.content})
+    line = f"{server.url}/x.tgz /d/\n"
+    assert bench.build(f"FROM scratch\nADD --unpack {line}").tree() == {"/d/in/side": "text"}
+    assert bench.build(f"FROM scratch\nADD --unpack=false {line}").files() == ["/d/", "/d/x.tgz"]
+    assert bench.build("FROM scratch\nADD --unpack=false local.tar /d/\n").files() == ["/d/", "/d/local.tar"]
+    assert bench.build("FROM scratch\nADD --unpack=true local.tar /d/\n").tree() == {"/d/in/side": "text"}
+
+
+def test_what_is_no_archive_is_copied_in_spite_of_unpack(bench: Workbench, server: Files) -> None:
+    assert bench.build(f"FROM scratch\nADD --unpack=true {server.url}/f /d/\n").tree() == {"/d/f": "served"}

@@ -71,6 +71,8 @@ class Cache:
             return None
         key = step_key(document)
         step = self._lookup(key)
+        if step is not None and document.get("link"):
+            step = self._on(parent, step)
         return None if step is None else self._answer(key, step, parent, document, added=None)
 
     def do(
@@ -123,6 +125,27 @@ class Cache:
         if step is not None:
             self._used.append(key.key)
         return step
+
+    def _on(self, parent: ChainID | None, step: CachedStep) -> CachedStep | None:
+        """Return a step that depends on nothing below it as one on top of `parent`; None where it can't be put there.
+
+        The layer's files are those of the one that is there: further names of them, in directories of its own.
+        """
+        assert step.chain is not None
+        layer = self._store.snapshots.require(step.chain)
+        chain = chain_id(parent, layer.diff_id)
+        self._claim(chain, exists=False)
+        if chain not in self._store.snapshots:
+            from boxwright.host.trees import link_tree
+
+            self._claim(step.chain)
+            self._claim(parent)
+            with self._store.snapshots.draft() as draft:
+                if not link_tree(self._store.snapshots.path(layer), draft.fs):
+                    return None
+                draft.commit(parent, layer.diff_id, layer.size, usage=layer.usage, epoch=layer.epoch)
+            self.wrote = True
+        return step._replace(chain=chain)
 
     def _answer(
         self, key: StepKey, step: CachedStep, parent: ChainID | None, document: Document, *, added: int | None

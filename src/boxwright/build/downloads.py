@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from boxwright.build.writing import Placement
-from boxwright.errors import InvalidError, UnavailableError
+from boxwright.errors import CorruptError, InvalidError, UnavailableError
 from boxwright.host.paths import Path
 from boxwright.store.contexts import ContextCache
 from boxwright.values import NamedTuple
@@ -32,6 +32,17 @@ class DownloadFailed(UnavailableError):
         self.url = url
 
 
+class DownloadMismatch(CorruptError):
+    """A URL has another content than it should."""
+
+    def __init__(self, url: str, expected: str, actual: str) -> None:
+        super().__init__(
+            f"{url} has sha256:{actual}, not sha256:{expected}", hint="is it what you want? Then correct --checksum"
+        )
+        self.expected = expected
+        self.actual = actual
+
+
 class UrlInvalid(InvalidError):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"invalid URL {url}: {why}")
@@ -49,10 +60,11 @@ class _Known(NamedTuple):
 class Download:
     """One URL. Nothing is fetched before `digest` or `fetch`, and the content at most once."""
 
-    __slots__ = ("_cache", "_directory", "_file", "_key", "_mtime_ns", "_sha256", "_url", "name")
+    __slots__ = ("_cache", "_directory", "_expected", "_file", "_key", "_mtime_ns", "_sha256", "_url", "name")
 
-    def __init__(self, url: str, cache: ContextCache, directory: Path) -> None:
-        """`directory` takes the content until it is needed; whoever gave it removes it. Raises UrlInvalid."""
+    def __init__(self, url: str, cache: ContextCache, directory: Path, expected: str = "") -> None:
+        """`directory` takes the content until it is needed; whoever gave it removes it. `expected` is its sha256 (hex):
+        with it, nothing is asked just to know the content. Raises UrlInvalid."""
         try:
             parts = urlsplit(url)
         except ValueError as error:
@@ -64,7 +76,8 @@ class Download:
         self._key = "url " + url
         self._directory = directory
         self._file: Path | None = None
-        self._sha256 = ""
+        self._expected = expected
+        self._sha256 = expected
         self._mtime_ns = 0
         self.name = unquote(parts.path).rstrip("/").rpartition("/")[2] or _UNNAMED
         """What the file is called in a directory."""
@@ -79,7 +92,7 @@ class Download:
         return self._sha256
 
     def fetch(self, directory: Path) -> Placement:
-        """Return the content as a file to be placed. Raises DownloadFailed."""
+        """Return the content as a file to be placed. Raises DownloadFailed, DownloadMismatch."""
         if self._file is None:
             self._request(None)
         assert self._file is not None
@@ -123,6 +136,8 @@ class Download:
             for piece in response.stream(_CHUNK):
                 digest.update(piece)
                 stream.write(piece)
+        if self._expected and digest.hexdigest() != self._expected:
+            raise DownloadMismatch(self._url, self._expected, digest.hexdigest())
         self._file = file
         self._sha256 = digest.hexdigest()
         last_modified = response.headers.get("Last-Modified", "")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from boxwright.build.plan import CopyAction, Step
+from boxwright.build.copies import CopyAction
+from boxwright.build.plan import Step
 from boxwright.build.trees import clean
 
 _MISSING = (

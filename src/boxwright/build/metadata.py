@@ -113,11 +113,14 @@ def run_history(argv: Sequence[str], arguments: Iterable[tuple[str, str]]) -> st
 def copy_history(instruction: Copy | Add) -> str:
     """Return the history of an expanded COPY or ADD."""
     words = ["ADD" if isinstance(instruction, Add) else "COPY"]
+    if isinstance(instruction, Copy) and instruction.parents:
+        words.append("--parents")
     if instruction.chown is not None:
         words.append(f"--chown={instruction.chown}")
     if instruction.chmod is not None:
         words.append(f"--chmod={instruction.chmod}")
-    return " ".join((*words, *instruction.sources, instruction.destination)) + " # buildkit"
+    files = (f"<<{heredoc.marker.name}" for heredoc in instruction.heredocs)
+    return " ".join((*words, *instruction.sources, *files, instruction.destination)) + " # buildkit"
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> str:

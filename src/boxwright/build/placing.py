@@ -12,7 +12,7 @@ import posixpath
 import stat
 from collections.abc import Iterable
 
-from boxwright.build.plan import Destination
+from boxwright.build.copies import Destination
 from boxwright.build.scan import Item, scan
 from boxwright.build.trees import Selection
 from boxwright.build.writing import Placement
@@ -68,8 +68,18 @@ class Attributes(NamedTuple):
     """What the instruction says about owner and mode of everything that it copies; None keeps what a file has."""
 
     owner: tuple[int, int] | None = None
-    mode: int | None = None
-    """Permission bits."""
+    mode: int | str | None = None
+    """Permission bits, or a symbolic mode."""
+
+    def mode_of(self, mode: int) -> int:
+        """Return a file's mode, with its type, as it becomes."""
+        if self.mode is None:
+            return mode
+        if isinstance(self.mode, int):
+            return stat.S_IFMT(mode) | self.mode
+        from boxwright.dockerfile.modes import change_mode
+
+        return stat.S_IFMT(mode) | change_mode(self.mode, stat.S_IMODE(mode), directory=stat.S_ISDIR(mode))
 
 
 KEEP = Attributes()
@@ -93,10 +103,13 @@ class Staging:
         """Of files with several names, by path in the layer; of names copied one by one, each is a file of its own."""
         self._copied = 0
 
-    def check(self, keyword: str, count: int, destination: Destination) -> None:
-        """Refuse a destination that cannot take `count` sources. Raises SeveralSources, NotADirectory."""
+    def check(self, keyword: str, files: int, directories: int, destination: Destination) -> None:
+        """Refuse a destination that cannot take so many sources. Raises SeveralSources, NotADirectory.
+
+        Of several directories, the contents come together wherever that is; files need a directory.
+        """
         resolved = self.resolve(destination.path)
-        if count > 1 and not destination.directory and not self._is_dir(resolved):
+        if files and files + directories > 1 and not destination.directory and not self._is_dir(resolved):
             raise SeveralSources(keyword, destination.path)
         if destination.directory and not self._is_dir(resolved) and self._exists(resolved):
             raise NotADirectory("/" + resolved)
@@ -122,7 +135,7 @@ class Staging:
         self._ensure(posixpath.dirname(resolved))
         self._refuse_directory(resolved)
         uid, gid = self._attributes.owner or (placement.uid, placement.gid)
-        mode = placement.mode if self._attributes.mode is None else stat.S_IFREG | self._attributes.mode
+        mode = self._attributes.mode_of(placement.mode)
         self._staged[resolved] = placement._replace(path=resolved, uid=uid, gid=gid, mode=mode)
 
     def resolve_directory(self, destination: Destination) -> str:
@@ -143,8 +156,8 @@ class Staging:
         for item in scan(root):
             self._place(item.path, item, as_it_is=True)
 
-    def directory(self, path: str, owner: tuple[int, int]) -> None:
-        """Make sure that a directory is there, its missing parents too, all of them of this owner."""
+    def directory(self, path: str, owner: tuple[int, int] | None = None) -> None:
+        """Make sure that a directory is there, its missing parents too, all of them of this owner if there is one."""
         self._ensure(self.resolve(path), owner)
 
     def resolve(self, path: str) -> str:
@@ -202,8 +215,8 @@ class Staging:
             self._staged[path] = Placement(path, node.stat.st_mode, 0, 0, self._made_ns)
         elif node is None:
             uid, gid = owner or self._attributes.owner or (0, 0)
-            mode = 0o755 if self._attributes.mode is None else self._attributes.mode
-            self._staged[path] = Placement(path, stat.S_IFDIR | mode, uid, gid, self._made_ns)
+            mode = self._attributes.mode_of(stat.S_IFDIR | 0o755)
+            self._staged[path] = Placement(path, mode, uid, gid, self._made_ns)
         elif node.is_dir:
             state = node.stat
             self._staged[path] = Placement(
@@ -263,7 +276,7 @@ class Staging:
         uid, gid = state.st_uid, state.st_gid
         if not as_it_is:
             if self._attributes.mode is not None and kind != stat.S_IFLNK:
-                mode = kind | self._attributes.mode
+                mode = self._attributes.mode_of(mode)
             uid, gid = self._attributes.owner or ((0, 0) if self._foreign else (uid, gid))
         self._staged[path] = Placement(
             path,

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from boxwright.build import metadata
+from boxwright.build.copies import CopyAction, copy_action
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
 from boxwright.dockerfile import script
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
-from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
+from boxwright.dockerfile.source import DockerfileError, Span
 from boxwright.dockerfile.stages import Base, Dockerfile, Stage, find_target, named_stage, resolve_bases
 from boxwright.errors import BoxwrightError, DeniedError, InvalidError
 from boxwright.oci.config import ImageConfig, RunConfig
@@ -33,7 +34,6 @@ SCRIPTS = "/dev/pipes"
 _DEFAULT_SHELL = ("/bin/sh", "-c")
 _SCRATCH = "scratch"
 _CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
-_GIT_SCHEMES = ("git@", "git://", "ssh://")
 
 
 class BaseImage(NamedTuple):
@@ -54,19 +54,6 @@ class Bases(Protocol):
 
         Raises NotFoundError, UnavailableError and whatever else keeps it from being had.
         """
-
-
-class Destination(NamedTuple):
-    path: str
-    """Absolute, not resolved yet."""
-    directory: bool
-    """It was written as one: with a slash at its end, or as ``.``."""
-
-    @classmethod
-    def parse(cls, text: str, working_dir: str) -> Destination:
-        """Read an instruction's last argument; a relative one is below `working_dir`."""
-        directory = text in ("", ".") or text.endswith(("/", "/."))
-        return cls(posixpath.normpath(posixpath.join("/", working_dir, text).replace("//", "/")), directory)
 
 
 class RunAction(NamedTuple):
@@ -93,19 +80,6 @@ class MountAction(NamedTuple):
     stage: int | None = None
     image: BaseImage | None = None
     """With neither, a bind mount's files are the context's, unless it is from ``scratch``."""
-
-
-class CopyAction(NamedTuple):
-    keyword: str
-    """``COPY`` or ``ADD``."""
-    sources: tuple[str, ...]
-    destination: Destination
-    stage: int | None
-    """The stage that is copied from."""
-    image: BaseImage | None
-    """The image that is copied from; without one and without a stage, it is the context."""
-    chown: str | None
-    mode: int | None
 
 
 class WorkdirAction(NamedTuple):
@@ -411,21 +385,9 @@ class _StagePlanner:
     def _copy(self, instruction: Copy | Add) -> CopyAction:
         stage: int | None = None
         image: BaseImage | None = None
-        if isinstance(instruction, Copy):
-            _refuse_urls(instruction)
-            if instruction.from_ is not None:
-                stage, image = self._source(instruction.from_, instruction.span)
-        else:
-            _refuse_git(instruction)
-        return CopyAction(
-            "ADD" if isinstance(instruction, Add) else "COPY",
-            instruction.sources,
-            Destination.parse(instruction.destination, self._config.working_dir or "/"),
-            stage,
-            image,
-            instruction.chown,
-            None if instruction.chmod is None else int(instruction.chmod, 8),
-        )
+        if isinstance(instruction, Copy) and instruction.from_ is not None:
+            stage, image = self._source(instruction.from_, instruction.span)
+        return copy_action(instruction, self._config.working_dir or "/", stage, image)
 
 
 def _platform(text: str, stage: Stage) -> Platform:
@@ -433,23 +395,3 @@ def _platform(text: str, stage: Stage) -> Platform:
         return Platform.parse(text)
     except InvalidError as error:
         raise DockerfileError(error.message, stage.from_.span, mark=text, hint=error.hint) from None
-
-
-def _refuse_urls(instruction: Copy) -> None:
-    for source in instruction.sources:
-        if source.startswith(("http://", "https://", *_GIT_SCHEMES)):
-            raise DockerfileError(
-                f"source can't be a URL for COPY: {source}", instruction.span, mark=source, hint="use ADD"
-            )
-
-
-def _refuse_git(instruction: Add) -> None:
-    for source in instruction.sources:
-        path = source.partition("#")[0].partition("?")[0]
-        if source.startswith(_GIT_SCHEMES) or (source.startswith(("http://", "https://")) and path.endswith(".git")):
-            raise UnsupportedSyntax(
-                f"ADD of a git repository is not supported: {source}",
-                instruction.span,
-                mark=source,
-                hint="clone it into the context, and COPY it",
-            )

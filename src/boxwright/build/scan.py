@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from operator import attrgetter
 
-from boxwright.dockerfile.ignore_scope import IgnoreScope
+from boxwright.dockerfile.ignore_scope import EitherScope, IgnoreScope
 from boxwright.hashes import sha256
 from boxwright.values import NamedTuple
 
@@ -27,6 +27,8 @@ _by_name = attrgetter("name")
 
 _LINE = 100
 """Bytes that are hashed for a file, about."""
+
+Scope = IgnoreScope | EitherScope
 
 Members = list[tuple[str, os.stat_result]]
 """The files of one directory, by name."""
@@ -81,7 +83,7 @@ class Scan:
                 yield Item(prefix + name, f"{real}/{name}", status)
 
 
-def scan(root: str, scope: IgnoreScope | None = None) -> Scan:
+def scan(root: str, scope: Scope | None = None) -> Scan:
     """Look at everything below the directory `root` (not at `root` itself); symbolic links are not followed.
 
     `scope` are the ignore rules as they look from `root`; without it nothing is left out. A file that vanishes during
@@ -111,7 +113,7 @@ class _Pass:
         self.folders: list[tuple[str, str, Members]] = []
         self.excluded = 0
 
-    def visit(self, descriptor: int, path: str, real: str, scope: IgnoreScope | None) -> None:
+    def visit(self, descriptor: int, path: str, real: str, scope: Scope | None) -> None:
         # Relative to an open directory, the kernel resolves one name for each file instead of a whole path.
         with os.scandir(descriptor) as listing:
             entries = sorted(listing, key=_by_name)
@@ -135,7 +137,7 @@ class _Pass:
                 members.remove((name, status))
                 self.excluded += 1
 
-    def _enter(self, parent: int, name: str, path: str, real: str, scope: IgnoreScope | None) -> None:
+    def _enter(self, parent: int, name: str, path: str, real: str, scope: Scope | None) -> None:
         try:
             child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         except FileNotFoundError:
@@ -145,7 +147,7 @@ class _Pass:
         finally:
             os.close(child)
 
-    def _select(self, entries: list[os.DirEntry[str]], scope: IgnoreScope) -> list[os.DirEntry[str]]:
+    def _select(self, entries: list[os.DirEntry[str]], scope: Scope) -> list[os.DirEntry[str]]:
         """Return what is kept, with excluded directories below which something may be kept."""
         kept = []
         for entry in entries:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from boxwright.build.actions import CommandIO
 from boxwright.build.caching import Answer, Cache
+from boxwright.build.copies import CopyAction
 from boxwright.build.failure import BuildFailed, CommandFailed, EndedStep, Keeper, StepImpossible, locate
 from boxwright.build.places import Earlier, StagePlaces
-from boxwright.build.plan import Action, CopyAction, PlannedStage, RunAction, Step
+from boxwright.build.plan import Action, PlannedStage, RunAction, Step
 from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepKept, StepOutput, StepRunning, StepStarted
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
@@ -157,7 +158,7 @@ class StageSteps:
         else:
             explanation = self._why_not(step, state) if request.explain else ""
         if isinstance(step.action, CopyAction) and "downloads" in answer.document:
-            urls = [source for source in step.action.sources if source.startswith(("http://", "https://"))]
+            urls = step.action.urls
             self.downloads.update(zip(urls, (digest for _, digest, *_ in answer.document["downloads"]), strict=False))
         place = self._places.steps[index]
         self.slots.update(dict.fromkeys((place.line, place.words, self._places.end), answer.key))
@@ -193,7 +194,7 @@ class StageSteps:
         store = self._around.store
         end = store.steps.previous(StagePlaces(self._around.request.context, self._around.stages[stage]).end)
         before = end.chain if end is not None else None
-        return changes_between(store, before, self._around.stage_end(stage).chain, action.sources)
+        return changes_between(store, before, self._around.stage_end(stage).chain, action)
 
     def _failed(
         self, step: Step, state: ImageState, failure: CommandFailed, draft: Draft, output: Iterable[str]

@@ -11,15 +11,18 @@ import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from boxwright.build.scan import RACY_NS, Item, scan
+from boxwright.build.scan import RACY_NS, Item, Scope, scan
 from boxwright.dockerfile.ignore import IgnoreRules
-from boxwright.dockerfile.ignore_scope import IgnoreScope
+from boxwright.dockerfile.ignore_scope import EitherScope, IgnoreScope
 from boxwright.dockerfile.pattern import BadPattern, has_wildcards, parse_component
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.layer.union import Node, UnionView
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.build.filters import Filter
 
 
 class SourceNotFound(NotFoundError):
@@ -58,8 +61,8 @@ class Selection(NamedTuple):
 class Tree(Protocol):
     """Files to copy from."""
 
-    def select(self, sources: Sequence[str]) -> list[Selection]:
-        """Return what the sources name, in order; a pattern's hits by name.
+    def select(self, sources: Sequence[str], wanted: Filter | None = None) -> list[Selection]:
+        """Return what the sources name, in order; a pattern's hits by name. What `wanted` leaves out is not in it.
 
         A pattern that nothing matches gives nothing. Raises SourceNotFound for a path that leads nowhere,
         SourcePatternInvalid.
@@ -76,37 +79,31 @@ class ContextTree:
         self._view = UnionView([root])
         self._lock = threading.Lock()  # neither the rules' scopes nor the view are made for several threads
 
-    def select(self, sources: Sequence[str]) -> list[Selection]:
+    def select(self, sources: Sequence[str], wanted: Filter | None = None) -> list[Selection]:
         with self._lock:
-            return self._select(sources)
+            return _select(self, self._view, sources, wanted)
 
-    def _select(self, sources: Sequence[str]) -> list[Selection]:
-        found = []
-        for source in sources:
-            path = clean(source)
-            pattern = has_wildcards(path)
-            for hit in _expand(self._view, path) if pattern else [path]:
-                selection = self._selection(hit)
-                if selection is not None:
-                    found.append(selection)
-                elif not pattern:
-                    raise SourceNotFound(source, "the build context", self._why_not(hit))
-        return found
-
-    def _selection(self, path: str) -> Selection | None:
+    def one(self, path: str, wanted: Filter | None = None) -> Selection | None:
         node = self._view.lookup(path)
         if node is None or (self._rules is not None and self._is_hidden(path, node)):
             return None
         top = _top(node)
-        state = top.stat
         if not node.is_dir:
-            fingerprint = f"{state.st_mode} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
-            return Selection(_name(path), top, (), fingerprint, state.st_ctime_ns < time.time_ns() - RACY_NS)
-        scope = _scope(self._rules, node.path) if self._rules is not None else None
+            return _alone(path, top)
+        ignored = _scope(self._rules, node.path) if self._rules is not None else None
+        scope: Scope | None = ignored
+        if wanted is not None and wanted.rules is not None:
+            scope = EitherScope(ignored, wanted.rules.root) if ignored is not None else wanted.rules.root
         seen = scan(node.location, scope)
-        if scope is not None and scope.excluded and not seen.files:
+        if ignored is not None and ignored.excluded and not seen.files:
             return None
-        return Selection(_name(path), top, seen, f"{state.st_mode} {seen.fingerprint}", seen.settled)
+        return Selection(_name(path), top, seen, f"{top.stat.st_mode} {seen.fingerprint}", seen.settled)
+
+    def hides(self, path: str) -> bool:
+        return self._rules is not None and self._rules.matches(path)
+
+    def missing(self, source: str, path: str) -> SourceNotFound:
+        return SourceNotFound(source, "the build context", self._why_not(path))
 
     def _is_hidden(self, path: str, node: Node) -> bool:
         """Whether the name, or what it leads to, is excluded (for a directory: with everything below it)."""
@@ -133,7 +130,7 @@ def _scope(rules: IgnoreRules, directory: str) -> IgnoreScope:
 class NoTree:
     """The context of a build that has none: its Dockerfile came alone."""
 
-    def select(self, sources: Sequence[str]) -> list[Selection]:
+    def select(self, sources: Sequence[str], wanted: Filter | None = None) -> list[Selection]:
         if sources:
             why = "a Dockerfile from the standard input has no build context"
             raise SourceNotFound(sources[0], "the build context", why)
@@ -156,20 +153,102 @@ class ViewTree:
         self._layers = layers
         self._name = name
 
-    def select(self, sources: Sequence[str]) -> list[Selection]:
+    def select(self, sources: Sequence[str], wanted: Filter | None = None) -> list[Selection]:
+        return _select(self, self._layers.view(), sources, wanted)
+
+    def one(self, path: str, wanted: Filter | None = None) -> Selection | None:
         view = self._layers.view()
-        found = []
-        for source in sources:
-            path = clean(source)
-            pattern = has_wildcards(path)
-            for hit in _expand(view, path) if pattern else [path]:
-                node = view.lookup(hit)
-                if node is not None:
-                    below = _Below(view, node.path) if node.is_dir else ()
-                    found.append(Selection(_name(hit), _top(node), below, "", False))
-                elif not pattern:
-                    raise SourceNotFound(source, self._name)
-        return found
+        node = view.lookup(path)
+        if node is None:
+            return None
+        below: Iterable[Item] = _Below(view, node.path) if node.is_dir else ()
+        if node.is_dir and wanted is not None and wanted.rules is not None:
+            from boxwright.build.filters import Kept
+
+            below = Kept(below, wanted.rules)
+        return Selection(_name(path), _top(node), below, "", False)
+
+    def hides(self, path: str) -> bool:
+        return False
+
+    def missing(self, source: str, path: str) -> SourceNotFound:
+        return SourceNotFound(source, self._name)
+
+
+class _Source(Protocol):
+    """A tree whose paths can be looked at one by one."""
+
+    def one(self, path: str, wanted: Filter | None = None) -> Selection | None:
+        """Return what a path leads to, None if that is nothing or excluded; `wanted` is about what is below it."""
+
+    def hides(self, path: str) -> bool:
+        """Whether a path that is no directory is excluded."""
+
+    def missing(self, source: str, path: str) -> SourceNotFound:
+        """Return the error that tells that a source's path leads nowhere."""
+
+
+def _select(tree: _Source, view: UnionView, sources: Sequence[str], wanted: Filter | None) -> list[Selection]:
+    found: list[Selection] = []
+    for source in sources:
+        if wanted is not None and wanted.parents:
+            found += _with_parents(tree, view, source, wanted)
+            continue
+        path = clean(source)
+        pattern = has_wildcards(path)
+        for hit in _expand(view, path) if pattern else [path]:
+            selection = tree.one(hit, wanted)
+            if selection is None:
+                if not pattern:
+                    raise tree.missing(source, hit)
+            elif wanted is None or selection.is_dir or not wanted.drops(selection.name):
+                found.append(selection)
+    return found
+
+
+def _with_parents(tree: _Source, view: UnionView, source: str, wanted: Filter) -> Iterator[Selection]:
+    """Yield, for each directory that the pivot is, what the source names below it."""
+    from boxwright.build.filters import Kept, split_parents
+
+    try:
+        pattern = split_parents(source)
+    except BadPattern as error:
+        raise SourcePatternInvalid(error) from None
+    wild = has_wildcards(pattern.pivot)
+    for pivot in _expand(view, pattern.pivot) if wild else [pattern.pivot]:
+        top = view.lookup(pivot)
+        base = _base(tree, view, top, pattern.prefix) if top is not None and top.is_dir else None
+        if top is not None and base is not None:
+            lead, below = base
+            prefix = "/".join(pattern.prefix) if below.is_dir else ""
+            kept = Kept(below.below, wanted.rules, include=pattern.rest, lead=lead, prefix=prefix)
+            modes = " ".join(str(item.stat.st_mode) for item in lead)
+            yield Selection("", _top(top), kept, f"{modes} {below.fingerprint}", below.settled)
+        elif pattern.literal and not wild:
+            raise tree.missing(source, posixpath.join(pivot, pattern.rest))
+
+
+def _base(tree: _Source, view: UnionView, top: Node, prefix: Sequence[str]) -> tuple[list[Item], Selection] | None:
+    """Go down from `top` by plain names, no links followed: the items on the way, and what is at the end of it."""
+    lead: list[Item] = []
+    node = top
+    for name in prefix:
+        child = view.lookup(posixpath.join(node.path, name), follow=False) if node.is_dir else None
+        if child is None:
+            return None
+        node = child
+        lead.append(Item("/".join(prefix[: len(lead) + 1]), node.location, node.stat))
+    if node.is_dir:
+        selection = tree.one(node.path)
+        return None if selection is None else (lead, selection)
+    path = node.path.lstrip("/")
+    return None if tree.hides(path) else (lead, _alone(path, _top(node)))
+
+
+def _alone(path: str, top: Item) -> Selection:
+    state = top.stat
+    fingerprint = f"{state.st_mode} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
+    return Selection(_name(path), top, (), fingerprint, state.st_ctime_ns < time.time_ns() - RACY_NS)
 
 
 class _Below:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from boxwright.build.actions import CommandIO, Layers, RunOptions, RunWork, Work, WorkdirWork
 from boxwright.build.context import Context
-from boxwright.build.plan import Action, CopyAction, MountAction, RunAction
+from boxwright.build.copies import CopyAction
+from boxwright.build.plan import Action, MountAction, RunAction
 from boxwright.build.runner import Runner
 from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID
@@ -107,18 +108,26 @@ class Workshop:
             return self._tree
 
     def _copy(self, action: CopyAction, layers: Layers) -> CopyWork:
-        from boxwright.build.copying import CopyWork, is_url
+        from boxwright.build.copying import CopyWork
 
+        if action.link:
+            layers = Layers(self._store, None)
         if action.stage is not None:
             return self._copy_from(action, layers, self._stage_chain(action.stage), f"stage {action.stage}")
         if action.image is not None:
             return self._copy_from(action, layers, action.image.chain, f"image {action.image.name}")
         downloads = []
-        if action.keyword == "ADD" and any(is_url(source) for source in action.sources):
+        if action.urls:
             from boxwright.build.downloads import Download
 
             scratch = self._scratch()
-            downloads = [Download(url, self._store.contexts, scratch) for url in action.sources if is_url(url)]
+            downloads = [Download(url, self._store.contexts, scratch, action.checksum) for url in action.urls]
+        repositories = []
+        if action.repositories:
+            from boxwright.build.repositories import remote_repository
+
+            secrets, agents = self._options.secrets, self._options.agents
+            repositories = [remote_repository(git, secrets, agents, self._scratch) for git in action.repositories]
         return CopyWork(
             action,
             layers,
@@ -127,6 +136,7 @@ class Workshop:
             origin=f"context {self._context.identity}",
             revision=None,
             downloads=downloads,
+            repositories=repositories,
             made_ns=self._made_ns,
             cancelled=self._cancelled.is_set,
         )

@@ -9,7 +9,7 @@ words afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from boxwright.dockerfile.instructions import (
     Add,
@@ -29,8 +29,11 @@ from boxwright.dockerfile.instructions import (
 )
 from boxwright.dockerfile.parse import check_mode, check_signal
 from boxwright.dockerfile.source import DockerfileError, Span
-from boxwright.dockerfile.words import WordError, process_word, process_words
+from boxwright.dockerfile.words import WordError, process_text, process_word, process_words
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.dockerfile.heredoc import Heredoc
 
 T = TypeVar("T")
 
@@ -150,12 +153,32 @@ class _Expander:
         if chmod is not None:
             chmod = self.word(chmod, span)
             check_mode(chmod, span)
+        if isinstance(instruction, Add) and instruction.checksum is not None:
+            instruction = instruction._replace(checksum=self.word(instruction.checksum, span))
         return instruction._replace(
             sources=tuple(self.word(source, span) for source in instruction.sources),
             destination=self.word(instruction.destination, span),
             chown=None if chown is None else self.word(chown, span),
             chmod=chmod,
+            excludes=tuple(self.word(pattern, span) for pattern in instruction.excludes),
+            heredocs=tuple(self._heredoc(heredoc, span) for heredoc in instruction.heredocs),
         )
+
+    def _heredoc(self, heredoc: Heredoc, span: Span) -> Heredoc:
+        if not heredoc.marker.expand:
+            return heredoc
+        text = self._text(heredoc.content, heredoc.marker.text, span)
+        return heredoc._replace(marker=heredoc.marker._replace(chomp=False), raw=text)
+
+    def _text(self, text: str, mark: str, span: Span) -> str:
+        try:
+            # Whatever the escape token of the file is: a body is a text for others.
+            word = process_text(text, self._env)
+        except WordError as error:
+            raise DockerfileError(error.message, span, mark=mark, hint=error.hint) from None
+        self.used.update(dict.fromkeys(word.matched))
+        self.unset.update(dict.fromkeys(word.unmatched))
+        return word.value
 
     def _volume(self, instruction: Volume) -> Volume:
         paths = tuple(self.word(path, instruction.span) for path in instruction.paths)

@@ -7,6 +7,8 @@ line took; the last line that matches a path or one of its parents decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from boxwright.dockerfile.blanks import BLANKS
 from boxwright.dockerfile.ignore_pattern import Rule, Sequence, opened, parse_sequences, step
 from boxwright.dockerfile.ignore_scope import IgnoreScope, scope
@@ -57,6 +59,11 @@ class IgnoreRules:
                 continue
             patterns.append(_parse_pattern(text, Span(source, number, number)))
         return cls(tuple(patterns))
+
+    @classmethod
+    def of(cls, patterns: Iterable[str], span: Span) -> IgnoreRules:
+        """Return the rules of single patterns, as ``COPY --exclude`` gives them. Raises DockerfileError."""
+        return cls(tuple(_parse_pattern(text, span) for pattern in patterns if (text := pattern.strip(BLANKS))))
 
     def __bool__(self) -> bool:
         return bool(self.patterns)

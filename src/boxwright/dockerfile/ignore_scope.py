@@ -122,6 +122,25 @@ class IgnoreScope:
         return self._rules[literal_say].excludes
 
 
+class EitherScope:
+    """What two sets of rules say below one directory: excluded is what either excludes."""
+
+    __slots__ = ("_one", "_other", "excluded", "keeps_all", "prunable")
+
+    def __init__(self, one: IgnoreScope, other: IgnoreScope) -> None:
+        self._one = one
+        self._other = other
+        self.excluded = one.excluded or other.excluded
+        self.prunable = one.prunable or other.prunable
+        self.keeps_all = one.keeps_all and other.keeps_all
+
+    def excludes(self, name: str) -> bool:
+        return self._one.excludes(name) or self._other.excludes(name)
+
+    def enter(self, name: str) -> EitherScope:
+        return EitherScope(self._one.enter(name), self._other.enter(name))
+
+
 def scope(excluded: bool, rules: list[Rule], shared: dict[tuple[bool, tuple[Rule, ...]], IgnoreScope]) -> IgnoreScope:
     """Return the scope in which `rules`, the last one first, are left to match and `excluded` holds otherwise."""
     # The rule with the least say adds nothing when it says what holds anyway.

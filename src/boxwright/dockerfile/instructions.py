@@ -97,6 +97,18 @@ class Add(NamedTuple):
     destination: str
     chown: str | None
     chmod: str | None
+    """Octal, or symbolic as in `boxwright.dockerfile.modes`."""
+    link: bool
+    """Its files form a layer that knows nothing of what is below it."""
+    excludes: tuple[str, ...]
+    """Patterns as in a .dockerignore, below each source."""
+    checksum: str | None
+    """What a URL's content or a repository's commit has to be."""
+    keep_git_dir: bool | None
+    unpack: bool | None
+    """Whether archives are unpacked; None: those of the context, and those of URLs not."""
+    heredocs: tuple[Heredoc, ...]
+    """Files that the instruction brings along, besides `sources`."""
     original: str
     span: Span
 
@@ -108,6 +120,11 @@ class Copy(NamedTuple):
     """A stage's name or number, or an image; None copies from the context."""
     chown: str | None
     chmod: str | None
+    link: bool
+    parents: bool
+    """Sources keep the directories that they are in, from the source's root or its first ``/./`` on."""
+    excludes: tuple[str, ...]
+    heredocs: tuple[Heredoc, ...]
     original: str
     span: Span
 

@@ -33,11 +33,12 @@ from boxwright.dockerfile.instructions import (
     Workdir,
 )
 from boxwright.dockerfile.parser import Node, parse_lines, parse_node, parse_text
-from boxwright.dockerfile.source import DockerfileError, Source, Span, UnsupportedSyntax
+from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.dockerfile.suggest import did_you_mean
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.dockerfile.heredoc import Heredoc
     from boxwright.dockerfile.mounts import Fields
 
 _STAGE_NAME = r"[a-z][a-z0-9-_.]*"
@@ -53,9 +54,15 @@ _RUN_FLAGS = FlagSet(
     frozenset({"network", "security"}), unsupported=frozenset({"device"}), repeated=frozenset({"mount"})
 )
 _RUN_CHOICES = {"network": ("default", "none", "host"), "security": ("sandbox", "insecure")}
-_COPY_FLAGS = FlagSet(frozenset({"from", "chown", "chmod"}), frozenset({"link", "parents", "exclude"}))
+_COPY_FLAGS = FlagSet(
+    frozenset({"from", "chown", "chmod"}),
+    repeated=frozenset({"exclude"}),
+    switches=frozenset({"link", "parents"}),
+)
 _ADD_FLAGS = FlagSet(
-    frozenset({"chown", "chmod"}), frozenset({"link", "exclude", "checksum", "keep-git-dir", "unpack"})
+    frozenset({"chown", "chmod", "checksum"}),
+    repeated=frozenset({"exclude"}),
+    switches=frozenset({"link", "keep-git-dir", "unpack"}),
 )
 _HEALTH_FLAGS = FlagSet(frozenset({"interval", "timeout", "start-period", "start-interval", "retries"}))
 
@@ -97,15 +104,23 @@ def parse_instruction(node: Node) -> Instruction:
     return parser(node)
 
 
-def check_mode(text: str, span: Span) -> int:
-    """Return the permission bits of a --chmod value. Raises DockerfileError unless it is octal and at most 07777."""
-    if not re.fullmatch(_OCTAL, text) or int(text, 8) > _MAX_MODE:
-        raise DockerfileError(
-            f"invalid chmod parameter: '{text[:100]}'. it should be octal string and between 0 and 07777",
-            span,
-            mark=f"--chmod={text}",
-        )
-    return int(text, 8)
+def check_mode(text: str, span: Span) -> int | str:
+    """Return the permission bits of a --chmod value, or the value itself if it is symbolic.
+
+    Raises DockerfileError unless it is octal and at most 07777, or symbolic.
+    """
+    if re.fullmatch(_OCTAL, text) and int(text, 8) <= _MAX_MODE:
+        return int(text, 8)
+    from boxwright.dockerfile.modes import is_mode
+
+    if is_mode(text):
+        return text
+    raise DockerfileError(
+        f"invalid chmod parameter: '{text[:100]}'. it should be octal string and between 0 and 07777",
+        span,
+        mark=f"--chmod={text}",
+        hint=None if text[:1].isdigit() else "or symbolic, like u=rwX,go=rX",
+    )
 
 
 def check_signal(text: str, span: Span) -> None:
@@ -219,12 +234,15 @@ def _expose(node: Node) -> Expose:
     return Expose(ports, node.original, node.span)
 
 
-def _sources_and_destination(node: Node) -> tuple[tuple[str, ...], str]:
-    if node.heredocs:
-        mark = node.heredocs[0].marker.text
-        raise UnsupportedSyntax(
-            f"here-documents are not supported yet: {node.keyword} {mark}", node.span, mark=mark, hint="COPY a file"
-        )
+class _Operands(NamedTuple):
+    """What COPY and ADD copy, and where to."""
+
+    sources: tuple[str, ...]
+    heredocs: tuple[Heredoc, ...]
+    destination: str
+
+
+def _operands(node: Node) -> _Operands:
     if len(node.arguments) < 2:
         raise DockerfileError(
             f"{node.keyword} requires at least two arguments, but only one was provided. "
@@ -233,7 +251,15 @@ def _sources_and_destination(node: Node) -> tuple[tuple[str, ...], str]:
             else f"{node.keyword} requires at least two arguments",
             node.span,
         )
-    return node.arguments[:-1], node.arguments[-1]
+    *sources, destination = node.arguments
+    if node.heredocs:
+        markers = {heredoc.marker.text for heredoc in node.heredocs}
+        if destination in markers:
+            raise DockerfileError(
+                f"{node.keyword} cannot accept a here-document as a destination", node.span, mark=destination
+            )
+        sources = [source for source in sources if source not in markers]
+    return _Operands(tuple(sources), node.heredocs, destination)
 
 
 def _chmod(node: Node, flags: Flags) -> str | None:
@@ -244,13 +270,26 @@ def _chmod(node: Node, flags: Flags) -> str | None:
 
 
 def _add(node: Node) -> Add:
-    sources, destination = _sources_and_destination(node)
+    sources, heredocs, destination = _operands(node)
     flags = parse_flags(node, _ADD_FLAGS)
-    return Add(sources, destination, flags.get("chown"), _chmod(node, flags), node.original, node.span)
+    return Add(
+        sources,
+        destination,
+        flags.get("chown"),
+        _chmod(node, flags),
+        bool(flags.switch("link")),
+        flags.all("exclude"),
+        flags.get("checksum"),
+        flags.switch("keep-git-dir"),
+        flags.switch("unpack"),
+        heredocs,
+        node.original,
+        node.span,
+    )
 
 
 def _copy(node: Node) -> Copy:
-    sources, destination = _sources_and_destination(node)
+    sources, heredocs, destination = _operands(node)
     flags = parse_flags(node, _COPY_FLAGS)
     from_ = flags.get("from")
     if from_ == "":
@@ -262,7 +301,19 @@ def _copy(node: Node) -> Copy:
             mark=from_,
             hint="define a new stage with FROM using ARG from global scope as a workaround",
         )
-    return Copy(sources, destination, from_, flags.get("chown"), _chmod(node, flags), node.original, node.span)
+    return Copy(
+        sources,
+        destination,
+        from_,
+        flags.get("chown"),
+        _chmod(node, flags),
+        bool(flags.switch("link")),
+        bool(flags.switch("parents")),
+        flags.all("exclude"),
+        heredocs,
+        node.original,
+        node.span,
+    )
 
 
 def _volume(node: Node) -> Volume:

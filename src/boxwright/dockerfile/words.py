@@ -59,6 +59,18 @@ def process_word(text: str, env: Mapping[str, str], escape: str = "\\") -> Word:
     return Word(value, tuple(lexer.matched), tuple(lexer.unmatched))
 
 
+def process_text(text: str, env: Mapping[str, str]) -> Word:
+    """Expand the body of a here-document: quotes are ordinary, a backslash takes the meaning of what follows it.
+
+    Raises WordError.
+    """
+    if "\\" not in text and "$" not in text:
+        return Word(text)
+    lexer = _Lexer(text, env, "\\", quotes=False)
+    value, _ = lexer.run()
+    return Word(value, tuple(lexer.matched), tuple(lexer.unmatched))
+
+
 def process_words(text: str, env: Mapping[str, str], escape: str = "\\") -> Words:
     """Unquote and expand `text`, then split it at the blanks that are not quoted, in values too. Raises WordError."""
     lexer = _Lexer(text, env, escape)
@@ -98,13 +110,14 @@ class _Splitter:
 
 
 class _Lexer:
-    __slots__ = ("_depth", "_env", "_escape", "_keep_escapes", "_position", "_text", "matched", "unmatched")
+    __slots__ = ("_depth", "_env", "_escape", "_keep_escapes", "_position", "_quotes", "_text", "matched", "unmatched")
 
-    def __init__(self, text: str, env: Mapping[str, str], escape: str) -> None:
+    def __init__(self, text: str, env: Mapping[str, str], escape: str, *, quotes: bool = True) -> None:
         self._text = text
         self._position = 0
         self._env = env
         self._escape = escape
+        self._quotes = quotes
         self._keep_escapes = False  # inside a pattern, where they mean something
         self._depth = 0
         self.matched: dict[str, None] = {}
@@ -113,7 +126,7 @@ class _Lexer:
     def run(self) -> tuple[str, list[str]]:
         try:
             value, words = self._until()
-            if len(value) > _MAX_VALUE:
+            if len(value) > len(self._text) + _MAX_VALUE:
                 raise _Failure(f"it expands to more than {_MAX_VALUE // 1024} KiB")
         except _Failure as failure:
             raise WordError(self._text, str(failure)) from None
@@ -138,10 +151,10 @@ class _Lexer:
             if char == "$":
                 text = self._dollar()
                 splitter.add(text)
-            elif char == "'":
+            elif char == "'" and self._quotes:
                 text = self._single_quotes()
                 splitter.add_quoted(text)
-            elif char == '"':
+            elif char == '"' and self._quotes:
                 text = self._double_quotes()
                 splitter.add_quoted(text)
             elif char == self._escape:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 
 from boxwright.errors import UnavailableError
-from boxwright.host import syscalls
+from boxwright.host import syscalls, xattrs
 from boxwright.host.paths import Path
 
 # Deeper directories are moved to the top first: a hostile tree may be nested deeper than there are descriptors.
@@ -55,6 +55,39 @@ def remove_tree(path: Path | str) -> None:
                 return
     finally:
         os.close(top)
+
+
+def link_tree(source: Path, target: Path) -> bool:
+    """Give the files below the directory `source` further names below `target`, an empty directory on the same disk.
+
+    Directories are made anew, with the same owners, modes, attributes and times; nothing is followed. Returns False,
+    with `target` unfinished, when a file can have no further name. Raises OSError.
+    """
+    directories = [(os.fspath(source), os.fspath(target))]
+    for here, there in directories:  # grows while it is gone through
+        with os.scandir(here) as entries:
+            for entry in entries:
+                name = f"{there}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    os.mkdir(name, 0o700)
+                    directories.append((entry.path, name))
+                    continue
+                try:
+                    os.link(entry.path, name, follow_symlinks=False)
+                except OSError as error:
+                    if error.errno in (errno.EMLINK, errno.EPERM, errno.EXDEV):
+                        return False
+                    raise
+    for here, there in reversed(directories):  # the deepest first: a name that is made changes the times above it
+        state = os.lstat(here)
+        os.chown(there, state.st_uid, state.st_gid)
+        os.chmod(there, stat.S_IMODE(state.st_mode))
+        for attribute in xattrs.names(here):
+            value = xattrs.get(here, attribute)
+            if value is not None:
+                xattrs.set(there, attribute, value)
+        os.utime(there, ns=(state.st_atime_ns, state.st_mtime_ns))
+    return True
 
 
 def _open_top(path: Path | str) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 
 from boxwright.build.placing import DirectoryInTheWay, NotADirectory, SeveralSources
 from boxwright.build.trees import SourceNotFound
-from boxwright.dockerfile.source import DockerfileError, UnsupportedSyntax
+from boxwright.dockerfile.source import DockerfileError
 from boxwright.errors import BoxwrightError
 from boxwright.host.passwd import UnknownUser
 from boxwright.layer.diff import measure_layer
@@ -73,6 +73,7 @@ REFUSALS: list[tuple[str, type[BoxwrightError], str]] = [
     ("COPY missing /m", SourceNotFound, "missing: not found in the build context"),
     ("COPY dir/missing /m", SourceNotFound, "dir/missing: not found"),
     ("COPY f a.go /d", SeveralSources, "must be a directory and end with a /"),
+    ("COPY f dir /d", SeveralSources, "more than one source file"),
     ("COPY *.go /d", SeveralSources, "more than one source file"),
     ("COPY f /g\nCOPY dir /g", NotADirectory, "cannot copy to non-directory: /g"),
     ("COPY f /g\nCOPY f /g/", NotADirectory, "/g"),
@@ -81,8 +82,21 @@ REFUSALS: list[tuple[str, type[BoxwrightError], str]] = [
     ("COPY --chown=nobody f /", UnknownUser, "nobody"),
     ("COPY --chmod=64a f /", DockerfileError, "invalid chmod parameter: '64a'"),
     ("COPY https://example.com/f /", DockerfileError, "source can't be a URL for COPY"),
-    ("ADD https://example.com/r.git#main /r", UnsupportedSyntax, "ADD of a git repository is not supported"),
-    ("ADD git@example.com:r.git /r", UnsupportedSyntax, "ADD of a git repository is not supported"),
+    ("COPY git@example.com:r.git /", DockerfileError, "source can't be a URL for COPY"),
+    ("COPY --exclude=[a f /", DockerfileError, "syntax error in pattern: [a"),
+    ("COPY --parents dir/./missing /d/", SourceNotFound, "dir/./missing: not found in the build context"),
+    ("COPY --parents nowhere/./x /d/", SourceNotFound, "nowhere/./x: not found"),
+    ("COPY --link --chown=root f /", UnknownUser, "root"),
+    ("ADD --checksum=sha256:00 https://example.com/f /", DockerfileError, "invalid checksum sha256:00"),
+    (f"ADD --checksum=sha256:{'0' * 64} f /", DockerfileError, "checksum requires HTTP(S) or Git sources"),
+    ("ADD --checksum=x f a.go /", DockerfileError, "checksum can't be specified for multiple sources"),
+    ("ADD --checksum=main https://example.com/r.git /", DockerfileError, "invalid checksum main"),
+    ("ADD https://example.com/r.git#--x /", DockerfileError, "cannot be the name of a branch"),
+    (
+        "ADD --keep-git-dir=false https://example.com/r.git?keep-git-dir=1 /",
+        DockerfileError,
+        "inconsistent keep-git-dir configuration",
+    ),
 ]
 
 

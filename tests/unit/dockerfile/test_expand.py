@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from boxwright.dockerfile.expand import Expanded, expand, resolve_arg
-from boxwright.dockerfile.instructions import Arg, Instruction
+from boxwright.dockerfile.instructions import Arg, Copy, Instruction
 from boxwright.dockerfile.parse import parse
 from boxwright.dockerfile.source import DockerfileError, Source
 
@@ -16,6 +16,10 @@ ENV = {"A": "one", "B": "two words", "E": "", "P": "3000 4000/udp", "S": "QUIT",
 
 def instruction(line: str) -> Instruction:
     return parse(Source("Dockerfile", line)).instructions[0]
+
+
+COPY_FLAGS = (False, False, (), ())
+"""What COPY has without flags and here-documents."""
 
 
 def expanded(line: str, env: Mapping[str, str] = ENV) -> tuple[object, ...]:
@@ -39,9 +43,10 @@ def refusal(line: str, env: Mapping[str, str] = ENV) -> DockerfileError:
         ('ENV name="a\\\'b"', ((("name", "a\\'b"),), False)),
         ("ENV a b $A", ((("a", "b one"),), True)),
         ("LABEL \"$A.$B\"='$A'", ((("one.two words", "$A"),), False)),
-        ("ADD $A/x '$A' /$E", (("one/x", "$A"), "/", None, None)),
-        ("COPY --chown=$A:$A --chmod=$M $A ./", (("one",), "./", None, "one:one", "755")),
-        ('COPY ["$B", "/d d/"]', (("two words",), "/d d/", None, None, None)),
+        ("ADD $A/x '$A' /$E", (("one/x", "$A"), "/", None, None, False, (), None, None, None, ())),
+        ("ADD --checksum=$A --exclude=$A a b", (("a",), "b", None, None, False, ("one",), "one", None, None, ())),
+        ("COPY --chown=$A:$A --chmod=$M $A ./", (("one",), "./", None, "one:one", "755", *COPY_FLAGS)),
+        ('COPY ["$B", "/d d/"]', (("two words",), "/d d/", None, None, None, *COPY_FLAGS)),
         ("WORKDIR /path/$UNSET", ("/path/",)),
         ("WORKDIR $B/x", ("two words/x",)),
         ("USER ${A:-root}:$E", ("one:",)),
@@ -63,6 +68,37 @@ def refusal(line: str, env: Mapping[str, str] = ENV) -> DockerfileError:
 )
 def test_fields_expand(line: str, fields: tuple[object, ...]) -> None:
     assert expanded(line) == fields
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("Hello ${A}!\n", "Hello one!\n"),
+        ("'$A' \"$B\"\n", "'one' \"two words\"\n"),
+        ("\\\n", "\n"),
+        ("\\\\\n", "\\\n"),
+        ("\\$A\n", "$A\n"),
+        ("it's\n", "it's\n"),
+        ("$UNSET.\n", ".\n"),
+    ],
+)
+def test_the_body_of_a_here_document_expands_with_its_quotes(body: str, text: str) -> None:
+    copy = expand(instruction(f"COPY <<EOF /f\n{body}EOF"), ENV).instruction
+    assert isinstance(copy, Copy)
+    assert copy.heredocs[0].content == text
+
+
+@pytest.mark.parametrize("marker", ["<<'EOF'", '<<"EOF"', "<<E'O'F"])
+def test_the_body_of_a_quoted_here_document_is_left_alone(marker: str) -> None:
+    copy = expand(instruction(f"COPY {marker} /f\n\\$A '$B'\nEOF"), ENV).instruction
+    assert isinstance(copy, Copy)
+    assert copy.heredocs[0].content == "\\$A '$B'\n"
+
+
+def test_tabs_are_dropped_before_a_body_expands() -> None:
+    copy = expand(instruction("COPY <<-EOF /f\n\t$T\n\tEOF"), {"T": "\tx"}).instruction
+    assert isinstance(copy, Copy)
+    assert copy.heredocs[0].content == "\tx\n"
 
 
 @pytest.mark.parametrize(
