@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from boxwright.build.copies import Destination
 from boxwright.build.keys import StepKey, step_key
-from boxwright.build.plan import Destination
 from boxwright.build.trees import Selection
 from boxwright.host.locks import locked
 from boxwright.host.paths import Path
