@@ -30,6 +30,7 @@ VERBS: dict[str, Verb] = {
     "history": Verb("history", "Show the layers of an image", _IMAGES),
     "inspect": Verb("inspect", "Show everything about images, containers and volumes", _IMAGES),
     "sbom": Verb("sbom", "Show what packages are in an image", _IMAGES),
+    "attestations": Verb("attestations", "Show what is said of an image: packages, provenance", _IMAGES),
     "tag": Verb("tag", "Give an image another name", _IMAGES),
     "rmi": Verb("rmi", "Remove images", _IMAGES),
     "save": Verb("save", "Write images to a tar archive", _IMAGES),
@@ -100,6 +101,7 @@ _CONTAINER_VERBS = (
 # the group's own module.
 MANAGEMENT: dict[str, dict[str, str]] = {
     "image": {
+        "attestations": "attestations",
         "build": "build",
         "history": "history",
         "import": "import",

@@ -15,6 +15,7 @@ from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.product import Taker, leave
 from boxwright.build.progress import Sink
+from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.dockerfile.stages import Dockerfile
@@ -77,6 +78,10 @@ class Build(NamedTuple):
     intermediate: bool = False
     """Make an image of every step."""
     explain: bool = False
+    sbom: str | None = None
+    """Attach a list of the image's packages: ``spdx`` or ``cyclonedx``."""
+    provenance: str | None = None
+    """Attach how the image came about: ``min`` or ``max``."""
     insecure: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     """What becomes of it, as ``--output`` says; nothing: an image in the store."""
@@ -112,6 +117,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     outputs = _outputs(wanted, tags, index=index, epoch=epoch)
     image = next((output for output in outputs if output.in_store), None)
     _check_limits(wanted.limits)
+    attest = _attester(wiring, wanted, kept=not outputs or image is not None)
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
@@ -159,6 +165,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 keep=_Keeper(wiring),
                 cancelled=cancelled,
                 take=take,
+                attest=attest,
             )
 
         try:
@@ -244,6 +251,17 @@ def _platforms(text: str | None, host: Platform) -> list[Platform]:
     if not text:
         return [host]
     return list(dict.fromkeys(Platform.parse(part.strip()) for part in text.split(",")))
+
+
+def _attester(wiring: Wiring, wanted: Build, *, kept: bool) -> Attester | None:
+    """Return what says what is wanted of an image; `kept` tells whether there will be one. Raises NotKept."""
+    if wanted.sbom is None and wanted.provenance is None:
+        return None
+    from boxwright.engine.attesting import NotKept, attester
+
+    if not kept:
+        raise NotKept()
+    return attester(wiring.store, sbom=wanted.sbom, provenance_mode=wanted.provenance)
 
 
 def _tag(text: str) -> Reference:

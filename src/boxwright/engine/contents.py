@@ -11,6 +11,7 @@ from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
+MEDIA_TYPES = {"spdx": "application/spdx+json", "cyclonedx": "application/vnd.cyclonedx+json"}
 _FORMS = {"spdx": spdx.document, "cyclonedx": cyclonedx.document}
 
 

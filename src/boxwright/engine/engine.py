@@ -17,6 +17,7 @@ from boxwright.engine.settings import Settings
 if TYPE_CHECKING:
     from boxwright.build.progress import Sink as BuildSink
     from boxwright.build.request import BuildResult
+    from boxwright.engine.attesting import Said
     from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
     from boxwright.engine.containers.listing import ContainerRow, PortRow
@@ -106,6 +107,21 @@ class Engine:
         from boxwright.engine import contents
 
         return contents.sbom(self.store, image, form)
+
+    def attestations(self, image: str) -> list[Said]:
+        """Return what is attached to an image: SBOMs, provenance. Raises ImageNotFound."""
+        from boxwright.engine import attesting
+
+        return attesting.said_of(self.store, image)
+
+    def attestation(self, image: str, kind: str) -> bytes:
+        """Return the content of what is attached to an image: ``spdx``, ``cyclonedx``, ``provenance``.
+
+        Raises ImageNotFound, NothingSaid.
+        """
+        from boxwright.engine import attesting
+
+        return attesting.content_of(self.store, image, kind)
 
     def tag(self, source: str, target: str) -> None:
         """Give an image another name. Raises ImageNotFound, InvalidReference."""

@@ -9,7 +9,8 @@ from typing import Any
 from boxwright.oci.digest import Digest
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
-_TYPE = "https://in-toto.io/Statement/v0.1"
+PREDICATE_ANNOTATION = "in-toto.io/predicate-type"
+_TYPE = "https://in-toto.io/Statement/v1"
 
 
 def statement(names: Sequence[str], manifest: Digest, predicate_type: str, predicate: object) -> bytes:

@@ -35,10 +35,13 @@ def attach(
     media_type: str,
     data: bytes,
     annotations: Mapping[str, str] | None = None,
+    *,
+    replace: bool = False,
 ) -> Digest:
     """Attach content to an image, by its ID, and return the content's digest. Durable, idempotent.
 
-    What is attached is pushed with the image, and goes when the image does. Raises ImageNotFound.
+    With `replace` it takes the place of what was attached as the same type before; the content of that goes when the
+    store is collected. What is attached is pushed with the image, and goes when the image does. Raises ImageNotFound.
     """
     with store.leases.hold() as lease:
         lease.add("blob", Digest.of(data))
@@ -47,6 +50,10 @@ def attach(
         with store.database.transaction():
             if store.images.get(image) is None:
                 raise ImageNotFound(image)
+            if replace:
+                store.database.run(
+                    "DELETE FROM attachments WHERE image = ? AND artifact_type = ?", image, artifact_type
+                )
             store.database.run(
                 "INSERT OR REPLACE INTO attachments (image, artifact_type, media_type, digest, size, annotations)"
                 " VALUES (?, ?, ?, ?, ?, ?)",

@@ -128,7 +128,7 @@ def test_a_quoted_licence_has_a_name_of_its_own() -> None:
 def test_a_statement_names_the_manifest() -> None:
     value = json.loads(statement(["pkg:docker/web@1"], SUBJECT.id, spdx.PREDICATE, {"a": 1}))
     assert value == {
-        "_type": "https://in-toto.io/Statement/v0.1",
+        "_type": "https://in-toto.io/Statement/v1",
         "predicateType": "https://spdx.dev/Document",
         "subject": [{"name": "pkg:docker/web@1", "digest": {"sha256": "ab" * 32}}],
         "predicate": {"a": 1},

@@ -52,8 +52,10 @@ def configure(parser: Parser) -> None:
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     for name in ("--cache-from", "--cache-to", "--build-context"):
         parser.refused(name, why=_NEXT)
-    for name in ("--sbom", "--provenance", "--attest", "--call"):
-        parser.refused(name, why=_NEXT)
+    parser.refused("--call", why=_NEXT)
+    parser.add_argument("--sbom", metavar="BOOL|FORMAT", help="attach a list of packages: true, spdx or cyclonedx")
+    parser.add_argument("--provenance", metavar="BOOL|MODE", help="attach how the image came about: true, min or max")
+    parser.repeated("--attest", metavar="type=TYPE[,OPTION]", help="the same in one: type=provenance,mode=max")
     for name in ("--check", "--compress"):
         parser.refused(name, why=_NEXT, value=False)
     parser.repeated(
@@ -87,6 +89,7 @@ def run(args: Any, session: Session) -> int:
             f"a context from a URL is not supported: {_NEXT}", hint="clone or fetch it, and name the folder"
         )
     progress = "quiet" if args.quiet else args.progress or os.environ.get("BUILDKIT_PROGRESS") or "auto"
+    said = _attestations(args)
     wanted = Build(
         context=args.context,
         dockerfile=args.file,
@@ -109,6 +112,8 @@ def run(args: Any, session: Session) -> int:
         keep_steps=not args.rm and not args.force_rm,
         intermediate=progress == "classic",
         explain=args.explain or bool(args.trace),
+        sbom=said[0],
+        provenance=said[1],
         insecure=tuple(args.insecure_registry),
         outputs=tuple(args.output),
         push=args.push,
@@ -141,6 +146,15 @@ def run(args: Any, session: Session) -> int:
     if args.quiet and not _is_taken(args.output):
         print(result.image)
     return 0
+
+
+def _attestations(args: Any) -> tuple[str | None, str | None]:
+    """Return the form of an SBOM and the mode of provenance, where they are wanted."""
+    if not (args.sbom or args.provenance or args.attest):
+        return None, None
+    from boxwright.cli.attestations import attestations
+
+    return attestations(args.sbom, args.provenance, args.attest)
 
 
 def _traced(path: str | None, sink: Sink) -> AbstractContextManager[Sink]:
