@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from boxwright.dockerfile.arguments import split_words
 from boxwright.values import NamedTuple
 
-_MARKER = re.compile(r"(\d*)<<(-?)\s*([^<]+)", re.ASCII)
+_MARKER = re.compile(r"(\d*)<<(-?)\s*([^<]*)", re.ASCII)
 _QUOTES = str.maketrans("", "", "'\"\\")
 _LEADING_TABS = re.compile("^\t+", re.MULTILINE)
 _LINE_END = "\r\n"

@@ -79,7 +79,7 @@ class Parsed(NamedTuple):
 def parse(source: Source) -> Parsed:
     """Parse a Dockerfile. Raises DockerfileError and UnsupportedSyntax, each with the place."""
     lines = parse_lines(source)
-    instructions = tuple(parse_instruction(node) for node in lines.nodes)
+    instructions = tuple(map(parse_instruction, lines.nodes, (None, *lines.nodes)))
     return Parsed(source, lines.directives, instructions, lines.empty_continuations)
 
 
@@ -93,15 +93,31 @@ def parse_trigger(text: str, origin: str, escape: str = "\\") -> Instruction:
     return parse_instruction(node)
 
 
-def parse_instruction(node: Node) -> Instruction:
-    """Return the instruction that a node means. Raises DockerfileError and UnsupportedSyntax."""
+def parse_instruction(node: Node, before: Node | None = None) -> Instruction:
+    """Return the instruction that a node means; `before` is the node above it, for the sake of a hint.
+
+    Raises DockerfileError and UnsupportedSyntax.
+    """
     parser = _PARSERS.get(node.keyword)
     if parser is None:
         written = split_plain(node.original, 1)[0][:100]
         raise DockerfileError(
-            f"unknown instruction: {written}{did_you_mean(node.keyword, _PARSERS)}", node.span, mark=written
+            f"unknown instruction: {written}{did_you_mean(node.keyword, _PARSERS)}",
+            node.span,
+            mark=written,
+            hint=_no_heredoc(before),
         )
     return parser(node)
+
+
+def _no_heredoc(node: Node | None) -> str | None:
+    """Say so if an instruction looks as if what follows were to be its here-document, and isn't."""
+    if node is None or node.heredocs or node.json:
+        return None
+    loose = re.search(r"""<<(-?)[ \t]+(['"]?\w+['"]?)""", node.original)
+    if loose is None or node.keyword not in ("RUN", "COPY", "ADD"):
+        return None
+    return f"in line {node.span.first} there is a blank behind <<: a here-document begins with <<{loose[1]}{loose[2]}"
 
 
 def check_mode(text: str, span: Span) -> int | str:

@@ -149,3 +149,19 @@ def test_a_trigger_is_one_instruction() -> None:
         parse_trigger("RUN <<A\n1\nA\nRUN b", "ONBUILD of a")
     with pytest.raises(DockerfileError, match="unterminated"):
         parse_trigger("RUN <<A\n1\n", "ONBUILD of a")
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("RUN cat << EOF", "<<EOF"),
+        ("COPY <<- 'EOF' /x", "<<-'EOF'"),
+        ("RUN <<EOF\nEOF", None),
+        ("CMD cat << EOF", None),
+    ],
+)
+def test_a_blank_behind_the_mark_is_pointed_out_where_it_shows(line: str, word: str | None) -> None:
+    with pytest.raises(DockerfileError, match="unknown instruction: HELLO") as caught:
+        parse(Source("Dockerfile", f"FROM a\n{line}\nHELLO there\nEOF"))
+    hint = caught.value.hint
+    assert hint == (word and f"in line 2 there is a blank behind <<: a here-document begins with {word}")

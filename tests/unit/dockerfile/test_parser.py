@@ -246,6 +246,7 @@ def test_keywords_have_no_case(keyword: str) -> None:
         "RUN cat <<<EOF",
         "RUN cat<<EOF",
         "RUN echo <<",
+        "RUN echo <<-",
         "USER <<EOF",
         "CMD cat <<EOF",
         "ENV a=<<EOF",
