@@ -62,10 +62,14 @@ class Work(Protocol):
 class Layers:
     """The layers below a step: their directories, and a view of them that is made when it is needed."""
 
-    __slots__ = ("_snapshots", "_store", "_view", "chain")
+    __slots__ = ("_need", "_snapshots", "_store", "_view", "chain")
 
-    def __init__(self, store: Store, chain: ChainID | None) -> None:
+    def __init__(
+        self, store: Store, chain: ChainID | None, need: Callable[[ChainID | None], None] = lambda chain: None
+    ) -> None:
+        """`need` is called before the directories are used, and has them in the store on return."""
         self._store = store
+        self._need = need
         self._snapshots: list[Snapshot] | None = None
         self._view: UnionView | None = None
         self.chain = chain
@@ -73,6 +77,7 @@ class Layers:
     def paths(self) -> list[str]:
         """Return the directories, lowest first. Raises SnapshotNotFound."""
         if self._snapshots is None:
+            self._need(self.chain)
             self._snapshots = self._store.snapshots.stack(self.chain)
         return [str(self._store.snapshots.path(snapshot)) for snapshot in self._snapshots]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from boxwright.build.execute import Execution
-from boxwright.build.failure import Keeper
+from boxwright.build.failure import Keeper, LayersLost
 from boxwright.build.plan import Bases, Plan, PlanOptions, plan
 from boxwright.build.product import Product, Taker, leave
 from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
@@ -22,6 +24,7 @@ from boxwright.store.store import Store
 
 if TYPE_CHECKING:
     from boxwright.build.caching import Cache
+    from boxwright.build.imports import Imports
 
 
 def build(
@@ -54,18 +57,38 @@ def build(
     if planned.unused_args:
         sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
     cancelled = cancelled or threading.Event()
-    execution = Execution(request, planned, store, runner, sink=sink, keep=keep, cancelled=cancelled)
-    try:
-        state = _derived(request, execution.run(), planned, store, execution.cache)
-        product = _product(request, state, store)
-        if execution.cache.wrote:
-            store.snapshots.make_durable()
-        take(product)
-        if attest is not None:
-            attest(Made(request, planned, product.id, begun, time.time(), execution.downloads()))
-        names = _tag(request, product.id, store)
-    finally:
-        execution.finish()
+    with ExitStack() as stack:
+        imports: Imports | None = None
+        if request.cache_from and not request.no_cache:
+            from boxwright.build.sharing import imported, one_at_a_time
+
+            sink = one_at_a_time(sink)
+            imports = stack.enter_context(imported(request, store, sink))
+        while True:
+            execution = Execution(
+                request, planned, store, runner, sink=sink, keep=keep, cancelled=cancelled, imports=imports
+            )
+            try:
+                end = execution.run()
+                execution.cache.need(end.chain)
+                state = _derived(request, end, planned, store, execution.cache)
+                product = _product(request, state, store, _inline(request, execution, end))
+                if execution.cache.wrote:
+                    store.snapshots.make_durable()
+                take(product)
+                if attest is not None:
+                    attest(Made(request, planned, product.id, begun, time.time(), execution.downloads()))
+                names = _tag(request, product.id, store)
+                if request.cache_to:
+                    from boxwright.build.sharing import export
+
+                    export(request, execution.exported(end), store, imports, sink)
+                break
+            except LayersLost as lost:
+                # What was done is in the cache by now; what cannot be had gives no answer any more.
+                sink(Warned(f"{lost.message}: the build goes on without it"))
+            finally:
+                execution.finish()
     result = BuildResult(product.id, product.size, planned.total, execution.cached_steps)
     if result.cached < result.steps:
         _warn(dockerfile, planned, sink)
@@ -97,9 +120,18 @@ def _derived(request: BuildRequest, state: ImageState, planned: Plan, store: Sto
     return state
 
 
-def _product(request: BuildRequest, state: ImageState, store: Store) -> Product:
+def _inline(request: BuildRequest, execution: Execution, end: ImageState) -> Mapping[str, Any]:
+    """Return the fields that an image has beside the usual ones."""
+    if not request.inline_cache:
+        return {}
+    from boxwright.build.sharing import inline_field
+
+    return inline_field(execution.exported(end))
+
+
+def _product(request: BuildRequest, state: ImageState, store: Store, extra: Mapping[str, Any]) -> Product:
     """Return what was built, with the image in the store if it is to be there; one that is there is only read."""
-    config = state.image_config()
+    config = state.image_config()._replace(extra=extra)
     if request.labels:
         labels = {**config.config.labels, **request.labels}
         config = config._replace(config=config.config._replace(labels=labels))

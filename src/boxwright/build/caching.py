@@ -18,6 +18,7 @@ from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.build.imports import Imports
     from boxwright.store.leases import Lease
     from boxwright.store.snapshots import Draft
 
@@ -41,10 +42,23 @@ class Answer(NamedTuple):
 class Cache:
     """The step cache as one build uses it; thread-safe."""
 
-    def __init__(self, store: Store, *, read: bool = True) -> None:
-        """Without `read` nothing is answered, and everything is remembered all the same."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        read: bool = True,
+        imports: Imports | None = None,
+        cancelled: threading.Event | None = None,
+    ) -> None:
+        """Without `read` nothing is answered, and everything is remembered all the same.
+
+        What `imports` answer is remembered once its layers are here; `cancelled` ends fetching them.
+        """
         self._store = store
         self._read = read
+        self._imports = imports if read else None
+        self._cancelled = cancelled or threading.Event()
+        self._awaited: dict[ChainID, list[tuple[StepKey, int]]] = {}
         self._lease: Lease | None = None
         self._lock = threading.Lock()
         self._used: list[str] = []
@@ -61,7 +75,10 @@ class Cache:
         step = self._lookup(key)
         cached = step is not None
         if step is None:
-            step = self._store.steps.record(key.key, None, document=key.document)
+            found = self._imports.find(key.key, None) if self._imports is not None else None
+            cached = found is not None
+            created = found.created if found is not None else None
+            step = self._store.steps.record(key.key, None, document=key.document, created=created)
         return Answer(key.key, None, None, step.created, cached, None, document)
 
     def answer(self, work: Work, parent: ChainID | None) -> Answer | None:
@@ -73,7 +90,41 @@ class Cache:
         step = self._lookup(key)
         if step is not None and document.get("link"):
             step = self._on(parent, step)
-        return None if step is None else self._answer(key, step, parent, document, added=None)
+        if step is not None:
+            return self._answer(key, step, parent, document, added=None)
+        return self._imported(key, parent, document) if self._imports is not None else None
+
+    def need(self, chain: ChainID | None) -> None:
+        """Have the layers of an answer in the store, and keep them there until `finish`.
+
+        Raises LayersLost when another cache promised them in vain, and CancelledError.
+        """
+        if chain is None or self._imports is None:
+            return
+        self._claim(chain, exists=False)
+        if chain in self._store.snapshots:
+            return
+        assert self._lease is not None, "something is claimed"
+        self._imports.fetch(chain, self._lease, self._cancelled)
+        self.wrote = True
+        with self._lock:
+            here = [awaited for awaited in self._awaited if awaited in self._store.snapshots]
+            arrived = [(awaited, *each) for awaited in here for each in self._awaited.pop(awaited)]
+        for awaited, key, created in arrived:
+            self._store.steps.record(key.key, awaited, document=key.document, created=created)
+
+    def _imported(self, key: StepKey, parent: ChainID | None, document: Document) -> Answer | None:
+        assert self._imports is not None
+        found = self._imports.find(key.key, parent)
+        if found is None:
+            return None
+        if found.chain is None or found.chain in self._store.snapshots:
+            self._claim(found.chain, exists=False)
+            self._store.steps.record(key.key, found.chain, document=key.document, created=found.created)
+        else:
+            with self._lock:
+                self._awaited.setdefault(found.chain, []).append((key, found.created))
+        return Answer(key.key, found.chain, found.layer, found.created, True, None, document)
 
     def do(
         self,
@@ -92,6 +143,7 @@ class Cache:
             found = self.answer(work, parent)
             if found is not None:
                 return found
+            self.need(parent)
             self._claim(parent)
             with self._store.snapshots.draft() as draft:
                 try:
@@ -139,6 +191,7 @@ class Cache:
             from boxwright.host.trees import link_tree
 
             self._claim(step.chain)
+            self.need(parent)
             self._claim(parent)
             with self._store.snapshots.draft() as draft:
                 if not link_tree(self._store.snapshots.path(layer), draft.fs):

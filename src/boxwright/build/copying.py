@@ -101,6 +101,9 @@ class CopyWork:
     def document(self) -> Document | None:
         if self._content is None:
             self._content = self._recall()
+            if self._content is not None and self._cache.eager:
+                # What another machine did is then done here, as far as the next build is concerned.
+                self._cache.put_digest(keys.slot(self._definition()), _SEEN, self._content)
         return None if self._content is None else self.made_of()
 
     def made_of(self) -> Document:
@@ -156,7 +159,7 @@ class CopyWork:
         return known
 
     def _was_seen(self) -> bool:
-        return self._cache.digest(keys.slot(self._definition()), _SEEN) is not None
+        return self._cache.eager or self._cache.digest(keys.slot(self._definition()), _SEEN) is not None
 
     def _context_contents(self) -> ContextContents:
         return ContextContents(self._cache, self._memory, self._selected())

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from boxwright.build.caching import Cache
-from boxwright.build.failure import Keeper
-from boxwright.build.plan import Plan, PlannedStage
+from boxwright.build.failure import Keeper, LayersLost
+from boxwright.build.plan import Plan, PlannedStage, RunAction
 from boxwright.build.progress import Event, Sink, StepDone
 from boxwright.build.runner import Runner, StepCancelled
 from boxwright.build.state import ImageState
@@ -21,9 +21,12 @@ from boxwright.build.steps import StageSteps, Surroundings
 from boxwright.build.workshop import Workshop
 from boxwright.errors import CancelledError
 from boxwright.host.paths import Path
+from boxwright.store.contexts import ContextCache
 from boxwright.store.store import Store
 
 if TYPE_CHECKING:
+    from boxwright.build.exports import Exported
+    from boxwright.build.imports import Imports
     from boxwright.build.request import BuildRequest
 
 _COPIES_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
@@ -45,7 +48,9 @@ class Execution:
         sink: Sink,
         keep: Keeper,
         cancelled: threading.Event,
+        imports: Imports | None = None,
     ) -> None:
+        """`imports` are caches from elsewhere, already loaded."""
         self._plan = plan
         self._store = store
         self._sink = sink
@@ -54,7 +59,8 @@ class Execution:
         self._scratch: Path | None = None
         self._scratch_lock = threading.Lock()
         self._ends = {stage.number: _End() for stage in plan.stages}
-        self.cache = Cache(store, read=not request.no_cache)
+        self.cache = Cache(store, read=not request.no_cache, imports=imports, cancelled=cancelled)
+        self._contents = _contents(request, store, imports)
         self.cached_steps = 0
         workshop = Workshop(
             store,
@@ -65,6 +71,9 @@ class Execution:
             self._make_scratch,
             made_ns=time.time_ns() if request.epoch is None else request.epoch * 1_000_000_000,
             cancelled=cancelled,
+            need=self.cache.need,
+            contents=self._contents,
+            imports=imports,
         )
         around = Surroundings(
             request,
@@ -104,8 +113,8 @@ class Execution:
                 raise
         errors = [end.error for end in self._ends.values() if end.error is not None]
         if errors:
-            # What stopped the others goes before their having been stopped.
-            raise min(errors, key=lambda error: isinstance(error, CancelledError))
+            # What stopped the others goes before their having been stopped; what failed for good, before all.
+            raise min(errors, key=lambda error: (isinstance(error, CancelledError), isinstance(error, LayersLost)))
         return self._ends[stages[-1].number].wait()
 
     def _wait(self) -> None:
@@ -140,6 +149,9 @@ class Execution:
                     raise StepCancelled
                 state = steps.take(index, step, state)
             end.set(state)
+        except LayersLost as error:
+            # The build is about to begin anew: what the others are at is not to be done twice.
+            end.fail(error)
         except BaseException as error:
             # One stage's end with an error is the end of all.
             self._cancelled.set()
@@ -149,6 +161,24 @@ class Execution:
         if stage.stage is None:
             return ImageState.start(stage)
         return self._ends[stage.stage].wait().branch(stage)
+
+    def exported(self, target: ImageState) -> Exported:
+        """Return what a build that went well has to give to others; `target` is its end."""
+        from boxwright.build.contentnotes import SharedContents
+        from boxwright.build.exports import Exported
+
+        own = set(target.diff_ids)
+        mounts = {
+            mount.mount.id
+            for stage in self._plan.stages
+            for step in stage.steps
+            if isinstance(step.action, RunAction)
+            for mount in step.action.mounts
+            if mount.mount.kind == "cache"
+        }
+        notes = self._contents.notes() if isinstance(self._contents, SharedContents) else ()
+        answers = tuple(tuple(steps.answers) for steps in self._steps.values())
+        return Exported(answers, notes, frozenset(own), tuple(sorted(mounts)))
 
     # -- what stages share
 
@@ -165,6 +195,16 @@ class Execution:
             if isinstance(event, StepDone) and event.cached:
                 self.cached_steps += 1
             self._sink(event)
+
+
+def _contents(request: BuildRequest, store: Store, imports: Imports | None) -> ContextCache:
+    """Return what is known of files: with what caches elsewhere know, and noted where it is to be given on."""
+    if imports is None and not request.exports:
+        return store.contexts
+    from boxwright.build.contentnotes import SharedContents
+
+    foreign = imports.content if imports is not None and not request.no_cache else None
+    return SharedContents(store.database, foreign, eager=foreign is not None)
 
 
 class _End:

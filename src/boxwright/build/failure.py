@@ -23,6 +23,14 @@ class CommandFailed(Exception):
         self.process = process
 
 
+class LayersLost(UnavailableError):
+    """Layers of an answer cannot be had after all: the build goes on without the cache that promised them."""
+
+    def __init__(self, chain: ChainID, why: str) -> None:
+        super().__init__(f"layer {chain.short} of an imported cache cannot be had: {why}")
+        self.chain = chain
+
+
 class EndedStep(NamedTuple):
     """A command that ended, with the file system as it left it."""
 

@@ -31,8 +31,13 @@ def step_key(fields: Mapping[str, Any]) -> StepKey:
 
     Field names and lengths are part of the document's syntax, so two different descriptions never read alike.
     """
-    document = canonical({**fields, "v": VERSION})
-    return StepKey(hexdigest(document.encode()), document)
+    return document_key({**fields, "v": VERSION})
+
+
+def document_key(document: Mapping[str, Any]) -> StepKey:
+    """Return the key of a whole document, its version with it: one that comes from elsewhere, or was kept."""
+    text = canonical(document)
+    return StepKey(hexdigest(text.encode()), text)
 
 
 def canonical(value: object) -> str:

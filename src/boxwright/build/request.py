@@ -14,6 +14,8 @@ from boxwright.oci.reference import Reference
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.build.exports import CacheTarget
+    from boxwright.build.imports import CacheSource
     from boxwright.build.secrets import Secret
     from boxwright.store.publications import Publication
 
@@ -68,8 +70,18 @@ class BuildRequest(NamedTuple):
     """The image is one of several, for other platforms each, under a tag that the caller sets."""
     publication: Publication | None = None
     """How the image leaves under `tags`; None for the usual way."""
+    cache_from: tuple[CacheSource, ...] = ()
+    """Caches from elsewhere; what is named first goes first."""
+    cache_to: tuple[CacheTarget, ...] = ()
+    inline_cache: bool = False
+    """The image carries the cache of its own layers."""
     epoch: int | None = None
     """SOURCE_DATE_EPOCH, in seconds: the time of everything that the build makes up."""
+
+    @property
+    def exports(self) -> bool:
+        """Whether the cache of the build is to go anywhere."""
+        return self.inline_cache or bool(self.cache_to)
 
 
 class BuildResult(NamedTuple):

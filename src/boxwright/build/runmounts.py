@@ -28,9 +28,11 @@ from boxwright.values import NamedTuple
 if TYPE_CHECKING:
     from boxwright.build.actions import Layers, RunOptions
     from boxwright.build.filechanges import FileChange
+    from boxwright.build.imports import Imports
     from boxwright.build.trees import Selection
     from boxwright.dockerfile.mounts import RunMount
     from boxwright.store.cache_mounts import CacheKey
+    from boxwright.store.contexts import ContextCache
     from boxwright.store.store import Store
 
 _AGENT_VARIABLE = "SSH_AUTH_SOCK"
@@ -68,15 +70,19 @@ class RunMounts:
         *,
         made_ns: int,
         cancelled: Callable[[], bool],
+        contents: ContextCache,
+        imports: Imports | None = None,
     ) -> None:
-        """`sources` has, for each mount of `action`, the files that it shows; None for one without any."""
+        """`sources` has, for each mount of `action`, the files that it shows; None for one without any. `contents` is
+        what is known of files; `imports` may have what a cache that isn't here holds elsewhere."""
         self._action = action
         self._store = store
         self._options = options
         self._made_ns = made_ns
         self._cancelled = cancelled
+        self._imports = imports
         self._files = [
-            _Files(action.mounts[index], source, store) if source is not None else None
+            _Files(action.mounts[index], source, contents) if source is not None else None
             for index, source in enumerate(sources)
         ]
 
@@ -172,8 +178,9 @@ class RunMounts:
                 if files is not None:
                     files.fill(data, self._made_ns, self._cancelled)
 
+            imported = self._imports.filler(key) if self._imports is not None else None
             data = stack.enter_context(
-                self._store.cache_mounts.mounted(key, sharing, fill=fill, cancelled=self._cancelled)
+                self._store.cache_mounts.mounted(key, sharing, fill=imported or fill, cancelled=self._cancelled)
             )
             paths.update(dict.fromkeys(indexes, data))
         return paths
@@ -209,10 +216,10 @@ class RunMounts:
 class _Files:
     """What one mount shows."""
 
-    def __init__(self, action: MountAction, source: MountSource, store: Store) -> None:
+    def __init__(self, action: MountAction, source: MountSource, contents: ContextCache) -> None:
         self._source = "/" + action.mount.source.lstrip("/")
         self._tree, origin, self.layers = source
-        self._cache = store.contexts
+        self._cache = contents
         self._memory = keys.slot("sources", origin, (self._source,))
         self._selected: list[Selection] | None = None
         self._content: Digest | None = None

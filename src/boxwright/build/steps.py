@@ -55,15 +55,16 @@ class Surroundings(NamedTuple):
 
 class StageSteps:
     """Takes the steps of one stage. `slots` is filled with the places of each step and the key that it has now,
-    `downloads` with the digests of what came from URLs."""
+    `downloads` with the digests of what came from URLs, `answers` with what each step gave."""
 
-    __slots__ = ("_around", "_places", "_stage", "downloads", "slots")
+    __slots__ = ("_around", "_places", "_stage", "answers", "downloads", "slots")
 
     def __init__(self, stage: PlannedStage, around: Surroundings) -> None:
         self._stage = stage
         self._around = around
         self._places = StagePlaces(around.request.context, stage)
         self.slots: dict[str, str] = {}
+        self.answers: list[Answer] = []
         self.downloads: dict[str, str] = {}
 
     def start(self, begin: Callable[[], ImageState]) -> ImageState:
@@ -103,6 +104,7 @@ class StageSteps:
                     raise
                 raise StepImpossible(error, step.span) from error
             cached = answer.cached
+        self.answers.append(answer)
         after = self._after(step, state, answer)
         self._done(step, started, cached=cached, added=answer.added, image=after.image, explanation=explanation)
         return after
@@ -194,7 +196,9 @@ class StageSteps:
         store = self._around.store
         end = store.steps.previous(StagePlaces(self._around.request.context, self._around.stages[stage]).end)
         before = end.chain if end is not None else None
-        return changes_between(store, before, self._around.stage_end(stage).chain, action)
+        chain = self._around.stage_end(stage).chain
+        self._around.cache.need(chain)
+        return changes_between(store, before, chain, action)
 
     def _failed(
         self, step: Step, state: ImageState, failure: CommandFailed, draft: Draft, output: Iterable[str]
@@ -238,6 +242,7 @@ class StageSteps:
             layer = (answer.chain, answer.diff_id)
         after = state.after(step, answer.key, rfc3339(created), cached=answer.cached, layer=layer)
         if request.intermediate:
+            self._around.cache.need(after.chain)
             record = self._around.store.images.add(after.image_config(), parent=state.image, intermediate=True)
             after = after._replace(image=record.id)
         return after

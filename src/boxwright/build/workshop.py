@@ -14,12 +14,14 @@ from boxwright.build.runner import Runner
 from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID
 from boxwright.oci.platform import Platform
+from boxwright.store.contexts import ContextCache
 from boxwright.store.store import Store
 
 if TYPE_CHECKING:
     from threading import Event
 
     from boxwright.build.copying import CopyWork
+    from boxwright.build.imports import Imports
     from boxwright.build.runmounts import MountSource, RunMounts
     from boxwright.build.trees import Tree
 
@@ -38,10 +40,17 @@ class Workshop:
         *,
         made_ns: int,
         cancelled: Event,
+        need: Callable[[ChainID | None], None],
+        contents: ContextCache | None = None,
+        imports: Imports | None = None,
     ) -> None:
         """`stage_chain` returns what a stage ends with, once it has; `scratch` a directory for downloads; `made_ns` is
-        the time of directories that steps make up, since the epoch."""
+        the time of directories that steps make up, since the epoch. `need` has layers in the store; `contents` is
+        what is known of files, that of the store where it isn't given; `imports` may have what cache mounts hold."""
         self._store = store
+        self._need = need
+        self._contexts = contents if contents is not None else store.contexts
+        self._imports = imports
         self._context = context
         self._runner = runner
         self._options = options
@@ -54,7 +63,7 @@ class Workshop:
 
     def work(self, action: Action, chain: ChainID | None, platform: Platform, io: CommandIO) -> Work:
         """Return the work of an action on top of `chain`; waits for the stage that it copies from."""
-        layers = Layers(self._store, chain)
+        layers = Layers(self._store, chain, self._need)
         if isinstance(action, RunAction):
             return RunWork(
                 action,
@@ -80,6 +89,8 @@ class Workshop:
             self._options,
             made_ns=self._made_ns,
             cancelled=self._cancelled.is_set,
+            contents=self._contexts,
+            imports=self._imports,
         )
 
     def _mount_source(self, action: MountAction) -> MountSource | None:
@@ -95,7 +106,7 @@ class Workshop:
             return MountSource(self._context_tree(), f"context {self._context.identity}", None)
         else:
             return None
-        layers = Layers(self._store, chain)
+        layers = Layers(self._store, chain, self._need)
         return MountSource(ViewTree(layers, name), f"chain {chain}", layers)
 
     def _context_tree(self) -> Tree:
@@ -121,7 +132,7 @@ class Workshop:
             from boxwright.build.downloads import Download
 
             scratch = self._scratch()
-            downloads = [Download(url, self._store.contexts, scratch, action.checksum) for url in action.urls]
+            downloads = [Download(url, self._contexts, scratch, action.checksum) for url in action.urls]
         repositories = []
         if action.repositories:
             from boxwright.build.repositories import remote_repository
@@ -132,7 +143,7 @@ class Workshop:
             action,
             layers,
             self._context_tree(),
-            self._store.contexts,
+            self._contexts,
             origin=f"context {self._context.identity}",
             revision=None,
             downloads=downloads,
@@ -150,8 +161,8 @@ class Workshop:
         return CopyWork(
             action,
             layers,
-            ViewTree(Layers(self._store, chain), name),
-            self._store.contexts,
+            ViewTree(Layers(self._store, chain, self._need), name),
+            self._contexts,
             origin=f"chain {revision}",
             revision=revision,
             made_ns=self._made_ns,

@@ -29,12 +29,15 @@ from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.build.exports import CacheTarget
+    from boxwright.build.imports import CacheSource
     from boxwright.engine.described.image import Image
     from boxwright.engine.outputs.spec import Output
     from boxwright.engine.steps import StepRunner
     from boxwright.store.publications import Publication
 
 _EPOCH = "SOURCE_DATE_EPOCH"
+_INLINE = "BUILDKIT_INLINE_CACHE"
 _INDEX = "BUILDKIT_MULTI_PLATFORM"
 _CONTAINED = frozenset({("amd64", "386"), ("arm64", "arm")})
 """Architectures whose machines run the programs of another one, too."""
@@ -82,6 +85,10 @@ class Build(NamedTuple):
     """Attach a list of the image's packages: ``spdx`` or ``cyclonedx``."""
     provenance: str | None = None
     """Attach how the image came about: ``min`` or ``max``."""
+    cache_from: tuple[str, ...] = ()
+    """Caches to take results from: ``type=registry,ref=NAME``, ``type=local,src=DIR``, or the name of an image."""
+    cache_to: tuple[str, ...] = ()
+    """Where the cache goes: ``type=registry,ref=NAME``, ``type=local,dest=DIR`` or ``type=inline``, with options."""
     insecure: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     """What becomes of it, as ``--output`` says; nothing: an image in the store."""
@@ -118,6 +125,17 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     image = next((output for output in outputs if output.in_store), None)
     _check_limits(wanted.limits)
     attest = _attester(wiring, wanted, kept=not outputs or image is not None)
+    sources: tuple[CacheSource, ...] = ()
+    targets: tuple[CacheTarget, ...] = ()
+    inline = (arguments.get(_INLINE) or "").lower() in ("1", "true")
+    if wanted.cache_from or wanted.cache_to:
+        from boxwright.engine import caches
+
+        sources = caches.sources(wiring.store, wiring.settings, wanted.cache_from, wanted.insecure)
+        targets, said = caches.targets(
+            wiring.store, wiring.settings, wanted.cache_to, wanted.insecure, builds=len(platforms)
+        )
+        inline = inline or said
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
@@ -153,6 +171,9 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             keep_image=not outputs or image is not None,
             variant=index and bool(tags),
             publication=_publication(image),
+            cache_from=sources,
+            cache_to=targets,
+            inline_cache=inline,
         )
 
         def run(platform: Platform, sink: Sink, take: Taker) -> BuildResult:

@@ -104,18 +104,20 @@ class Manifest(NamedTuple):
         *,
         media_type: str = media.OCI_MANIFEST,
         annotations: Mapping[str, str] | None = None,
+        artifact_type: str | None = None,
     ) -> Manifest:
         """Return the manifest of these parts, its bytes being a pure function of them."""
         value: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": media_type,
+            **({"artifactType": artifact_type} if artifact_type else {}),
             "config": config.to_json(),
             "layers": [layer.to_json() for layer in layers],
         }
         if annotations:
             value["annotations"] = dict(sorted(annotations.items()))
         raw = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-        return cls(media_type, config, tuple(layers), annotations or {}, None, None, raw)
+        return cls(media_type, config, tuple(layers), annotations or {}, None, artifact_type, raw)
 
 
 class Index(NamedTuple):

@@ -32,10 +32,12 @@ def is_settled(stat: os.stat_result) -> bool:
 
 
 class ContextCache:
-    __slots__ = ("_database",)
+    __slots__ = ("_database", "eager")
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.eager = False
+        """Whether it is worth finding out what files contain before anything was done with them here."""
 
     def file_digest(self, path: str, stat: os.stat_result) -> Digest | None:
         """Return the digest of a file's content, if it was noted for exactly this state of it."""

@@ -40,16 +40,20 @@ class StepCache:
         row = self._database.row(f"SELECT {_COLUMNS} FROM steps WHERE key = ?", key)
         return _step(row) if row else None
 
-    def record(self, key: str, chain: ChainID | None, *, document: str) -> CachedStep:
-        """Remember what a step gave. A key that is known gets the new result, which must be in the store."""
+    def record(self, key: str, chain: ChainID | None, *, document: str, created: int | None = None) -> CachedStep:
+        """Remember what a step gave. A key that is known gets the new result, which must be in the store.
+
+        `created` is when it was done, in seconds since the epoch; None for now.
+        """
         now = int(time.time())
+        created = now if created is None else created
         self._database.run(
             "INSERT INTO steps (key, chain, document, created, last_used) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (key) DO UPDATE SET chain = excluded.chain, document = excluded.document,"
             " created = excluded.created, last_used = excluded.last_used",
-            *(key, chain, document, now, now),
+            *(key, chain, document, created, now),
         )
-        return CachedStep(key, chain, document, now, now, 0)
+        return CachedStep(key, chain, document, created, now, 0)
 
     def touch(self, keys: Iterable[str]) -> None:
         """Note that a build used these steps, in one transaction."""

@@ -49,9 +49,14 @@ def configure(parser: Parser) -> None:
     parser.flag("--rm", default=True, help="remove the containers of steps that went well (default)")
     parser.flag("--debug", help="open a shell where a step failed")
     parser.flag("--force-rm", help="keep no container of a failed step either")
+    parser.repeated(
+        "--cache-from", metavar="CACHE", help="take results from: type=registry,ref=…, type=local,src=…, an image"
+    )
+    parser.repeated(
+        "--cache-to", metavar="CACHE", help="keep the cache: type=registry,ref=…, type=local,dest=…, type=inline"
+    )
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
-    for name in ("--cache-from", "--cache-to", "--build-context"):
-        parser.refused(name, why=_NEXT)
+    parser.refused("--build-context", why=_NEXT)
     parser.refused("--call", why=_NEXT)
     parser.add_argument("--sbom", metavar="BOOL|FORMAT", help="attach a list of packages: true, spdx or cyclonedx")
     parser.add_argument("--provenance", metavar="BOOL|MODE", help="attach how the image came about: true, min or max")
@@ -114,6 +119,8 @@ def run(args: Any, session: Session) -> int:
         explain=args.explain or bool(args.trace),
         sbom=said[0],
         provenance=said[1],
+        cache_from=tuple(args.cache_from),
+        cache_to=tuple(args.cache_to),
         insecure=tuple(args.insecure_registry),
         outputs=tuple(args.output),
         push=args.push,
