@@ -76,7 +76,10 @@ def test_a_cache_from_a_folder_answers_everything_and_gives_the_same_image(
     assert check(other.store, deep=True) == []
     again = other.build(TWO_STAGES)
     assert again.id == first.id
-    assert again.cached()[2:] == [True] * 5, "what was fetched is in the store's own cache"
+    assert {event.instruction for event in again.done() if not event.cached} == {
+        "COPY src /src",
+        "RUN write /out/program compiled",
+    }, "what was fetched is in the store's own cache"
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
