@@ -28,6 +28,11 @@ _WORDS = {
     "chown": "--chown",
     "mode": "--chmod",
     "path": "its path",
+    "link": "--link",
+    "unpack": "--unpack",
+    "filtered": "what --exclude and --parents leave",
+    "files": "the text that it writes",
+    "repositories": "the commit that it takes",
 }
 _TOLD_APART = frozenset({"argv", "content", "downloads", "env", "op", "parent", "v"})
 NOT_ASKED = "the cache was not asked"

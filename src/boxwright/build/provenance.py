@@ -15,6 +15,7 @@ from boxwright.host.clock import rfc3339
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.build.copies import CopyAction
     from boxwright.build.plan import BaseImage, Plan
     from boxwright.build.request import BuildRequest
     from boxwright.oci.digest import Digest
@@ -35,7 +36,7 @@ class Made(NamedTuple):
     """Seconds since 1970."""
     finished: float
     downloads: Mapping[str, str]
-    """What ADD fetched: URL → digest."""
+    """What ADD fetched: URL → digest (see `fetched`)."""
 
 
 Attester: TypeAlias = Callable[[Made], None]
@@ -94,10 +95,18 @@ def _dependencies(made: Made, digest_of: Callable[[BaseImage], Digest]) -> list[
         uri = f"pkg:docker/{_quoted(image)}?platform={str(image.config.platform).replace('/', '%2F')}"
         found[uri] = {"uri": uri, "digest": {algorithm: digits}}
     for url, digest in made.downloads.items():
-        algorithm, _, digits = digest.rpartition(":")
+        algorithm, _, digits = digest.partition(":")
         uri = _without_credentials(url)
-        found[uri] = {"uri": uri, "digest": {algorithm or "sha256": digits}}
+        found[uri] = {"uri": uri, "digest": {algorithm: digits}}
     return [found[uri] for uri in sorted(found)]
+
+
+def fetched(action: CopyAction, document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a step took from elsewhere, by the document of its key: URL → ``algorithm:digits``."""
+    downloads = zip(action.urls, document.get("downloads") or (), strict=False)
+    repositories = zip(action.repositories, document.get("repositories") or (), strict=False)
+    found = {url: f"sha256:{digest}" for url, (_, digest, *_) in downloads}
+    return found | {f"git+{git.url}": f"gitCommit:{commit}" for git, (commit, *_) in repositories}
 
 
 def _without_credentials(url: str) -> str:

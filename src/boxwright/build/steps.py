@@ -15,6 +15,7 @@ from boxwright.build.failure import BuildFailed, CommandFailed, EndedStep, Keepe
 from boxwright.build.places import Earlier, StagePlaces
 from boxwright.build.plan import Action, PlannedStage, RunAction, Step
 from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepKept, StepOutput, StepRunning, StepStarted
+from boxwright.build.provenance import fetched
 from boxwright.build.state import ImageState
 from boxwright.build.workshop import Workshop
 from boxwright.errors import BoxwrightError
@@ -159,9 +160,8 @@ class StageSteps:
             explanation = self._why(step, state, work, answer, before) if request.explain else ""
         else:
             explanation = self._why_not(step, state) if request.explain else ""
-        if isinstance(step.action, CopyAction) and "downloads" in answer.document:
-            urls = step.action.urls
-            self.downloads.update(zip(urls, (digest for _, digest, *_ in answer.document["downloads"]), strict=False))
+        if isinstance(step.action, CopyAction):
+            self.downloads.update(fetched(step.action, answer.document))
         place = self._places.steps[index]
         self.slots.update(dict.fromkeys((place.line, place.words, self._places.end), answer.key))
         return answer, explanation

@@ -6,8 +6,10 @@ import base64
 import json
 from typing import Any
 
+from boxwright.build.copies import CopyAction, Destination
 from boxwright.build.plan import BaseImage
-from boxwright.build.provenance import Made, predicate
+from boxwright.build.provenance import Made, fetched, predicate
+from boxwright.dockerfile.git_url import GitUrl
 from boxwright.oci.digest import Digest
 from support.building import Workbench
 
@@ -83,10 +85,20 @@ def test_the_long_form_has_the_steps_and_the_source_but_no_secret(bench: Workben
 
 def test_downloads_are_dependencies_without_credentials(bench: Workbench) -> None:
     made = made_of(bench, "FROM scratch\nRUN write /a 1\n")
-    made = made._replace(downloads={"https://ada:secret@example.com/a@b.tar?x=1": "ab" * 32})
+    made = made._replace(downloads={"https://ada:secret@example.com/a@b.tar?x=1": "sha256:" + "ab" * 32})
     assert said(made, full=True)["buildDefinition"]["resolvedDependencies"] == [
         {"uri": "https://example.com/a@b.tar?x=1", "digest": {"sha256": "ab" * 32}}
     ]
+
+
+def test_what_a_step_fetched_is_read_from_its_document() -> None:
+    action = CopyAction("ADD", (), Destination("/", True), None, None, None, None)
+    action = action._replace(urls=("https://example.com/x",), repositories=(GitUrl("https://example.com/r.git"),))
+    document = {"downloads": [["x", "ab" * 32]], "repositories": [["cd" * 20, "", False, None, ""]]}
+    assert fetched(action, document) == {
+        "https://example.com/x": "sha256:" + "ab" * 32,
+        "git+https://example.com/r.git": "gitCommit:" + "cd" * 20,
+    }
 
 
 def test_the_image_is_there_before_a_tag_names_it(bench: Workbench) -> None:
