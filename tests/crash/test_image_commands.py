@@ -74,6 +74,37 @@ def test_build_without_its_cache_over_an_image_that_is_there(ground: Ground) -> 
     walk(ground, ("build", "--no-cache", "-t", "made", "."), afterwards, most=6)
 
 
+def test_build_that_exports_its_cache(ground: Ground) -> None:
+    argv = ("build", "-q", "--cache-to", "type=local,dest=kept,mode=max", "-t", "made", ".")
+
+    def afterwards(when: str) -> None:
+        ground.command(*argv)
+        with ground.engine() as engine:
+            engine.remove_image("made", force=True)
+            engine.prune_all(all=True)
+        output = ground.command(
+            "build", "--progress", "plain", "--cache-from", "type=local,src=kept", "-t", "made", "."
+        )
+        assert "10 of 10 from cache" in output, when
+        ground.check(when)
+
+    walk(ground, argv, afterwards, most=8, least=20)
+
+
+def test_build_from_a_cache_elsewhere(ground: Ground) -> None:
+    ground.command("build", "-q", "--cache-to", "type=local,dest=kept,mode=max", "-t", "made", ".")
+    with ground.engine() as engine:
+        engine.remove_image("made", force=True)
+        engine.prune_all(all=True)
+    argv = ("build", "--progress", "plain", "--cache-from", "type=local,src=kept", "-t", "made", ".")
+
+    def afterwards(when: str) -> None:
+        assert "10 of 10 from cache" in ground.command(*argv), when
+        ground.check(when)
+
+    walk(ground, argv, afterwards, most=8, least=10)
+
+
 def test_tag(ground: Ground) -> None:
     built(ground)
 

@@ -126,6 +126,6 @@ MANAGEMENT: dict[str, dict[str, str]] = {
         "remove": "rm",
     },
     "builder": {"build": "build"},
-    "buildx": {"build": "build"},
+    "buildx": {"b": "build", "build": "build", "du": "builder du", "prune": "builder prune", "version": "version"},
     "system": {"info": "info"},
 }

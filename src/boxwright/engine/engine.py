@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from boxwright.build.progress import Sink as BuildSink
     from boxwright.build.request import BuildResult
     from boxwright.engine.attesting import Said
+    from boxwright.engine.buildcache import CacheItem, CacheLimits
     from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
     from boxwright.engine.containers.listing import ContainerRow, PortRow
@@ -534,11 +535,17 @@ class Engine:
 
         return pruning.volumes(self.store, all=all, filters=filters)
 
-    def prune_build_cache(self, *, filters: Filters | None = None) -> Pruned:
-        """Forget cached steps, with the layers that nothing else holds."""
+    def build_cache(self, filters: Filters | None = None) -> list[CacheItem]:
+        """Return what is in the build cache, least recently used first. Raises InvalidFilter."""
+        from boxwright.engine import buildcache
+
+        return buildcache.items(self.store, filters)
+
+    def prune_build_cache(self, *, filters: Filters | None = None, limits: CacheLimits | None = None) -> Pruned:
+        """Forget cached steps, with the layers that nothing else holds: all, or down to `limits`."""
         from boxwright.engine import pruning
 
-        return pruning.build_cache(self.store, filters=filters)
+        return pruning.build_cache(self.store, filters=filters, limits=limits)
 
     def prune_all(self, *, all: bool = False, volumes: bool = False, filters: Filters | None = None) -> AllPruned:
         """Remove what isn't used: see `boxwright.engine.pruning.everything`."""

@@ -6,13 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 
 from boxwright.engine import filters as filtering
+from boxwright.engine.buildcache import CacheFilter, CacheLimits
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.steps import sweep
 from boxwright.errors import ConflictError
 from boxwright.host.clock import parse_rfc3339
-from boxwright.store import gc, usage
+from boxwright.store import gc, reach, usage
 from boxwright.store.images import ImageRecord
 from boxwright.store.removal import Removal, Untagged
 from boxwright.store.store import Store
@@ -155,15 +156,26 @@ def volumes(store: Store, *, all: bool = False, filters: Filters | None = None) 
     return Pruned(tuple(removed), reclaimed)
 
 
-def build_cache(store: Store, *, filters: Filters | None = None) -> Pruned:
-    """Forget cached steps, with the layers that nothing else holds, and what RUNs cached. Raises InvalidFilter."""
+def build_cache(store: Store, *, filters: Filters | None = None, limits: CacheLimits | None = None) -> Pruned:
+    """Forget cached steps, with the layers that nothing else holds, and what RUNs cached. Raises InvalidFilter.
+
+    With `limits` the least recently used go first, only as many as must, and cache mounts stay.
+    """
     filters = filters or {}
-    filtering.check(filters, ("until", "unused-for"))
+    filtering.check(filters, ("until", "unused-for", "id", "type", "inuse"))
     before = filtering.until([*filters.get("until", ()), *filters.get("unused-for", ())], time.time())
     unused = None if before is None else time.time() - before
-    count, reclaimed = gc.prune_build_cache(store, all=True, unused_for=unused)
-    mounts, freed = gc.prune_cache_mounts(store, unused_for=unused)
-    told = [f"{count} cached steps"] * (count > 0) + [f"{mounts} cache mount{'s' * (mounts > 1)}"] * (mounts > 0)
+    wanted = CacheFilter(store, filters)
+    keep = limits.keep(store) if limits is not None else None
+    count, reclaimed = gc.prune_build_cache(
+        store, all=True, unused_for=unused, keep_bytes=keep, where=lambda step: wanted.step(step.key, step.chain)
+    )
+    mounts, freed = 0, reach.Reclaimed()
+    if keep is None:
+        mounts, freed = gc.prune_cache_mounts(
+            store, unused_for=unused, where=lambda mount: wanted.mount(mount.name, mount.key.id)
+        )
+    told = [f"{count} cached steps"] * (count > 0) + [f"{mounts} cache mounts"] * (mounts > 0)
     return Pruned(tuple(told), reclaimed.bytes + freed.bytes)
 
 

@@ -26,6 +26,8 @@ from boxwright.store.removal import Deleted, Removal, Untagged, remove_image
 from boxwright.store.trash import move_to_trash
 
 if TYPE_CHECKING:
+    from boxwright.store.cache_mounts import CacheMount
+    from boxwright.store.steps import CachedStep
     from boxwright.store.store import Store
 
 
@@ -58,25 +60,33 @@ def prune_images(
 
 
 def prune_build_cache(
-    store: Store, *, all: bool = False, unused_for: float | None = None, keep_bytes: int | None = None
+    store: Store,
+    *,
+    all: bool = False,
+    unused_for: float | None = None,
+    keep_bytes: int | None = None,
+    where: Callable[[CachedStep], bool] = lambda step: True,
 ) -> tuple[int, Reclaimed]:
     """Forget cached steps and remove the layers that only they held; return how many steps, and what came free.
 
     Without `all`, steps whose layers an image or container holds anyway stay. `unused_for` spares what was used within
-    so many seconds; `keep_bytes` stops, least recently used first, as soon as the cache's own layers take no more.
+    so many seconds, `where` what it says no to; `keep_bytes` stops, least recently used first, as soon as the cache's
+    own layers take no more.
     """
     horizon = int(time.time() - unused_for) if unused_for is not None else None
-    held: set[str] = set() if all else _held_by_images(store)
+    held: set[str] = set() if all else held_by_images(store)
     steps = [
         step.key
         for step in store.steps.list()
-        if (horizon is None or step.last_used <= horizon) and (step.chain is None or step.chain not in held)
+        if (horizon is None or step.last_used <= horizon)
+        and (step.chain is None or step.chain not in held)
+        and where(step)
     ]
     store.contexts.trim()
     if keep_bytes is None:
         store.steps.forget(steps)
         return len(steps), collect(store)
-    reclaimed, forgotten, private = Reclaimed(), 0, _private_usage(store)
+    reclaimed, forgotten, private = Reclaimed(), 0, private_usage(store)
     for key in steps:
         if private <= keep_bytes:
             break
@@ -89,22 +99,25 @@ def prune_build_cache(
     return forgotten, reclaimed.plus(collect(store))
 
 
-def prune_cache_mounts(store: Store, *, unused_for: float | None = None) -> tuple[int, Reclaimed]:
+def prune_cache_mounts(
+    store: Store, *, unused_for: float | None = None, where: Callable[[CacheMount], bool] = lambda mount: True
+) -> tuple[int, Reclaimed]:
     """Remove the cache mounts that no step has mounted; return how many, and what came free.
 
-    `unused_for` spares those that were used within so many seconds.
+    `unused_for` spares those that were used within so many seconds, `where` those that it says no to.
     """
     horizon = time.time() - unused_for if unused_for is not None else None
     freed = [
         store.cache_mounts.remove(cache.name)
         for cache in store.cache_mounts.list()
-        if horizon is None or cache.last_used <= horizon
+        if (horizon is None or cache.last_used <= horizon) and where(cache)
     ]
     removed = [size for size in freed if size is not None]
     return len(removed), Reclaimed(bytes=sum(removed))
 
 
-def _held_by_images(store: Store) -> set[str]:
+def held_by_images(store: Store) -> set[str]:
+    """Return the chains that images and containers hold, with all below them."""
     rows = store.database.rows(
         "WITH RECURSIVE live (chain) AS (SELECT chain FROM images WHERE chain IS NOT NULL"
         " UNION SELECT chain FROM containers WHERE chain IS NOT NULL"
@@ -114,8 +127,9 @@ def _held_by_images(store: Store) -> set[str]:
     return {row[0] for row in rows}
 
 
-def _private_usage(store: Store) -> int:
-    held = _held_by_images(store)
+def private_usage(store: Store) -> int:
+    """Return the bytes of layers that the cache alone holds."""
+    held = held_by_images(store)
     return sum(snapshot.usage for snapshot in store.snapshots.list() if snapshot.chain not in held)
 
 
