@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.dockerfile.ignore import IgnoreRules
 from boxwright.dockerfile.source import Source
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.host.paths import Path
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.layer.union import UnionView
 
 _MAX_DOCKERFILE = 4 << 20
 _MAX_IGNORE_FILE = 4 << 20
@@ -115,33 +118,61 @@ def local_context(directory: str, dockerfile: str | None = None, *, text: str | 
 
 
 @contextmanager
-def tar_context(stream: BinaryIO, dockerfile: str | None, scratch: Path) -> Iterator[Context]:
+def tar_context(
+    stream: BinaryIO, dockerfile: str | None, scratch: Path, *, text: str | None = None, identity: str = "-"
+) -> Iterator[Context]:
     """Unpack a tar, compressed or not, and yield it as a context; it is removed at the end of the block.
 
-    `dockerfile` is a path in the archive. `scratch` is an existing directory for the files, private to this build.
+    `dockerfile` is a path in the archive, unless `text` is the Dockerfile itself. `scratch` is an existing directory
+    for the files, private to this build; `identity` names the archive across builds.
     Raises MalformedTar, DamagedStream, InvalidLayer, DockerfileNotFound, UnreadableText, DockerfileError.
     """
-    from boxwright.build import archives
     from boxwright.host.trees import remove_tree
-    from boxwright.layer.apply import apply_entries
-    from boxwright.layer.union import UnionView
 
     root = scratch / "context"
     try:
-        apply_entries(archives.members(stream, ""), root)
-        view = UnionView([root])
-        names = (dockerfile,) if dockerfile is not None else _NAMES
-        name = next((name for name in names if view.lookup(name) is not None), None)
-        if name is None:
-            raise DockerfileNotFound(names[0], "the archive has no such file")
-        source = Source(name, _decode(view.read(name, _MAX_DOCKERFILE), name))
-        ignore = next((file for file in (name + _IGNORE_FILE, _IGNORE_FILE) if view.lookup(file) is not None), None)
-        rules = IgnoreRules.none()
-        if ignore is not None:
-            rules = IgnoreRules.parse(Source(ignore, _decode(view.read(ignore, _MAX_IGNORE_FILE), ignore)))
-        yield Context(source, name, os.fspath(root), rules, "-")
+        unpack(stream, root)
+        yield tree_context(root, dockerfile, text=text, identity=identity, what="the archive")
     finally:
         remove_tree(root)
+
+
+def unpack(stream: BinaryIO, root: Path) -> None:
+    """Unpack a tar, compressed or not, into the new directory `root`, which no member leaves.
+
+    Raises MalformedTar, DamagedStream, InvalidLayer.
+    """
+    from boxwright.build import archives
+    from boxwright.layer.apply import apply_entries
+
+    apply_entries(archives.members(stream, ""), root)
+
+
+def tree_context(root: Path, dockerfile: str | None, *, text: str | None, identity: str, what: str) -> Context:
+    """Return the context of files that somebody else made: no link in them leads out of `root`.
+
+    `dockerfile` is a path below `root`, unless `text` is the Dockerfile itself; `what` says in messages what the files
+    are. Raises DockerfileNotFound, UnreadableText, DockerfileError.
+    """
+    from boxwright.layer.union import UnionView
+
+    view = UnionView([root])
+    if text is not None:
+        return Context(Source("Dockerfile", text), "-", os.fspath(root), _rules_in(view, ()), identity)
+    names = (dockerfile,) if dockerfile is not None else _NAMES
+    name = next((name for name in names if (node := view.lookup(name)) is not None and node.is_file), None)
+    if name is None:
+        wanted = dockerfile or " or ".join(_NAMES)
+        raise DockerfileNotFound(wanted, f"{what} has no such file" + ("" if dockerfile else ": name it with -f FILE"))
+    source = Source(name, _decode(view.read(name, _MAX_DOCKERFILE), name))
+    return Context(source, name, os.fspath(root), _rules_in(view, (name + _IGNORE_FILE,)), identity)
+
+
+def _rules_in(view: UnionView, own: tuple[str, ...]) -> IgnoreRules:
+    for name in (*own, _IGNORE_FILE):
+        if view.lookup(name) is not None:
+            return IgnoreRules.parse(Source(name, _decode(view.read(name, _MAX_IGNORE_FILE), name)))
+    return IgnoreRules.none()
 
 
 def no_context(text: str) -> Context:

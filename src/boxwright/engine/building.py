@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
-from boxwright.build.context import Context, local_context, no_context, tar_context
+from boxwright.build.context import Context, local_context, no_context
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.plan import BaseImage
 from boxwright.build.product import Taker, leave
@@ -20,6 +20,7 @@ from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.dockerfile.stages import Dockerfile
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.engine.contexts import Access, open_context
 from boxwright.engine.outputs.terms import Terms
 from boxwright.engine.privileges import require_root
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _EPOCH = "SOURCE_DATE_EPOCH"
 _INLINE = "BUILDKIT_INLINE_CACHE"
 _INDEX = "BUILDKIT_MULTI_PLATFORM"
+_KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 _CONTAINED = frozenset({("amd64", "386"), ("arm64", "arm")})
 """Architectures whose machines run the programs of another one, too."""
 
@@ -47,9 +49,10 @@ class Build(NamedTuple):
     """What is to be built, as a person says it."""
 
     context: str = "."
-    """A folder; ``-``: a tar, or a Dockerfile alone, from `stdin`; empty: no files, for an `image`."""
+    """A folder; ``-``: a tar, or a Dockerfile alone, from `stdin`; the URL of one of these, or of a git repository;
+    empty: no files, for an `image`."""
     dockerfile: str | None = None
-    """Its path; ``-``: from `stdin`. None: the one that the context has."""
+    """Its path, in the context where that is no folder; its URL; ``-``: from `stdin`. None: the one of the context."""
     image: Image | None = None
     """What to build, described in Python, in place of a Dockerfile."""
     tags: tuple[str, ...] = ()
@@ -119,7 +122,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
     platforms = _platforms(wanted.platform, host)
-    index = len(platforms) > 1 or arguments.get(_INDEX) in ("1", "true")
+    index = len(platforms) > 1 or _is_set(arguments.get(_INDEX))
     epoch = _epoch(arguments.get(_EPOCH) or environ.get(_EPOCH))
     outputs = _outputs(wanted, tags, index=index, epoch=epoch)
     image = next((output for output in outputs if output.in_store), None)
@@ -139,7 +142,10 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
-    with _given(wanted, environ) as given, _context(wiring.store, wanted, dockerfile) as context:
+    with (
+        _given(wanted, environ) as given,
+        _context(wiring.store, wanted, dockerfile, given, _is_set(arguments.get(_KEEP_GIT_DIR))) as context,
+    ):
         request = BuildRequest(
             context=context,
             dockerfile=dockerfile,
@@ -268,6 +274,10 @@ def _publication(output: Output | None) -> Publication | None:
     return Publication((), output.form.to_json())
 
 
+def _is_set(text: str | None) -> bool:
+    return text in ("1", "true")
+
+
 def _platforms(text: str | None, host: Platform) -> list[Platform]:
     if not text:
         return [host]
@@ -310,59 +320,21 @@ def _described(wanted: Build) -> Dockerfile | None:
     return assemble(wanted.image).value()
 
 
-@contextmanager
-def _context(store: Store, wanted: Build, described: Dockerfile | None) -> Iterator[Context]:
+def _context(
+    store: Store, wanted: Build, described: Dockerfile | None, given: Given, keep_git_dir: bool
+) -> AbstractContextManager[Context]:
     if described is not None:
         title = described.source.name
         context = local_context(wanted.context, text="") if wanted.context else no_context("")
-        yield context._replace(dockerfile=described.source, title=title)
-        return
-    if wanted.context == "-" and wanted.dockerfile == "-":
-        raise InvalidError(
-            "the context and the Dockerfile cannot both come from the standard input",
-            hint="name a folder: boxwright build -f - FOLDER",
-        )
-    if wanted.context != "-":
-        text = _read_text(wanted) if wanted.dockerfile == "-" else None
-        yield local_context(wanted.context, None if text is not None else wanted.dockerfile, text=text)
-        return
-    stream = _stdin(wanted)
-    head = _peek(stream)
-    from boxwright.layer.compression import detect
+        return nullcontext(context._replace(dockerfile=described.source, title=title))
 
-    # A tar's header is full of NUL bytes, and no Dockerfile has one.
-    if b"\0" in head or detect(head) != "none":
-        with store.scratch() as scratch, tar_context(stream, wanted.dockerfile, scratch) as context:
-            yield context
-        return
-    if wanted.dockerfile is not None:
-        raise InvalidError(
-            f"there is no {wanted.dockerfile} in the context: the standard input is no tar, but a Dockerfile itself",
-            hint="leave -f out",
-        )
-    yield no_context(_read_text(wanted))
+    def stdin() -> BinaryIO:
+        if wanted.stdin is None:
+            raise InvalidError("nothing is given as the standard input")
+        return wanted.stdin
 
-
-def _stdin(wanted: Build) -> BinaryIO:
-    if wanted.stdin is None:
-        raise InvalidError("nothing is given as the standard input")
-    return wanted.stdin
-
-
-def _peek(stream: BinaryIO) -> bytes:
-    peek = getattr(stream, "peek", None)
-    return bytes(peek(512)) if peek else b""
-
-
-def _read_text(wanted: Build) -> str:
-    limit = 1 << 20
-    data = _stdin(wanted).read(limit + 1)
-    if len(data) > limit:
-        raise InvalidError("the Dockerfile from the standard input is longer than 1 MiB")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        raise InvalidError("the standard input is neither a tar nor a Dockerfile: it is not UTF-8 text") from None
+    access = Access(store, given.secrets, given.agents, keep_git_dir)
+    return open_context(wanted.context, wanted.dockerfile, access, stdin)
 
 
 class _Bases:

@@ -20,7 +20,9 @@ _NEXT = "it comes with the rest of BuildKit's language"
 
 def configure(parser: Parser) -> None:
     parser.repeated("-t", "--tag", metavar="NAME[:TAG]", help="name the image; may be given several times")
-    parser.add_argument("-f", "--file", metavar="FILE", help="the Dockerfile; - reads it from standard input")
+    parser.add_argument(
+        "-f", "--file", metavar="FILE", help="the Dockerfile: a path, a URL, or - for standard input"
+    )
     parser.repeated("--build-arg", metavar="NAME=VALUE", help="set an ARG; a bare NAME takes your variable")
     parser.add_argument("--target", metavar="STAGE", help="build this stage instead of the last one")
     parser.flag("--no-cache", help="build every step anew")
@@ -78,7 +80,9 @@ def configure(parser: Parser) -> None:
     parser.refused("--cpus", why="docker's build has no such flag: use --cpu-quota and --cpu-period")
     parser.refused("--cgroup-parent", why="steps have a group of their own")
     parser.refused("--isolation", why="it is for Windows")
-    parser.add_argument("context", metavar="PATH|-", help="the folder of the context; - reads a tar or a Dockerfile")
+    parser.add_argument(
+        "context", metavar="PATH|URL|-", help="the context: a folder, a tar, a repository"
+    )
 
 
 def run(args: Any, session: Session) -> int:
@@ -89,10 +93,6 @@ def run(args: Any, session: Session) -> int:
     from boxwright.cli.progress import renderer
     from boxwright.engine.building import Build
 
-    if args.context.startswith(("http://", "https://", "git@", "git://", "github.com/")):
-        raise UsageError(
-            f"a context from a URL is not supported: {_NEXT}", hint="clone or fetch it, and name the folder"
-        )
     progress = "quiet" if args.quiet else args.progress or os.environ.get("BUILDKIT_PROGRESS") or "auto"
     said = _attestations(args)
     wanted = Build(

@@ -1,0 +1,182 @@
+"""Where a build's files and its Dockerfile come from: a folder, the standard input, a URL, a git repository.
+
+A URL and the standard input say by what they send what they are: an archive is a context, text a Dockerfile alone. What
+comes from elsewhere lies in a directory of this build's own, which is gone with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from boxwright.build.context import Context, local_context, no_context, tar_context, tree_context
+from boxwright.build.secrets import Secret
+from boxwright.errors import InvalidError
+from boxwright.host.paths import Path
+from boxwright.store.store import Store
+from boxwright.values import NamedTuple
+
+_STDIN = "-"
+_MAX_TEXT = 1 << 20
+_HEAD = 512
+_GIT_MARKS = ("://", "@", "github.com/")
+
+
+class Access(NamedTuple):
+    """What may be used to get at files elsewhere."""
+
+    store: Store
+    secrets: Mapping[str, Secret] = {}
+    agents: Mapping[str, str] = {}
+    """SSH agents: ID → the path of a socket."""
+    keep_git_dir: bool = False
+    """Leave ``.git`` in what comes from a repository, whatever its URL says."""
+
+
+class NoArchive(InvalidError):
+    """Something was to be a context, and is no tar."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is no archive", hint="a context is a tar, compressed or not")
+        self.what = what
+
+
+class NoText(InvalidError):
+    """Something was to be a Dockerfile, and is no text, or too long for one."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what} {why}")
+        self.what = what
+
+
+def is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+@contextmanager
+def open_context(
+    where: str, dockerfile: str | None, access: Access, stdin: Callable[[], BinaryIO]
+) -> Iterator[Context]:
+    """Yield the context that `where` names, with its Dockerfile, as long as the block lasts.
+
+    `where` is a folder, ``-``, an http(s) URL or a git URL, as `boxwright.dockerfile.git_url` reads it; a folder goes
+    before a URL of the same spelling. `dockerfile` is a path, in the context where that isn't a folder, or a URL, or
+    ``-``. Raises InvalidError and its kinds, and what fetching and unpacking raise.
+    """
+    if where == _STDIN and dockerfile == _STDIN:
+        raise InvalidError(
+            "the context and the Dockerfile cannot both come from the standard input",
+            hint="name a folder: boxwright build -f - FOLDER",
+        )
+    text = None
+    if dockerfile is not None and (dockerfile == _STDIN or is_url(dockerfile)):
+        text = _read_text(stdin()) if dockerfile == _STDIN else _fetch_text(dockerfile, access)
+    with _open(where, None if text is not None else dockerfile, text, access, stdin) as context:
+        yield context._replace(title=dockerfile) if text is not None and dockerfile else context
+
+
+@contextmanager
+def _open(
+    where: str, dockerfile: str | None, text: str | None, access: Access, stdin: Callable[[], BinaryIO]
+) -> Iterator[Context]:
+    if where == _STDIN:
+        with _sent(stdin(), dockerfile, text, access, "the standard input", "-") as context:
+            yield context
+        return
+    if is_remote(where):
+        with access.store.scratch() as scratch:
+            root = fetch_repository(where, access, scratch)
+            if root is not None:
+                yield tree_context(root, dockerfile, text=text, identity=where, what=where)
+                return
+            with (
+                open(download(where, access, scratch), "rb") as stream,
+                _sent(stream, dockerfile, text, access, where, where) as context,
+            ):
+                yield context
+        return
+    yield local_context(where, dockerfile, text=text)
+
+
+def is_remote(where: str) -> bool:
+    """Whether a text is the URL of an archive, a file or a repository, and not a folder that is there."""
+    if not any(mark in where for mark in _GIT_MARKS) or os.path.isdir(where):
+        return False
+    from boxwright.dockerfile.git_url import parse_git_url
+
+    return is_url(where) or parse_git_url(where, bare_github=True) is not None
+
+
+def fetch_repository(where: str, access: Access, scratch: Path) -> Path | None:
+    """Return the directory of a git repository's files, below `scratch`; None where `where` names no repository.
+
+    Raises GitUrlInvalid, GitFailed, GitRefNotFound, SourceNotFound.
+    """
+    from boxwright.build.repositories import remote_repository
+    from boxwright.dockerfile.git_url import parse_git_url
+
+    git = parse_git_url(where, bare_github=True)
+    if git is None:
+        return None
+    keep = access.keep_git_dir if git.keep_git_dir is None else git.keep_git_dir
+    # Whoever builds from a repository trusts it with what its submodules are.
+    git = git._replace(keep_git_dir=keep, submodules=git.submodules is not False)
+    return Path(remote_repository(git, access.secrets, access.agents, lambda: scratch).select().top.real)
+
+
+def download(url: str, access: Access, scratch: Path) -> Path:
+    """Fetch a URL into a file in `scratch`. Raises UrlInvalid, DownloadFailed."""
+    from boxwright.build.downloads import Download
+
+    return Path(Download(url, access.store.contexts, scratch).fetch(scratch).source)
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether something that begins like this is a tar, compressed or not, or else can only be text."""
+    from boxwright.layer.compression import detect
+
+    # A tar's header is full of NUL bytes, and no Dockerfile has one.
+    return b"\0" in head or detect(head) != "none"
+
+
+@contextmanager
+def _sent(
+    stream: BinaryIO, dockerfile: str | None, text: str | None, access: Access, what: str, identity: str
+) -> Iterator[Context]:
+    """Yield what comes as a stream: an archive is a context, text a Dockerfile without one."""
+    if is_archive(_peek(stream)):
+        with (
+            access.store.scratch() as scratch,
+            tar_context(stream, dockerfile, scratch, text=text, identity=identity) as context,
+        ):
+            yield context
+        return
+    if text is not None:
+        raise NoArchive(what)
+    if dockerfile is not None:
+        raise InvalidError(
+            f"there is no {dockerfile} in the context: {what} is no tar, but a Dockerfile itself", hint="leave -f out"
+        )
+    yield no_context(_read_text(stream, what))._replace(title=identity)
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    peek = getattr(stream, "peek", None)
+    return bytes(peek(_HEAD)) if peek else b""
+
+
+def _fetch_text(url: str, access: Access) -> str:
+    with access.store.scratch() as scratch, open(download(url, access, scratch), "rb") as stream:
+        return _read_text(stream, url)
+
+
+def _read_text(stream: BinaryIO, what: str = "the standard input") -> str:
+    data = stream.read(_MAX_TEXT + 1)
+    if len(data) > _MAX_TEXT:
+        raise NoText(what, f"is longer than {_MAX_TEXT >> 20} MiB, too long for a Dockerfile")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise NoText(what, "is neither a tar nor a Dockerfile: it is not UTF-8 text") from None
