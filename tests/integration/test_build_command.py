@@ -114,9 +114,8 @@ def test_an_archive_as_context(boxwright: Boxwright, pack: Callable[[bytes], byt
     ("arguments", "code", "message"),
     [
         (("-f", "-", "-"), 1, "the context and the Dockerfile cannot both come from the standard input"),
-        (("https://example.com/context.tar",), 125, "a context from a URL is not supported"),
-        (("git@example.com:repo.git#main:sub",), 125, "a context from a URL is not supported"),
-        (("https://example.com/repo.git#main",), 125, "a context from a URL is not supported"),
+        (("https://example.com/repo.git#a b",), 1, "cannot be the name of a branch"),
+        (("http://127.0.0.1:1/context.tar",), 1, "cannot fetch http://127.0.0.1:1/context.tar"),
         (("nowhere",), 1, "the build context nowhere is not there"),
         ((), 125, "missing PATH"),
         (("--network", "other", "."), 1, "unknown network 'other'"),

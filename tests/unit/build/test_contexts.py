@@ -138,7 +138,7 @@ def test_a_tar_with_a_dockerfile_elsewhere(tmp_path: Path) -> None:
 def test_a_tar_without_a_dockerfile(tmp_path: Path) -> None:
     with pytest.raises(DockerfileNotFound) as caught, tar_context(archive(f=""), None, tmp_path):
         pass
-    assert caught.value.hint == "the archive has no such file"
+    assert caught.value.hint == "the archive has no such file: name it with -f FILE"
     assert not (tmp_path / "context").exists()
 
 

@@ -20,9 +20,7 @@ _NEXT = "it comes with the rest of BuildKit's language"
 
 def configure(parser: Parser) -> None:
     parser.repeated("-t", "--tag", metavar="NAME[:TAG]", help="name the image; may be given several times")
-    parser.add_argument(
-        "-f", "--file", metavar="FILE", help="the Dockerfile: a path, a URL, or - for standard input"
-    )
+    parser.add_argument("-f", "--file", metavar="FILE", help="the Dockerfile: a path, a URL, or - for standard input")
     parser.repeated("--build-arg", metavar="NAME=VALUE", help="set an ARG; a bare NAME takes your variable")
     parser.add_argument("--target", metavar="STAGE", help="build this stage instead of the last one")
     parser.flag("--no-cache", help="build every step anew")
@@ -80,9 +78,7 @@ def configure(parser: Parser) -> None:
     parser.refused("--cpus", why="docker's build has no such flag: use --cpu-quota and --cpu-period")
     parser.refused("--cgroup-parent", why="steps have a group of their own")
     parser.refused("--isolation", why="it is for Windows")
-    parser.add_argument(
-        "context", metavar="PATH|URL|-", help="the context: a folder, a tar, a repository"
-    )
+    parser.add_argument("context", metavar="PATH|URL|-", help="the context: a folder, a tar, a repository")
 
 
 def run(args: Any, session: Session) -> int:
