@@ -80,3 +80,12 @@ def test_a_registry_without_the_cache_is_warned_of(registry: str, context: Path,
     _, done, warned = built(tmp_path / "one", context, cache_from=(f"type=registry,ref={registry}/none",))
     assert len(done) == 4
     assert warned == [f"there is no cache at {registry}/none:latest yet"]
+
+
+def test_a_limit_of_the_cache_is_kept_after_a_build(context: Path, tmp_path: Path) -> None:
+    with Engine(Settings(tmp_path / "one", build_cache_limit=0)) as engine:
+        result = engine.build(Build(context=str(context), tags=("made",)))
+        assert engine.build_cache() == []
+        record = engine.store.images.find(result.image)
+        assert len(engine.store.snapshots.list()) == len(engine.store.snapshots.stack(record.chain))
+        assert engine.fsck(deep=True) == []

@@ -197,12 +197,24 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
 
         try:
             if not outputs:
-                return run(platforms[0], sink, leave)
-            terms = Terms(tags, index, epoch, wanted.stdout, wanted.insecure)
-            return _deliver(wiring, outputs, terms, sink, platforms, run)
+                result = run(platforms[0], sink, leave)
+            else:
+                terms = Terms(tags, index, epoch, wanted.stdout, wanted.insecure)
+                result = _deliver(wiring, outputs, terms, sink, platforms, run)
         finally:
             cancelled.set()
             runner.close()
+    if wiring.settings.build_cache_limit is not None:
+        _trim(wiring.store, wiring.settings.build_cache_limit)
+    return result
+
+
+def _trim(store: Store, limit: int) -> None:
+    """Forget the steps that were used longest ago, until the layers that only the cache holds take `limit` bytes."""
+    from boxwright.store import gc
+
+    if gc.private_usage(store) > limit:
+        gc.prune_build_cache(store, all=True, keep_bytes=limit)
 
 
 def _check_limits(limits: StepLimits) -> None:

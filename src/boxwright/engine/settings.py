@@ -28,6 +28,8 @@ class Settings(NamedTuple):
     """``crun`` or ``runc``, a name or a path; None: crun, else runc."""
     max_parallelism: int = 0
     """How many commands of a build run at once; 0: as many as have what they need."""
+    build_cache_limit: int | None = None
+    """Bytes that the layers of the build cache may take after a build; None: any."""
     environ: Mapping[str, str] = {}
     """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
 
@@ -82,6 +84,8 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
             values[name] = value
         elif name == "max-parallelism" and type(value) is int and value >= 0:
             values["max_parallelism"] = value
+        elif name == "build-cache-limit" and type(value) is int and value >= 0:
+            values["build_cache_limit"] = value
         else:
             raise InvalidSetting(path, f"{name} = {value!r} is not a setting")
     return values
