@@ -48,6 +48,12 @@ _INPUT = 128 << 10
 # input can fill 64 MiB.
 _ZSTD_INPUT = 2 << 10
 _XZ_MEMORY = 256 << 20
+# zstd's own choice for a job is four windows and more, and every thread has one: too much for what is only to be sent.
+_ZSTD_JOBS = (4 << 20, 8 << 20)
+_ZSTD_SMALL = 15
+"""The highest level whose window fits into the smaller job."""
+_ZSTD_MEMORY = 100 << 20
+_ZSTD_WORKERS = ((3, 6 << 20), (9, 20 << 20), (_ZSTD_SMALL, 40 << 20), (22, 90 << 20))
 _ISAL_LEVELS = 3
 
 
@@ -278,12 +284,22 @@ def _zstd(source: PieceStream, level: int, threads: int) -> _Pieces:
     import zstandard
 
     # Not even one thread is written as 0: without any, zstd cuts its input elsewhere.
-    compressor = zstandard.ZstdCompressor(
-        level=level, threads=max(1, threads), write_checksum=True, write_content_size=False
-    ).compressobj()
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level,
+        threads=max(1, min(threads, _ZSTD_MEMORY // _zstd_worker(level))),
+        job_size=_ZSTD_JOBS[level > _ZSTD_SMALL] if level > FASTEST else 0,
+        write_checksum=True,
+        write_content_size=False,
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     while block := _whole_block(source):
         yield compressor.compress(block)
     yield compressor.flush()
+
+
+def _zstd_worker(level: int) -> int:
+    """Return about how many bytes one of zstd's threads takes, its jobs being as small as they are here."""
+    return next(size for highest, size in _ZSTD_WORKERS if level <= highest)
 
 
 def _gzip(source: PieceStream, level: int, threads: int) -> _Pieces:
