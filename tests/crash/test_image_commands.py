@@ -206,3 +206,31 @@ def test_save_writes_the_whole_archive_or_none(ground: Ground) -> None:
         ground.check(when)
 
     walk(ground, ("save", "-o", "saved.tar", "ada/a", "ada/b"), afterwards, most=4)
+
+
+def test_build_into_a_folder(ground: Ground) -> None:
+    def afterwards(when: str) -> None:
+        ground.command("build", "-q", "-o", "out", ".")
+        out = ground.work / "out"
+        assert sorted(path.name for path in out.iterdir()) == ["four", "mine", "one", "three", "two"], when
+        assert (out / "one/a").read_text() == "a" * 5000
+        ground.check(when)
+
+    (ground.work / "out").mkdir()
+    (ground.work / "out/mine").write_text("mine")
+    (ground.work / ".dockerignore").write_text("out")
+    walk(ground, ("build", "-o", "out", "."), afterwards, most=6)
+
+
+def test_build_for_several_platforms(ground: Ground) -> None:
+    command = ("build", "-q", "--platform", "linux/amd64,linux/arm64", "-t", "made", "--annotation", "a=b", ".")
+
+    def afterwards(when: str) -> None:
+        ground.command(*command)
+        with ground.engine() as engine:
+            assert len(engine.store.images.publication(ref("made")).images) == 2, when
+            engine.remove_image("made")
+            assert engine.images(all=True) == []
+        ground.check(when)
+
+    walk(ground, command, afterwards, most=6)
