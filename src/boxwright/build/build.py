@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from boxwright.build.caching import Cache
     from boxwright.build.imports import Imports
 
+_SYNTAX = "BUILDKIT_SYNTAX"
+
 
 def build(
     request: BuildRequest,
@@ -51,6 +53,11 @@ def build(
     """
     started, begun = time.monotonic(), time.time()
     dockerfile = request.dockerfile or load(request.context.dockerfile)
+    syntax, given = dockerfile.directives.syntax, request.build_args.get(_SYNTAX)
+    if syntax or given:
+        from boxwright.dockerfile.frontend import check_frontend
+
+        check_frontend(dockerfile.source, syntax, given)
     options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target, request.allowed)
     planned = plan(dockerfile, options, bases)
     sink(BuildStarted(request.context.title, request.context.census(), planned.total))

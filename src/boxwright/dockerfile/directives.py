@@ -23,7 +23,7 @@ class Check(NamedTuple):
 
 
 class Directives(NamedTuple):
-    """What the top of a Dockerfile says about the rest of it. `syntax` is kept for show: no frontend is ever loaded."""
+    """What the top of a Dockerfile says about the rest of it. `syntax` is for `frontend`, which never loads one."""
 
     escape: str = "\\"
     syntax: str | None = None
