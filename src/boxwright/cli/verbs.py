@@ -80,6 +80,7 @@ INTERNAL: dict[str, Verb] = {
 _SWARM = "boxwright works on one machine"
 # docker's verbs that are known and not supported: → why.
 REFUSED = {
+    "buildx": "there is one builder, and it is here; it knows buildx build, du, prune and version",
     "compose": "one container at a time is run",
     "context": "there is no daemon to choose",
     "events": "there is no daemon that sees them all",
