@@ -116,6 +116,8 @@ def test_an_archive_as_context(boxwright: Boxwright, pack: Callable[[bytes], byt
         (("-f", "-", "-"), 1, "the context and the Dockerfile cannot both come from the standard input"),
         (("https://example.com/repo.git#a b",), 1, "cannot be the name of a branch"),
         (("http://127.0.0.1:1/context.tar",), 1, "cannot fetch http://127.0.0.1:1/context.tar"),
+        (("--ulimit", "nofile=many", "."), 1, "invalid ulimit"),
+        (("--add-host", "db", "."), 1, "db"),
         (("nowhere",), 1, "the build context nowhere is not there"),
         ((), 125, "missing PATH"),
         (("--network", "other", "."), 1, "unknown network 'other'"),
@@ -135,6 +137,15 @@ def test_what_cannot_be_done_is_said(boxwright: Boxwright, arguments: tuple[str,
     assert message.lower() in result.err.lower()
     assert result.err.startswith("error: ")
     assert len(result.err.splitlines()) <= 2, "what is wrong, and what to do"
+
+
+def test_names_of_hosts(boxwright: Boxwright, context: Context) -> None:
+    folder = context("FROM busybox\nRUN grep 'db\\|host' /etc/hosts\n")
+    hosts = ("--add-host", "db:192.0.2.7", "--add-host", "host:host-gateway")
+    result = boxwright("build", "--no-cache", *hosts, folder)
+    lines = [line.split()[1:] for line in result.err.splitlines() if line.startswith("      |")]
+    assert ["192.0.2.7", "db"] in lines, result
+    assert any(re.fullmatch(r"[0-9.]+", line[0]) for line in lines if line[1:] == ["host"]), "the host's own"
 
 
 # ---- what is printed

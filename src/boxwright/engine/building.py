@@ -121,6 +121,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     host = Platform.of_machine(os.uname().machine)
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
+    hosts = _hosts(wanted)
     platforms = _platforms(wanted.platform, host)
     index = len(platforms) > 1 or _is_set(arguments.get(_INDEX))
     epoch = _epoch(arguments.get(_EPOCH) or environ.get(_EPOCH))
@@ -162,7 +163,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             explain=wanted.explain,
             run=RunOptions(
                 network="default" if wanted.network == "bridge" else wanted.network,
-                extra_hosts=wanted.add_hosts,
+                extra_hosts=hosts,
                 shm_size=wanted.shm_size,
                 ulimits=wanted.ulimits,
                 limits=wanted.limits,
@@ -284,6 +285,17 @@ def _publication(output: Output | None) -> Publication | None:
     from boxwright.store.publications import Publication
 
     return Publication((), output.form.to_json())
+
+
+def _hosts(wanted: Build) -> tuple[str, ...]:
+    """Return the lines for /etc/hosts; limits are looked at as well, before anything is done. Raises InvalidError."""
+    if not wanted.add_hosts and not wanted.ulimits:
+        return ()
+    from boxwright.engine.containers.creation import host_line, ulimit
+
+    for text in wanted.ulimits:
+        ulimit(text)
+    return tuple(map(host_line, wanted.add_hosts))
 
 
 def _is_set(text: str | None) -> bool:

@@ -14,17 +14,19 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from boxwright.build.runner import StepCancelled, StepProcess
+from boxwright.engine.containers.creation import ulimit
 from boxwright.engine.containers.files import container_files
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import InvalidError, UnavailableError
 from boxwright.host import locks, mounts, trees
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
+from boxwright.network.pool import Subnet
 from boxwright.runtime import scaffolding
 from boxwright.runtime.bundle import Bundle, Layers
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
 from boxwright.runtime.foreground import run_foreground
-from boxwright.runtime.options import MIB, ContainerOptions, Limits, Mount, Ulimit
+from boxwright.runtime.options import MIB, ContainerOptions, Limits, Mount
 from boxwright.runtime.preparation import mount_rootfs, write_config
 from boxwright.store.scratch import make_locked
 
@@ -116,6 +118,7 @@ class _Place:
             files = container_files(
                 own_network=own_network,
                 hostname=process.hostname,
+                gateway=Subnet.parse(self._wiring.network.settings.subnet).gateway if process.extra_hosts else "",
                 extra=[(name, address) for name, _, address in (item.partition(":") for item in process.extra_hosts)],
             )
             with self._mounted(process) as own:
@@ -182,7 +185,7 @@ class _Place:
             hostname=process.hostname,
             network=namespace,
             shm_size=process.shm_size or 64 * MIB,
-            ulimits=tuple(_ulimit(text) for text in process.ulimits),
+            ulimits=tuple(ulimit(text) for text in process.ulimits),
             privileged=process.privileged,
             limits=Limits(**process.limits._asdict()),
         )
@@ -192,7 +195,7 @@ class _Place:
         if self._netns is None:
             from boxwright.host.netns import create_netns, namespace_path
             from boxwright.network.borrowing import borrow
-            from boxwright.network.pool import NoFreeAddress, Subnet, borrowing_pool
+            from boxwright.network.pool import NoFreeAddress, borrowing_pool
 
             network = self._wiring.network
             subnet = Subnet.parse(network.settings.subnet)
@@ -333,9 +336,3 @@ def _secret_variable(name: str, secret: Secret) -> str:
             f"secret {secret.id} holds a NUL byte, and no variable can", hint="have it as a file: leave env= out"
         )
     return f"{name}={value.decode(errors='surrogateescape')}"
-
-
-def _ulimit(text: str) -> Ulimit:
-    name, _, value = text.partition("=")
-    soft, _, hard = value.partition(":")
-    return Ulimit(name, int(soft), int(hard or soft))

@@ -131,7 +131,7 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         publish=tuple(request.publish) if network == "bridge" else (),
         publish_all=request.publish_all and network == "bridge",
         exposed=tuple(sorted(exposed, key=_port_order)),
-        add_hosts=tuple(map(_host_line, request.add_hosts)),
+        add_hosts=tuple(map(host_line, request.add_hosts)),
         dns=tuple(map(_name_server, request.dns)),
         dns_search=request.dns_search,
         dns_options=request.dns_options,
@@ -177,7 +177,7 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         confined=confined,
         no_new_privileges=no_new_privileges,
         limits=_limits(request),
-        ulimits=tuple(_ulimit(text) for text in request.ulimits),
+        ulimits=tuple(ulimit(text) for text in request.ulimits),
         tty=request.tty,
         stdin=request.stdin,
         pid=request.pid.removeprefix("private"),
@@ -252,7 +252,7 @@ def _limits(request: CreateContainer) -> Limits:
     )
 
 
-def _ulimit(text: str) -> Ulimit:
+def ulimit(text: str) -> Ulimit:
     name, equals, value = text.partition("=")
     soft, colon, hard = value.partition(":")
     try:
@@ -270,7 +270,7 @@ def _ulimit(text: str) -> Ulimit:
     return limit
 
 
-def _host_line(text: str) -> str:
+def host_line(text: str) -> str:
     """Return ``name:address`` of ``name:address`` or ``name=address``. Raises InvalidError."""
     name, separator, address = text.partition("=")
     if not separator:
