@@ -14,7 +14,6 @@ from boxwright.host.git import (
     GitRefInvalid,
     GitRefNotFound,
     Repository,
-    SubmodulesUndecided,
 )
 from boxwright.host.paths import Path as HostPath
 from support.git_server import COMMITTED, GitServer, commit, git, git_server, make_repository
@@ -136,15 +135,13 @@ def test_the_configuration_of_the_machine_plays_no_part(
     Repository(url).resolve("main")
 
 
-def test_submodules_only_when_they_are_asked_for(server: GitServer, site: Path, tmp_path: Path) -> None:
+def test_with_submodules_and_without(server: GitServer, site: Path, tmp_path: Path) -> None:
     make_repository(tmp_path / "theme", {"style.css": "blue"})
     server.publish(tmp_path / "theme", "theme")
     git(site, "submodule", "--quiet", "add", "../theme", "theme")
     git(site, "config", "--file", ".gitmodules", "submodule.theme.url", "../theme.git")
     head = commit(site, {})
     repository = Repository(server.publish(site, "site"))
-    with pytest.raises(SubmodulesUndecided):
-        repository.checkout(head, HostPath(tmp_path / "undecided"), submodules=None)
     repository.checkout(head, HostPath(tmp_path / "without"), submodules=False)
     assert names(tmp_path / "without/theme") == []
     repository.checkout(head, HostPath(tmp_path / "with"), submodules=True)

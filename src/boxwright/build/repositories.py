@@ -37,17 +37,23 @@ class RemoteRepository:
             self._commit = self._repository.resolve(self._git.ref, expected=self._git.checksum)
         return self._commit.hash
 
+    @property
+    def _submodules(self) -> bool:
+        """Whether to fetch them; who adds a repository trusts it with what its submodules are."""
+        return self._git.submodules is not False
+
     def document(self) -> list[object]:
         """Return what the files depend on: the commit, wherever it comes from, unless they tell where that is."""
         git = self._git
-        url = git.url if git.keep_git_dir or git.submodules else ""
-        return [self.commit, git.subdir, bool(git.keep_git_dir), git.submodules, url]
+        # A commit names those of its submodules, too: wherever they are fetched from, they are the same.
+        url = git.url if git.keep_git_dir else ""
+        return [self.commit, git.subdir, bool(git.keep_git_dir), self._submodules, url]
 
     def select(self) -> Selection:
         """Return the repository's files, or those of the directory in it. Raises GitFailed, SourceNotFound."""
         git, directory = self._git, self._directory()
         keep = bool(git.keep_git_dir)
-        self._repository.checkout(self.commit, directory, keep_git_dir=keep, submodules=git.submodules)
+        self._repository.checkout(self.commit, directory, keep_git_dir=keep, submodules=self._submodules)
         node = UnionView([directory]).lookup(git.subdir)
         if node is None or not node.is_dir:
             raise SourceNotFound(git.subdir, f"commit {self.commit[:12]} of {git.url}", "it has to be a directory")

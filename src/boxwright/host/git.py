@@ -77,17 +77,6 @@ class GitChecksumMismatch(CorruptError):
         self.actual = actual
 
 
-class SubmodulesUndecided(InvalidError):
-    """A repository has submodules, and nobody said whether they are wanted."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(
-            f"{url} has submodules: other repositories, whose addresses it names itself",
-            hint="say in its URL whether to fetch them: ?submodules=true or ?submodules=false",
-        )
-        self.url = url
-
-
 class Commit(NamedTuple):
     """What a name in a repository means."""
 
@@ -127,19 +116,14 @@ class Repository:
             raise GitChecksumMismatch(self.url, ref, expected, commit.hash)
         return commit
 
-    def checkout(
-        self, commit: str, directory: Path, *, keep_git_dir: bool = False, submodules: bool | None = False
-    ) -> None:
+    def checkout(self, commit: str, directory: Path, *, keep_git_dir: bool = False, submodules: bool = False) -> None:
         """Put the files of `commit`, a whole hash, into `directory`, which is made.
 
         Their modes are 0644 or 0755, their times that of the commit, so the same commit always gives the same files.
-        `submodules` of None refuses a repository that has some. What is there after an error is unfinished.
-        Raises GitFailed, GitRefNotFound, SubmodulesUndecided, CommandNotFound.
+        What is there after an error is unfinished. Raises GitFailed, GitRefNotFound, CommandNotFound.
         """
         self._run("init", "--quiet", "--template=", "--", directory)
         self._fetch(commit, directory)
-        if submodules is None and _has_submodules(self._run("ls-tree", "-r", "-z", commit, cwd=directory).stdout):
-            raise SubmodulesUndecided(self.url)
         self._run("checkout", "--quiet", "--detach", commit, cwd=directory)
         seconds = int(self._run("show", "--no-patch", "--format=%ct", commit, cwd=directory).stdout or b"0")
         if submodules:
@@ -219,10 +203,6 @@ def _as_variables(settings: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 def _is_hash(text: str) -> bool:
     return len(text) in _HASH_LENGTHS and _HEX.issuperset(text)
-
-
-def _has_submodules(listing: bytes) -> bool:
-    return any(line.startswith(b"160000 ") for line in listing.split(b"\0"))
 
 
 def _normalize(directory: Path, time_ns: int, *, keep_git_dir: bool) -> None:
