@@ -36,7 +36,7 @@ lint: install ## Check the style and the direction of imports
 types: install ## Check the types
 	@$(BIN)/mypy
 
-docs: install ## Make the command reference from the code
+docs: install ## Make the reference of commands and rules from the code
 	@$(BIN)/python tools/reference.py
 
 bench: install ## Measure beside docker, podman and BuildKit, where they are installed

@@ -1,4 +1,4 @@
-"""Makes docs/reference/commands.md from the parsers themselves; with --check, says whether it is up to date."""
+"""Makes docs/reference/commands.md and lint.md from the code; with --check, says whether they are up to date."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import importlib
 import sys
 from pathlib import Path
 
+import rule_page
 from boxwright.cli.help import usage
 from boxwright.cli.parsing import Option, Parser
 from boxwright.cli.verbs import MANAGEMENT, VERBS
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "commands.md"
+DIRECTORY = Path(__file__).resolve().parent.parent / "docs" / "reference"
 _INTRODUCTION = """# Commands
 
 Made from the code by `make docs`. `boxwright COMMAND --help` shows the same.
@@ -73,12 +74,13 @@ def _row(option: Option) -> str:
 
 
 def main() -> int:
-    text = page()
+    pages = {DIRECTORY / "commands.md": page(), DIRECTORY / "lint.md": rule_page.page()}
     if "--check" in sys.argv:
-        return int(not TARGET.exists() or TARGET.read_text() != text)
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(text)
-    print(f"wrote {TARGET.relative_to(Path.cwd()) if TARGET.is_relative_to(Path.cwd()) else TARGET}")
+        return int(any(not path.exists() or path.read_text() != text for path, text in pages.items()))
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    for path, text in pages.items():
+        path.write_text(text)
+        print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
     return 0
 
 

@@ -10,9 +10,11 @@ import random
 import sys
 import time
 
+from boxwright.dockerfile.directives import Check
 from boxwright.dockerfile.expand import expand
 from boxwright.dockerfile.ignore import IgnoreRules
-from boxwright.dockerfile.lint import lint
+from boxwright.dockerfile.lint.rule import Subject
+from boxwright.dockerfile.lint.runner import lint
 from boxwright.dockerfile.source import Source
 from boxwright.dockerfile.stages import dependencies, load, resolve_bases
 from boxwright.errors import InvalidError, UnsupportedError
@@ -26,6 +28,7 @@ SEEDS = (
     "FROM a\nEXPOSE 80 8000-8010/udp [::1]:1:2 $A\n",
     'FROM a\nONBUILD COPY . /x\nVOLUME ["/a"]\nSHELL ["/bin/sh", "-c"]\nUSER a:b\nCMD ["a", 1]\n',
     "FROM a\nRUN cat <<EOF\nEOF\n",
+    "FROM a\nCOPY . /a/\nRUN X='y z' apt-get update && (cd /a; sudo rm -rf \"/a/b\" $(x) `y`) || pip install -r r\n",
     "*.md\n!README.md\n**/x\na**b\n[a-z]?\\*/\n# c\n!\n",
 )
 ALPHABET = "\\`'\"$#{}[]()<>=:;,.*?!-/%&|~^ \t\n\r\0\x1b\x85é☺0aA_"
@@ -35,7 +38,7 @@ def exercise(text: str) -> None:
     """Run `text` through the whole language. Raises whatever is not one of the errors that are promised."""
     try:
         dockerfile = load(Source("Dockerfile", text))
-        lint(dockerfile)
+        lint(Subject(dockerfile), Check(experimental_all=True), asked=True)
         resolved = resolve_bases(dockerfile, {"A": "a/b", "P": "x" * 50})
         dependencies(dockerfile, resolved)
         for stage in dockerfile.stages:

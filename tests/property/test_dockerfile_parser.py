@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from boxwright.dockerfile.directives import Check
 from boxwright.dockerfile.expand import expand
-from boxwright.dockerfile.lint import lint
+from boxwright.dockerfile.lint.rule import Subject
+from boxwright.dockerfile.lint.runner import lint
 from boxwright.dockerfile.parse import Parsed, parse
 from boxwright.dockerfile.parser import parse_lines
 from boxwright.dockerfile.source import DockerfileError, Source, UnsupportedSyntax
@@ -87,7 +89,7 @@ def test_what_follows_parsing_fails_only_with_a_place(text: str) -> None:
         return
     try:
         dockerfile = assemble(result)
-        lint(dockerfile)
+        lint(Subject(dockerfile), Check(experimental_all=True), asked=True)
         for instruction in result.instructions:
             expand(instruction, {"A": "a"}, dockerfile.directives.escape)
         dependencies(dockerfile, resolve_bases(dockerfile, {}))

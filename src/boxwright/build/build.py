@@ -17,6 +17,7 @@ from boxwright.build.provenance import Attester, Made
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import Runner
 from boxwright.build.state import ImageState
+from boxwright.dockerfile.directives import CHECK_ARGUMENT
 from boxwright.dockerfile.stages import Dockerfile, load
 from boxwright.oci.digest import Digest
 from boxwright.store.publications import Publication
@@ -25,6 +26,7 @@ from boxwright.store.store import Store
 if TYPE_CHECKING:
     from boxwright.build.caching import Cache
     from boxwright.build.imports import Imports
+    from boxwright.dockerfile.lint.rule import LintWarning
 
 _SYNTAX = "BUILDKIT_SYNTAX"
 
@@ -48,8 +50,8 @@ def build(
     Setting `cancelled` ends the build soon (the build sets it itself once a stage has failed, to end the others). The
     sink is called from several threads, one call at a time. `attest` is called with the image before its tags name it.
 
-    Raises DockerfileError, UnsupportedSyntax, TargetNotFound, BuildFailed when a command failed, CancelledError, and
-    whatever else a step raises; `detail` of those shows the place in the Dockerfile.
+    Raises DockerfileError, UnsupportedSyntax, TargetNotFound, WarningsAreErrors, BuildFailed when a command failed,
+    CancelledError, and whatever else a step raises; `detail` of those shows the place in the Dockerfile.
     """
     started, begun = time.monotonic(), time.time()
     dockerfile = request.dockerfile or load(request.context.dockerfile)
@@ -60,6 +62,8 @@ def build(
         check_frontend(dockerfile.source, syntax, given)
     options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target, request.allowed)
     planned = plan(dockerfile, options, bases)
+    if _warnings_are_errors(dockerfile, request):
+        _lint(dockerfile, planned, request)
     sink(BuildStarted(request.context.title, request.context.census(), planned.total))
     if planned.unused_args:
         sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
@@ -98,19 +102,27 @@ def build(
                 execution.finish()
     result = BuildResult(product.id, product.size, planned.total, execution.cached_steps)
     if result.cached < result.steps:
-        _warn(dockerfile, planned, sink)
+        _warn(dockerfile, planned, request, sink)
     layers, seconds = len(state.diff_ids), time.monotonic() - started
     sink(ImageBuilt(product.id, names, product.size, layers, seconds, result.steps, result.cached))
     return result
 
 
-def _warn(dockerfile: Dockerfile, planned: Plan, sink: Sink) -> None:
+def _warn(dockerfile: Dockerfile, planned: Plan, request: BuildRequest, sink: Sink) -> None:
     """Tell what is not advised in a Dockerfile. Nothing new can be in one all of whose steps came from the cache."""
-    from boxwright.dockerfile.lint import lint, undefined_variable, wanted
-
-    undefined = [undefined_variable(*each) for each in planned.undefined]
-    for warning in (*lint(dockerfile), *wanted(undefined, dockerfile.directives.check)):
+    for warning in _lint(dockerfile, planned, request):
         sink(Warned(f"{warning.rule}: {warning.message}", str(warning.span)))
+
+
+def _lint(dockerfile: Dockerfile, planned: Plan, request: BuildRequest) -> tuple[LintWarning, ...]:
+    from boxwright.build.checking import lint_plan
+
+    ignore = request.context.rules if request.context.root is not None else None
+    return lint_plan(dockerfile, planned, ignore, request.build_args)
+
+
+def _warnings_are_errors(dockerfile: Dockerfile, request: BuildRequest) -> bool:
+    return dockerfile.directives.check.error or CHECK_ARGUMENT in request.build_args
 
 
 def _derived(request: BuildRequest, state: ImageState, planned: Plan, store: Store, cache: Cache) -> ImageState:

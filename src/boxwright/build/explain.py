@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from boxwright.build.filechanges import FileChange, describe
-from boxwright.dockerfile.lint import is_secret_name
+from boxwright.dockerfile.secret_names import is_secret_name
 from boxwright.oci.digest import ChainID, Digest
 
 if TYPE_CHECKING:

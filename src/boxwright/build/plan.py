@@ -14,6 +14,7 @@ from boxwright.build import metadata
 from boxwright.build.copies import CopyAction, copy_action
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
 from boxwright.dockerfile import script
+from boxwright.dockerfile.expand import Undefined
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
 from boxwright.dockerfile.source import DockerfileError, Span
@@ -145,15 +146,6 @@ class Plan(NamedTuple):
         while stage.stage is not None:
             stage = by_number[stage.stage]
         return stage.image
-
-
-class Undefined(NamedTuple):
-    """A variable that is used, without a default, where nothing sets it."""
-
-    name: str
-    instruction: Instruction
-    known: tuple[str, ...]
-    """The names that are set there."""
 
 
 class PlanOptions(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from boxwright._version import __version__
-from boxwright.dockerfile.lint import is_secret_name
+from boxwright.dockerfile.secret_names import is_secret_name
 from boxwright.host.clock import rfc3339
 from boxwright.values import NamedTuple
 

@@ -9,6 +9,9 @@ from boxwright.dockerfile.blanks import BLANKS
 from boxwright.dockerfile.source import DockerfileError, Source, Span
 from boxwright.values import NamedTuple
 
+CHECK_ARGUMENT = "BUILDKIT_DOCKERFILE_CHECK"
+"""The build argument that goes before ``# check=``."""
+
 _KNOWN = ("escape", "syntax", "check")
 _ESCAPES = ("\\", "`")
 _BOOLEANS = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
@@ -18,8 +21,12 @@ class Check(NamedTuple):
     """``# check=skip=RULE,RULE;error=true``: warnings the author doesn't want, and whether the rest are errors."""
 
     skip: frozenset[str] = frozenset()
+    """Names of rules, in lower case."""
     skip_all: bool = False
     error: bool = False
+    experimental: frozenset[str] = frozenset()
+    """Rules to ask that are not asked otherwise, in lower case."""
+    experimental_all: bool = False
 
 
 class Directives(NamedTuple):
@@ -46,7 +53,7 @@ def read_directives(source: Source) -> Directives:
     start = 1 if lines and lines[0].startswith("#!") else 0
     syntax = found.get("syntax") or _scan(source, lines, start, "//").get("syntax")
     check = found.get("check")
-    return Directives(escape, syntax[0] if syntax else None, _parse_check(*check) if check else Check())
+    return Directives(escape, syntax[0] if syntax else None, parse_check(*check) if check else Check())
 
 
 def _scan(source: Source, lines: list[str], start: int, comment: str) -> dict[str, tuple[str, Span]]:
@@ -64,21 +71,25 @@ def _scan(source: Source, lines: list[str], start: int, comment: str) -> dict[st
     return found
 
 
-def _parse_check(text: str, span: Span) -> Check:
-    skip: frozenset[str] = frozenset()
-    skip_all = error = False
+def parse_check(text: str, span: Span) -> Check:
+    """Read what stands behind ``# check=``. Raises DockerfileError."""
+    check = Check()
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, equals, value = part.partition("=")
-        name, value = name.strip().lower(), value.strip()
-        if not equals or name not in ("skip", "error", "experimental"):
-            raise DockerfileError(
-                f"invalid check option {part!r}", span, mark=part, hint="write # check=skip=RULE,RULE;error=true"
-            )
-        if name == "skip":
-            skip_all = value.lower() == "all"
-            skip = frozenset(filter(None, (rule.strip() for rule in value.split(","))))
-        elif name == "error":
-            if value.lower() not in _BOOLEANS:
-                raise DockerfileError(f"check option error must be true or false, not {value!r}", span, mark=part)
-            error = _BOOLEANS[value.lower()]
-    return Check(frozenset() if skip_all else skip, skip_all, error)
+        name, value = name.strip().lower(), value.strip().lower()
+        rules = frozenset(filter(None, (rule.strip() for rule in value.split(","))))
+        every = value == "all"
+        match name if equals else "":
+            case "skip":
+                check = check._replace(skip=frozenset() if every else rules, skip_all=every)
+            case "experimental":
+                check = check._replace(experimental=frozenset() if every else rules, experimental_all=every)
+            case "error":
+                if value not in _BOOLEANS:
+                    raise DockerfileError(f"check option error must be true or false, not {value!r}", span, mark=part)
+                check = check._replace(error=_BOOLEANS[value])
+            case _:
+                raise DockerfileError(
+                    f"invalid check option {part!r}", span, mark=part, hint="write # check=skip=RULE,RULE;error=true"
+                )
+    return check

@@ -46,6 +46,15 @@ class Expanded(NamedTuple, Generic[T]):
     """The variables that are used without a default, but not set."""
 
 
+class Undefined(NamedTuple):
+    """A variable that is used, without a default, where nothing sets it."""
+
+    name: str
+    instruction: Instruction
+    known: tuple[str, ...]
+    """The names that are set there."""
+
+
 def expand(instruction: T, env: Mapping[str, str], escape: str = "\\") -> Expanded[T]:
     """Return `instruction` with everything expanded that expands in its kind.
 

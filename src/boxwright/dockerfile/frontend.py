@@ -9,6 +9,9 @@ from __future__ import annotations
 from boxwright.dockerfile.source import Source, Span, UnsupportedSyntax
 from boxwright.errors import UnsupportedError
 
+SYNTAX_ARGUMENT = "BUILDKIT_SYNTAX"
+"""The build argument that goes before ``# syntax=``."""
+
 _HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
 _OWN = ("docker/dockerfile", "docker/dockerfile-upstream")
 _HINT = "only docker/dockerfile is built in, in all its versions: leave the line out if the file is in its language"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.build.actions import RunOptions
@@ -18,7 +18,7 @@ from boxwright.build.progress import Sink
 from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
-from boxwright.dockerfile.stages import Dockerfile
+from boxwright.dockerfile.stages import Dockerfile, load
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.contexts import Access, open_context
 from boxwright.engine.outputs.terms import Terms
@@ -317,6 +317,20 @@ def _attester(wiring: Wiring, wanted: Build, *, kept: bool) -> Attester | None:
     if not kept:
         raise NotKept()
     return attester(wiring.store, sbom=wanted.sbom, provenance_mode=wanted.provenance)
+
+
+@contextmanager
+def opened_context(wiring: Wiring, wanted: Build) -> Iterator[tuple[Context, Dockerfile]]:
+    """Yield the context that a build would have, and its Dockerfile, for as long as the block lasts.
+
+    Raises what reading them raises, DockerfileError among it.
+    """
+    described, keep_git_dir = _described(wanted), _is_set(wanted.build_args.get(_KEEP_GIT_DIR))
+    with (
+        _given(wanted, wiring.settings.environ) as given,
+        _context(wiring.store, wanted, described, given, keep_git_dir) as context,
+    ):
+        yield context, described or load(context.dockerfile)
 
 
 def _tag(text: str) -> Reference:

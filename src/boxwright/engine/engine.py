@@ -15,8 +15,11 @@ from boxwright.engine.privileges import require_root
 from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from boxwright.build.checking import Checked
+    from boxwright.build.outline import Outline, Target
     from boxwright.build.progress import Sink as BuildSink
     from boxwright.build.request import BuildResult
+    from boxwright.dockerfile.stages import Dockerfile
     from boxwright.engine.attesting import Said
     from boxwright.engine.buildcache import CacheItem, CacheLimits
     from boxwright.engine.building import Build
@@ -193,6 +196,24 @@ class Engine:
             wanted = Build(image=wanted, context="")
 
         return building.build(self.wiring, wanted, sink or discard)
+
+    def check_build(self, wanted: Build) -> Checked:
+        """Check a Dockerfile without building it: see `boxwright.engine.calls.check_build`."""
+        from boxwright.engine import calls
+
+        return calls.check_build(self.wiring, wanted)
+
+    def outline_build(self, wanted: Build) -> Outline:
+        """Return the arguments, secrets, agents and caches that a build takes."""
+        from boxwright.engine import calls
+
+        return calls.outline_build(self.wiring, wanted)
+
+    def build_targets(self, wanted: Build) -> tuple[Dockerfile, tuple[Target, ...]]:
+        """Return a Dockerfile, and the stages in it that can be built."""
+        from boxwright.engine import calls
+
+        return calls.build_targets(self.wiring, wanted)
 
     # ---- sharing
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from boxwright.dockerfile.instructions import keyword
-from boxwright.dockerfile.lint import lint
+from boxwright.dockerfile.lint.rule import Subject
+from boxwright.dockerfile.lint.runner import lint
 from boxwright.dockerfile.parse import parse
 from boxwright.dockerfile.source import Source
 from boxwright.dockerfile.stages import assemble
@@ -26,7 +27,8 @@ def dump(data: bytes) -> str:
         fields = zip(instruction._fields[:-2], instruction[:-2], strict=True)
         shown = "  ".join(f"{name}={value!r}" for name, value in fields)
         lines.append(f"{instruction.span.first}-{instruction.span.last} {keyword(instruction)}  {shown}")
-    lines += [f"{warning.span.first} {warning.rule}: {warning.message}" for warning in lint(assemble(parsed))]
+    found = lint(Subject(assemble(parsed)), parsed.directives.check)
+    lines += [f"{warning.span.first} {warning.rule}: {warning.message}" for warning in found]
     return "\n".join(lines) + "\n"
 
 

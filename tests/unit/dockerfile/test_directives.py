@@ -57,11 +57,12 @@ def test_syntax_is_kept_for_show(text: str, syntax: str | None) -> None:
     ("text", "check"),
     [
         ("# check=skip=all", Check(skip_all=True)),
-        ("# check=skip=A,B", Check(frozenset({"A", "B"}))),
-        ("# check=skip=A , B;error=true", Check(frozenset({"A", "B"}), error=True)),
+        ("# check=skip=A,B", Check(frozenset({"a", "b"}))),
+        ("# check=skip=A , B;error=true", Check(frozenset({"a", "b"}), error=True)),
         ("# check=error=false", Check()),
         ("# check=error=TRUE;", Check(error=True)),
-        ("# check=experimental=all", Check()),
+        ("# check=experimental=all", Check(experimental_all=True)),
+        ("# check=experimental=A;skip=B", Check(frozenset({"b"}), experimental=frozenset({"a"}))),
     ],
 )
 def test_check_says_which_warnings_are_not_wanted(text: str, check: Check) -> None:

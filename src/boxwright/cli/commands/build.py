@@ -57,12 +57,17 @@ def configure(parser: Parser) -> None:
     )
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     parser.refused("--build-context", why=_NEXT)
-    parser.refused("--call", why=_NEXT)
     parser.add_argument("--sbom", metavar="BOOL|FORMAT", help="attach a list of packages: true, spdx or cyclonedx")
     parser.add_argument("--provenance", metavar="BOOL|MODE", help="attach how the image came about: true, min or max")
     parser.repeated("--attest", metavar="type=TYPE[,OPTION]", help="the same in one: type=provenance,mode=max")
-    for name in ("--check", "--compress"):
-        parser.refused(name, why=_NEXT, value=False)
+    parser.add_argument(
+        "--call",
+        metavar="METHOD[,format=json]",
+        default="build",
+        help="check, outline (ARGs, secrets), targets: look at the Dockerfile without building it",
+    )
+    parser.flag("--check", help="check the Dockerfile without building it: --call=check")
+    parser.refused("--compress", why=_NEXT, value=False)
     parser.repeated(
         "--secret", metavar="id=NAME,src=FILE", help="give a secret to RUN --mount=type=secret; or env=VARIABLE"
     )
@@ -126,6 +131,11 @@ def run(args: Any, session: Session) -> int:
         stdin=sys.stdin.buffer,
         stdout=None if sys.stdout.isatty() else sys.stdout.buffer,
     )
+    call = "check" if args.check else args.call
+    if call != "build":
+        from boxwright.cli.calls import answer
+
+        return answer(call, wanted, session.engine)
     for path in (args.iidfile, args.metadata_file):
         if path and os.path.exists(path):
             os.unlink(path)  # what is there after a failed build must not be taken for its result
