@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from bench_peers import OURS, boxwright, dockerd, podman, registry
-from bench_workloads import WORKLOADS, Bench, Tool
+from bench_workloads import WORKLOADS, Bench, Tool, ToolFailed
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -55,8 +55,13 @@ def measure(tools: list[Tool], bench: Bench, rounds: int, only: set[str]) -> dic
         times: dict[str, list[float]] = {tool.name: [] for tool in takers}
         for _ in range(rounds):
             for tool in takers:
-                times[tool.name].append(workload(tool, bench))
-        results[name] = {tool: statistics.median(values) for tool, values in times.items()}
+                try:
+                    times[tool.name].append(workload(tool, bench))
+                except ToolFailed as error:
+                    if tool.name == OURS:
+                        raise
+                    print(error)
+        results[name] = {tool: statistics.median(values) for tool, values in times.items() if values}
         print(f"{name:12}" + "".join(f"{tool:>11} {value:7.3f}" for tool, value in results[name].items()), flush=True)
     return results
 

@@ -7,7 +7,6 @@ import random
 import shutil
 import statistics
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -15,6 +14,10 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
+
+
+class ToolFailed(Exception):
+    """A tool could not do its work: nothing to compare with."""
 
 
 class Tool(NamedTuple):
@@ -27,7 +30,7 @@ class Tool(NamedTuple):
     """What push and pull need to speak plain HTTP to loopback."""
 
     def __call__(self, *words: str, cwd: Path | None = None, stdin: Path | None = None) -> float:
-        """Run a command, and return the seconds that it took. Ends the benchmark when it fails."""
+        """Run a command, and return the seconds that it took. Raises ToolFailed."""
         with open(stdin or os.devnull, "rb") as source:
             began = time.perf_counter()
             done = subprocess.run(
@@ -41,7 +44,7 @@ class Tool(NamedTuple):
             took = time.perf_counter() - began
         if done.returncode:
             tail = done.stdout.decode(errors="replace")[-2000:]
-            sys.exit(f"{self.name}: {' '.join(words)} exited with {done.returncode}\n{tail}")
+            raise ToolFailed(f"{self.name}: {' '.join(words)} exited with {done.returncode}\n{tail}")
         return took
 
 
@@ -219,7 +222,7 @@ def parallel(tool: Tool, bench: Bench) -> float:
     took = time.perf_counter() - began
     tool("rm", "-f", *names)
     if failed:
-        sys.exit(f"{tool.name}: {failed} of 20 containers did not start")
+        raise ToolFailed(f"{tool.name}: {failed} of 20 containers did not start")
     return took
 
 
