@@ -142,6 +142,8 @@ def verify(root: Path) -> None:
         gc.collect(store)
         fsck.check(store, repair=True)
         assert fsck.check(store, deep=True) == []
+        for container in store.containers.list():  # whose maker was killed: it keeps its image's layers
+            store.containers.remove(container.id)
         for record in store.images.list(all=True):
             store.images.untag(ref("pulled:1"))
             remove_image(store, record.id, force=True)
