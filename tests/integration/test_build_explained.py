@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
 DOCKERFILE = """FROM busybox AS made
 ARG VERSION=1
-WORKDIR /work
+WORKDIR /made
 COPY src src
 RUN cat src/* > all; echo {words} > /dev/null
 FROM busybox
-COPY --from=made /work/all /all
+COPY --from=made /made/all /all
 RUN test -s /all
 """
 
