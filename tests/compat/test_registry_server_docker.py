@@ -79,7 +79,7 @@ def test_login_push_and_a_wrong_password(docker: list[str], tmp_path: Path) -> N
     users.write_text("ada:" + bcrypt.hashpw(b"lovelace", bcrypt.gensalt(4)).decode() + "\n")
     load(docker, tmp_path, os.urandom(10_000))
     mine = [docker[0], "--config", str(tmp_path / "config"), *docker[1:]]
-    with serving(tmp_path / "registry", htpasswd=str(users)) as guarded:
+    with serving(tmp_path / "registry", auth={"htpasswd": str(users)}) as guarded:
         name = f"{guarded.address}/ada/private:v1"
         call(*docker, "tag", "fixture:latest", name)
         anonymous = subprocess.run([*mine, "push", name], capture_output=True, text=True, timeout=60)

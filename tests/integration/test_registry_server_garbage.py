@@ -55,7 +55,7 @@ def test_pushes_mounts_deletions_and_collections_at_once(tmp_path: Path) -> None
     images = [SmallImage.of(b"content %d" % number) for number in range(6)]
     end = time.monotonic() + 8
     failures: list[BaseException] = []
-    with serving(tmp_path, gc_delay=DELAY, gc_interval=0.02) as server:
+    with serving(tmp_path, gc={"delay": f"{DELAY}s", "interval": "20ms"}) as server:
 
         def repeat(seed: int, act: Callable[[PlainClient, random.Random], None]) -> None:
             chance = random.Random(seed)
@@ -126,7 +126,7 @@ def test_killed_at_every_point_of_a_collection(tmp_path: Path) -> None:
             assert client.call("DELETE", f"/v2/gone/manifests/{digest_of(gone.manifest)}")[0] == 202
         time.sleep(0.01)
         try:
-            server = ServerProcess(tmp_path, crash_at=number, gc_delay=0.005, gc_interval=0.02)
+            server = ServerProcess(tmp_path, crash_at=number, gc={"delay": "5ms", "interval": "20ms"})
         except ServerDied as died:
             if died.status != -signal.SIGKILL:
                 raise

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from boxwright.host import process
-from boxwright.hub.registry.server import AddressInUse, InvalidAddress, ServeOptions, parse_address, serve
+from boxwright.hub.registry.server import AddressInUse, InvalidAddress, parse_address, serve
+from boxwright.hub.registry.settings import ServerSettings
+from boxwright.hub.settings import HubSettings
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import PlainClient, serving
 
@@ -49,7 +51,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(AddressInUse) as raised:
-            serve(ServeOptions(tmp_path, address))
+            serve(HubSettings(ServerSettings(address=address)), root=tmp_path)
     assert raised.value.address == address
     assert raised.value.hint
 
@@ -79,7 +81,7 @@ def test_addresses(text: str, expected: tuple[str, int] | None) -> None:
 def test_it_serves_on_ipv6(tmp_path: Path) -> None:
     if not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists():
         pytest.skip("no IPv6 here")
-    with serving(tmp_path, address="[::1]:0") as server:
+    with serving(tmp_path, server={"addr": "[::1]:0"}) as server:
         assert server.line.startswith("serving on http://[::1]:")
         with PlainClient(server.address) as client:
             assert client.call("GET", "/v2/")[0] == 200
@@ -96,7 +98,7 @@ def test_tls(tmp_path: Path) -> None:
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
     process.run(["openssl", "req", *request, *names, "-keyout", str(key), "-out", str(certificate)])
     data = os.urandom(6 << 20)
-    with serving(tmp_path / "reg", tls_cert=str(certificate), tls_key=str(key)) as server:
+    with serving(tmp_path / "reg", server={"tls-cert": str(certificate), "tls-key": str(key)}) as server:
         assert server.line.startswith("serving on https://127.0.0.1:")
         context = ssl.create_default_context(cafile=str(certificate))
         connection = http.client.HTTPSConnection(server.address, context=context, timeout=60)
@@ -124,9 +126,10 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "sys.modules['aiohttp'] = None\n"
         "from boxwright.errors import UnavailableError\n"
-        "from boxwright.hub.registry.server import ServeOptions, serve\n"
+        "from boxwright.hub.registry.server import serve\n"
+        "from boxwright.hub.settings import HubSettings\n"
         "try:\n"
-        "    serve(ServeOptions(Path(sys.argv[1])))\n"
+        "    serve(HubSettings(), root=Path(sys.argv[1]))\n"
         "except UnavailableError as error:\n"
         "    print(error.hint)"
     )

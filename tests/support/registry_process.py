@@ -17,12 +17,12 @@ from boxwright.host import faults
 from support.registry_kit import SmallImage, digest_of
 
 _PROGRAM = """
-import json, sys
+import sys
 from pathlib import Path
-from boxwright.hub.registry.server import ServeOptions, serve
-paths = "root", "tls_cert", "tls_key", "htpasswd"
-options = {k: Path(v) if k in paths else v for k, v in json.loads(sys.argv[1]).items()}
-sys.exit(serve(ServeOptions(**options, ready=lambda line: print(line, flush=True))))
+from boxwright.hub.registry.server import serve
+from boxwright.hub.settings import load_settings
+settings = load_settings(Path("/dev/stdin"))
+sys.exit(serve(settings, root=Path(sys.argv[1]), ready=lambda line: print(line, flush=True)))
 """
 
 
@@ -35,19 +35,24 @@ class ServerDied(Exception):
 
 
 class ServerProcess:
-    """A running server: `line` is what it said, `address` where it is."""
+    """A running server: `line` is what it said, `address` where it is. `sections` are those of its configuration."""
 
-    def __init__(self, root: Path, *, crash_at: int | None = None, **options: object) -> None:
+    def __init__(self, root: Path, *, crash_at: int | None = None, **sections: dict[str, object]) -> None:
         environment = {**os.environ, "PYTHONSAFEPATH": "1"}
         if crash_at is not None:
             environment[faults.VARIABLE] = str(crash_at)
-        given = {"root": str(root), "address": "127.0.0.1:0", **options}
+        sections["server"] = {"addr": "127.0.0.1:0", **sections.get("server", {})}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(given)],
+            [sys.executable, "-c", _PROGRAM, str(root)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,
         )
+        assert self._process.stdin is not None
+        with self._process.stdin as stdin:
+            stdin.write(_toml(sections).encode())
+        self._process.stdin = None  # `communicate` wants to flush what it finds
         assert self._process.stdout is not None
         self.line = self._process.stdout.readline().decode().strip()
         if not self.line:
@@ -73,10 +78,18 @@ class ServerProcess:
         self.wait()
 
 
+def _toml(sections: dict[str, dict[str, object]]) -> str:
+    """Write sections whose values TOML spells as JSON does."""
+    lines: list[str] = []
+    for name, section in sections.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+    return "\n".join(lines)
+
+
 @contextmanager
-def serving(root: Path, **options: Any) -> Iterator[ServerProcess]:
-    """Run a server for the block."""
-    server = ServerProcess(root, **options)
+def serving(root: Path, **sections: dict[str, Any]) -> Iterator[ServerProcess]:
+    """Run a server for the block: ``serving(root, gc={"delay": "1h"})``."""
+    server = ServerProcess(root, **sections)
     try:
         yield server
     finally:

@@ -138,8 +138,11 @@ class Parser:
         """Declare an option that may be given several times; its values are a list."""
         self._declare(Option("list", names, dest or _dest(names), help=help, metavar=metavar))
 
-    def flag(self, *names: str, help: str, default: bool = False, dest: str | None = None) -> None:
-        """Declare a boolean option that also takes ``=true`` and ``=false``, and never the next word."""
+    def flag(self, *names: str, help: str, default: bool | None = False, dest: str | None = None) -> None:
+        """Declare a boolean option that also takes ``=true`` and ``=false``, and never the next word.
+
+        With the default None it can be told whether it was given.
+        """
         self._declare(Option("flag", names, dest or _dest(names), help=help, default=default))
 
     def refused(self, *names: str, why: str, value: bool = True) -> None:

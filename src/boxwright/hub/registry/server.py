@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError, UnavailableError
 from boxwright.hub.registry.sessions import UploadSessions
-from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     import ssl
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
 
     from boxwright.hub.registry.application import Application, Credentials
     from boxwright.hub.registry.collector import Collector
+    from boxwright.hub.registry.settings import AuthSettings, ServerSettings
     from boxwright.hub.registry.workers import Workers
+    from boxwright.hub.settings import HubSettings
 
 _log = logging.getLogger(__name__)
-
-DEFAULT_ADDRESS = "127.0.0.1:5000"
 
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _UPLOAD_DAYS = 7
@@ -64,38 +63,17 @@ class InvalidAddress(InvalidError):
         self.text = text
 
 
-class ServeOptions(NamedTuple):
-    """What ``registry serve`` is told."""
-
-    root: Path
-    """The folder that holds everything; created when missing."""
-    address: str = DEFAULT_ADDRESS
-    """``host:port``; port 0 takes a free one, an empty host listens everywhere."""
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    """The key of `tls_cert`, where the certificate's file does not hold it."""
-    htpasswd: Path | None = None
-    """Lines of ``user:bcrypt hash``; None lets everybody in."""
-    gc_delay: float | None = 86400.0
-    """Seconds for which garbage is kept; None: for ever."""
-    gc_interval: float = 3600.0
-    """Seconds from one collection to the next."""
-    sparse: bool = False
-    """Accept indexes of which not every child was pushed."""
-    ready: Callable[[str], None] = lambda line: None
-    """Called once with the line that says where it serves."""
-
-
-def serve(options: ServeOptions) -> int:
+def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = lambda line: None) -> int:
     """Serve until SIGTERM or SIGINT, then let what runs end, and return 0.
 
-    Raises HubExtraMissing, InvalidAddress, AddressInUse, and what opening the root raises.
+    `root` is where everything is kept unless the settings name a folder; `ready` is called once with the line that says
+    where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, and what opening the root raises.
     """
     try:
         import aiohttp  # noqa: F401 - the question is whether it is there
     except ModuleNotFoundError as error:
         raise HubExtraMissing(error.name or "aiohttp") from None
-    asyncio.run(_serve(options))
+    asyncio.run(_serve(settings, settings.server.root or root, ready))
     return 0
 
 
@@ -111,7 +89,7 @@ def parse_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-async def _serve(options: ServeOptions) -> None:
+async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]) -> None:
     from aiohttp import web
 
     from boxwright.hub.db.sqlite import SQLiteMetadata
@@ -119,37 +97,38 @@ async def _serve(options: ServeOptions) -> None:
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.storage.filesystem import FilesystemBlobStorage
 
-    host, port = parse_address(options.address)
-    context = _tls_context(options)
-    credentials = _credentials(options)
+    server, gc = settings.server, settings.gc
+    host, port = parse_address(server.address)
+    context = _tls_context(server)
+    credentials = _credentials(settings.auth)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDINGS:
         loop.add_signal_handler(number, stopped.set)
     with ExitStack() as stack:
-        storage = FilesystemBlobStorage(options.root)
-        metadata = SQLiteMetadata(options.root / "registry.db")
+        storage = FilesystemBlobStorage(root)
+        metadata = SQLiteMetadata(root / "registry.db")
         stack.callback(metadata.close)
         workers = Workers()
         stack.callback(workers.close)
         application = Application(
             *(storage, metadata, workers),
             credentials=credentials,
-            sparse=options.sparse,
-            gc_delay=options.gc_delay or GC_DELAY,
+            sparse=server.sparse,
+            gc_delay=gc.delay or GC_DELAY,
         )
         stack.callback(application.sessions.close)
         runner = web.ServerRunner(make_server(application, workers), shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         tending = [asyncio.create_task(_sweep(application.sessions, workers))]
-        if options.gc_delay is not None:
-            tending.append(asyncio.create_task(_collect(application.collector, workers, options.gc_interval)))
+        if gc.delay is not None:
+            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval)))
         try:
             try:
                 await web.TCPSite(runner, host or None, port, ssl_context=context).start()
             except OSError as error:
-                raise AddressInUse(options.address, error.strerror or str(error)) from None
-            options.ready(f"serving on {_url(runner, host, context)} (root {options.root})")
+                raise AddressInUse(server.address, error.strerror or str(error)) from None
+            ready(f"serving on {_url(runner, host, context)} (root {root})")
             await stopped.wait()
         finally:
             for number in _ENDINGS:
@@ -197,28 +176,28 @@ async def _collect(collector: Collector, workers: Workers, interval: float) -> N
         await asyncio.sleep(interval)
 
 
-def _credentials(options: ServeOptions) -> Credentials | None:
-    if options.htpasswd is None:
+def _credentials(auth: AuthSettings) -> Credentials | None:
+    if auth.htpasswd is None:
         return None
     try:
         from boxwright.hub.registry.htpasswd import HtpasswdCredentials
     except ModuleNotFoundError as error:
         raise HubExtraMissing(error.name or "bcrypt") from None
-    return HtpasswdCredentials(options.htpasswd)
+    return HtpasswdCredentials(auth.htpasswd)
 
 
-def _tls_context(options: ServeOptions) -> ssl.SSLContext | None:
-    if options.tls_cert is None:
-        if options.tls_key is not None:
+def _tls_context(server: ServerSettings) -> ssl.SSLContext | None:
+    if server.tls_cert is None:
+        if server.tls_key is not None:
             raise InvalidError("a TLS key without a certificate", hint="add --tls-cert FILE")
         return None
     import ssl
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(options.tls_cert, options.tls_key)
+        context.load_cert_chain(server.tls_cert, server.tls_key)
     except (OSError, ssl.SSLError) as error:
-        raise InvalidError(f"cannot use the TLS certificate {options.tls_cert}: {error}") from None
+        raise InvalidError(f"cannot use the TLS certificate {server.tls_cert}: {error}") from None
     # Not h2: a blob is one long stream, and multiplexing it only costs.
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -1,0 +1,50 @@
+"""What a server can be told: by flags, and by one file whose sections have an owner each.
+
+To add a section: a NamedTuple with defaults and a function ``Section -> NamedTuple`` beside the code that it is about,
+a field of `HubSettings`, and a line in `load_settings`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from boxwright.hub.configfile import read_file
+from boxwright.hub.registry.settings import (
+    AuthSettings,
+    GarbageSettings,
+    ServerSettings,
+    read_auth,
+    read_garbage,
+    read_server,
+)
+from boxwright.values import NamedTuple
+
+_S = TypeVar("_S", bound=NamedTuple)
+
+
+class HubSettings(NamedTuple):
+    """All of them, section by section."""
+
+    server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    gc: GarbageSettings = GarbageSettings()
+
+
+def load_settings(path: Path | None) -> HubSettings:
+    """Read a configuration file; None is an empty one. Raises InvalidSetting."""
+    if path is None:
+        return HubSettings()
+    file = read_file(path)
+    settings = HubSettings(
+        server=read_server(file.section("server")),
+        auth=read_auth(file.section("auth")),
+        gc=read_garbage(file.section("gc")),
+    )
+    file.finish()
+    return settings
+
+
+def override(section: _S, **flags: Any) -> _S:
+    """Return a section with what flags say in place of what the file says; a flag that is None was not given."""
+    return section._replace(**{name: value for name, value in flags.items() if value is not None})
