@@ -81,6 +81,11 @@ class Layers:
             self._snapshots = self._store.snapshots.stack(self.chain)
         return [str(self._store.snapshots.path(snapshot)) for snapshot in self._snapshots]
 
+    def directory(self, diff_id: DiffID) -> str | None:
+        """Return the directory of any layer in the store, below or not; None where it isn't, or is gone."""
+        found = self._store.snapshots.with_diff_id(diff_id)
+        return str(self._store.snapshots.path(found[0])) if found else None
+
     def view(self) -> UnionView:
         from boxwright.layer.union import UnionView
 

@@ -93,13 +93,15 @@ def hash_file(item: Item) -> str:
 class ContextContents:
     """What one COPY takes from the context: its digest, remembered from one build to the next."""
 
-    __slots__ = ("_cache", "_key", "_selections")
+    __slots__ = ("_cache", "_key", "_selections", "digests")
 
     def __init__(self, cache: ContextCache, key: str, selections: Sequence[Selection]) -> None:
         """`key` names the context and what is selected from it, across builds."""
         self._cache = cache
         self._key = key
         self._selections = selections
+        self.digests: Mapping[str, str] = {}
+        """The sha256 of each regular file's content, by its path on disk, once it was computed."""
 
     def recall(self) -> Digest | None:
         """Return the digest if nothing was touched since it was remembered; costs one row."""
@@ -118,6 +120,7 @@ class ContextContents:
             return sha256
 
         digest = digest_of(self._selections, hasher, owned=False)
+        self.digests = {path: file.content for path, file in seen.items()}
         self._note_others(seen)
         self._remember(digest, seen)
         return digest, self._changes(known, seen)

@@ -16,20 +16,21 @@ from boxwright.build.scan import Item
 from boxwright.build.trees import Selection, Tree
 from boxwright.hashes import hexdigest
 from boxwright.host.paths import Path
-from boxwright.oci.digest import Digest
+from boxwright.oci.digest import DiffID, Digest
 
 if TYPE_CHECKING:
     from boxwright.build.downloads import Download
     from boxwright.build.filters import Filter
     from boxwright.build.placing import Staging
     from boxwright.build.repositories import RemoteRepository
-    from boxwright.build.writing import Placement
+    from boxwright.build.writing import EarlierLayer, Placement
     from boxwright.layer.entry import Entry
     from boxwright.layer.reader import Content
     from boxwright.store.contexts import ContextCache
     from boxwright.store.snapshots import Draft
 
 _SEEN = "seen"
+_MADE = "made"
 
 
 class CopyWork:
@@ -45,6 +46,7 @@ class CopyWork:
         "_cancelled",
         "_changes",
         "_content",
+        "_digests",
         "_downloads",
         "_filter",
         "_layers",
@@ -95,6 +97,7 @@ class CopyWork:
         self._selections: list[Selection] | None = None
         self._content: Digest | None = None
         self._changes: list[FileChange] = []
+        self._digests: Mapping[str, str] = {}
 
     # -- what it depends on
 
@@ -156,6 +159,7 @@ class CopyWork:
         known = contents.recall()
         if known is None and self._was_seen():
             known, self._changes = contents.compute()
+            self._digests = contents.digests
         return known
 
     def _was_seen(self) -> bool:
@@ -204,9 +208,25 @@ class CopyWork:
         for file in action.files:
             if not (self._filter and self._filter.drops(file.name)):
                 staging.add_file(self._written(file), action.destination, file.name)
-        written = write(staging.placements(), draft.fs, cancelled=self._cancelled)
+        written = write(staging.placements(), draft.fs, earlier=self._earlier(), cancelled=self._cancelled)
         self._settle(written.digests)
+        if self._revision is None:
+            self._cache.put_digest(self._place, _MADE, written.diff_id)
         return Made(written.diff_id, written.size, written.content)
+
+    @property
+    def _place(self) -> str:
+        """What layers of this copy have in common, whatever the sources held and whatever was below."""
+        action = self._action
+        return keys.slot("layer", self._memory, action.keyword, *action.destination, action.chown, action.mode)
+
+    def _earlier(self) -> EarlierLayer | None:
+        """Return what this copy made the last time, where that is known to hold some of the same files."""
+        from boxwright.build.writing import EarlierLayer
+
+        diff_id = self._cache.digest(self._place, _MADE) if self._digests else None
+        root = self._layers.directory(DiffID(diff_id)) if diff_id is not None else None
+        return EarlierLayer(root, self._digests) if root is not None else None
 
     def _written(self, file: InlineFile) -> Placement:
         from boxwright.build.writing import Placement

@@ -96,13 +96,19 @@ class Written(NamedTuple):
 
 
 def write(
-    placements: Sequence[Placement], fs: Path, *, workers: int = 2, cancelled: Callable[[], bool] = lambda: False
+    placements: Sequence[Placement],
+    fs: Path,
+    *,
+    workers: int = 2,
+    earlier: EarlierLayer | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Written:
     """Write a layer into the empty directory `fs` and return what its tar is.
 
     `placements` are in canonical order, and the parent directories of each are among them. File content is taken as
-    it is now, whatever was seen before. `cancelled` is asked between batches. Raises SourceVanished, DeviceRefused,
-    ReservedName, WriteCancelled; `fs` is then unfinished, and whoever gave it discards it.
+    it is now, unless the same file is in an `earlier` layer: it is then one file with two names, as files of layers
+    never change. `cancelled` is asked between batches. Raises SourceVanished, DeviceRefused, ReservedName,
+    WriteCancelled; `fs` is then unfinished, and whoever gave it discards it.
     """
     root = os.fspath(fs)
     digest = hashlib.sha256()
@@ -112,7 +118,7 @@ def write(
     for placement in placements:
         if placement.path and stat.S_ISDIR(placement.mode):
             os.mkdir(f"{root}/{placement.path}", 0o700)
-    for batch, copied in _copied_batches(placements, root, workers):
+    for batch, copied in _copied_batches(placements, root, workers, earlier):
         if cancelled():
             raise WriteCancelled
         for placement, done in zip(batch, copied, strict=True):
@@ -178,21 +184,70 @@ class _Copied(NamedTuple):
 
 
 class _Large(NamedTuple):
-    """A placement that is still to be streamed."""
+    """A placement that is still to be streamed: into the layer and its tar, or, where it is in place, into the tar."""
 
     attributes: Mapping[str, bytes]
+    linked: str = ""
+    """The sha256 of what is in place already."""
 
 
 _Result: TypeAlias = "list[_Copied | _Large]"
 
 
+class EarlierLayer:
+    """A layer that the same copy made before, most of whose files are those of this one."""
+
+    __slots__ = ("_contents", "_root")
+
+    def __init__(self, root: str, contents: Mapping[str, str]) -> None:
+        """`root` is its directory; `contents` says what sources hold now, as far as it is known: path → sha256."""
+        self._root = root
+        self._contents = contents
+
+    def link(self, placement: Placement, target: str, attributes: Mapping[str, bytes]) -> _Copied | _Large | None:
+        """Make a regular file a second name of the earlier one, if that is the same in everything that counts.
+
+        None, and nothing done, when it is not, when it is gone, or when it has all the names that it can have. What
+        it holds is read, and never taken on trust: the tar has to be read anyway.
+        """
+        sha256 = self._contents.get(placement.source)
+        if sha256 is None:
+            return None
+        before = f"{self._root}/{placement.path}"
+        try:
+            if not _is_alike(os.lstat(before), placement) or portable_xattrs(before) != attributes:
+                return None
+            os.link(before, target, follow_symlinks=False)
+        except OSError:
+            return None  # removed a moment ago, or too many names: a copy is as good
+        found: _Copied | _Large
+        if placement.size > _WHOLE:
+            with open(target, "rb", buffering=0) as stream:
+                same = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+            found = _Large(attributes, sha256)
+        else:
+            data = _read_whole(placement._replace(source=target))
+            same = hashlib.sha256(data).hexdigest() == sha256
+            found = _Copied(data, sha256, attributes)
+        if same:
+            return found
+        os.unlink(target)
+        return None
+
+
+def _is_alike(state: os.stat_result, placement: Placement) -> bool:
+    return (state.st_mode, state.st_uid, state.st_gid, state.st_size, state.st_mtime_ns) == (
+        *(placement.mode, placement.uid, placement.gid, placement.size, placement.mtime_ns),
+    )
+
+
 def _copied_batches(
-    placements: Sequence[Placement], root: str, workers: int
+    placements: Sequence[Placement], root: str, workers: int, earlier: EarlierLayer | None
 ) -> Iterator[tuple[Sequence[Placement], _Result]]:
     batches = _batches(placements)
     if len(placements) <= _BATCH_FILES or workers < 2:
         for batch in batches:
-            yield batch, _copy_batch(batch, root)
+            yield batch, _copy_batch(batch, root, earlier)
         return
     from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -200,7 +255,7 @@ def _copied_batches(
         ahead: deque[tuple[Sequence[Placement], Future[_Result]]] = deque()
         try:
             for batch in batches:
-                ahead.append((batch, pool.submit(_copy_batch, batch, root)))
+                ahead.append((batch, pool.submit(_copy_batch, batch, root, earlier)))
                 if len(ahead) > _BATCHES_AHEAD:
                     first, future = ahead.popleft()
                     yield first, future.result()
@@ -223,11 +278,11 @@ def _batches(placements: Sequence[Placement]) -> Iterator[Sequence[Placement]]:
         yield placements[start:]
 
 
-def _copy_batch(batch: Sequence[Placement], root: str) -> _Result:
+def _copy_batch(batch: Sequence[Placement], root: str, earlier: EarlierLayer | None) -> _Result:
     results: _Result = []
     for placement in batch:
         try:
-            results.append(_copy(placement, f"{root}/{placement.path}"))
+            results.append(_copy(placement, f"{root}/{placement.path}", earlier))
         except FileNotFoundError as error:
             raise SourceVanished(placement.source or placement.path, error) from None
         except PermissionError as error:
@@ -237,7 +292,7 @@ def _copy_batch(batch: Sequence[Placement], root: str) -> _Result:
     return results
 
 
-def _copy(placement: Placement, target: str) -> _Copied | _Large:
+def _copy(placement: Placement, target: str, earlier: EarlierLayer | None) -> _Copied | _Large:
     mode = placement.mode
     attributes = portable_xattrs(placement.source) if placement.source else _NO_XATTRS
     if placement.first:
@@ -245,6 +300,10 @@ def _copy(placement: Placement, target: str) -> _Copied | _Large:
     if stat.S_ISDIR(mode):
         return _Copied(b"", "", attributes)
     if stat.S_ISREG(mode):
+        if earlier is not None and placement.data is None:
+            linked = earlier.link(placement, target, attributes)
+            if linked is not None:
+                return linked
         if placement.size > _WHOLE and placement.data is None:
             return _Large(attributes)
         data = _read_whole(placement) if placement.data is None else placement.data
@@ -277,6 +336,10 @@ def _read_whole(placement: Placement) -> bytes:
 
 def _stream(placement: Placement, root: str, large: _Large, tar: TarWriter) -> tuple[int, str]:
     """Copy a large file into the layer and its tar; return its size and the sha256 of its content."""
+    if large.linked:
+        with open(f"{root}/{placement.path}", "rb", buffering=0) as stream:
+            tar.add(entry_of(placement, placement.size, large.attributes), cast(BinaryIO, stream))
+        return placement.size, large.linked
     try:
         source = os.open(placement.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
