@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from boxwright.engine.clients import client as client_of
 from boxwright.engine.settings import Settings
 from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
@@ -14,14 +15,13 @@ from boxwright.oci.manifest import Descriptor
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.remote.credential_file import credential_file
-from boxwright.remote.credentials import Credential, GivenCredential, Keychain
-from boxwright.remote.progress import Sink, Waiting, ignore
+from boxwright.remote.credentials import Credential, GivenCredential
+from boxwright.remote.progress import Sink, ignore
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.image.form import Form
-    from boxwright.remote.client import RegistryClient
 
 
 class Pulled(NamedTuple):
@@ -62,7 +62,7 @@ def pull(
 
     ref = Reference.parse(name).with_default_tag()
     wanted = Platform.parse(platform) if platform else Platform.of_machine(os.uname().machine)
-    with _client(settings, ref.domain, insecure, notice=sink) as client:
+    with client_of(settings, ref.domain, insecure, notice=sink) as client:
         try:
             result = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
         except KeyboardInterrupt:
@@ -114,7 +114,7 @@ def push_images(
             if record is None:
                 raise ImageNotFound(id)
             going.append(held.enter_context(outgoing.hold(store, record, form)))
-        client = held.enter_context(_client(settings, ref.domain, insecure, notice=sink))
+        client = held.enter_context(client_of(settings, ref.domain, insecure, notice=sink))
         from boxwright.remote import push as pushing
 
         try:
@@ -145,7 +145,7 @@ def login(settings: Settings, server: str, username: str, password: str, *, inse
 
     domain = registry_domain(server)
     credential = Credential(username, password)
-    with _client(settings, domain, insecure, GivenCredential(domain, credential)) as client:
+    with client_of(settings, domain, insecure, GivenCredential(domain, credential)) as client:
         result = logging_in.login(client, credential, credential_file(settings.environ))
     if result.helper:
         return ""
@@ -178,21 +178,3 @@ def registry_domain(server: str) -> str:
     if not domain:
         raise InvalidError(f"invalid registry {server!r}", hint="a registry looks like registry.example.com:5000")
     return domain
-
-
-def _client(
-    settings: Settings,
-    domain: str,
-    insecure: tuple[str, ...],
-    credentials: Keychain | None = None,
-    notice: Callable[[Waiting], object] | None = None,
-) -> RegistryClient:
-    from boxwright.remote.connect import connect
-
-    return connect(
-        domain,
-        settings.environ,
-        insecure_registries=(*settings.insecure_registries, *insecure),
-        credentials=credentials,
-        notice=notice,
-    )

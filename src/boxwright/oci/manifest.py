@@ -155,6 +155,12 @@ class Index(NamedTuple):
         raw = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
         return cls(media_type, tuple(manifests), annotations or {}, raw)
 
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """Return the platforms that there are images for, in the index's order; attestations are none."""
+        there = (entry.platform for entry in self.manifests if entry.platform and entry.platform.os != "unknown")
+        return tuple(dict.fromkeys(there))
+
     def select(self, platform: Platform) -> Descriptor | None:
         """Return the best entry for `platform`: the same variant, else one that states none; never an attestation."""
         found = None

@@ -160,10 +160,7 @@ class RegistryClient:
                 return Resolved(found, digest, index)
             entry = found.select(platform)
             if entry is None:
-                there = tuple(
-                    entry.platform for entry in found.manifests if entry.platform and entry.platform.os != "unknown"
-                )
-                raise NoMatchingPlatform(reference, platform, there)
+                raise NoMatchingPlatform(reference, platform, found.platforms)
             found = self._fetch(reference._replace(tag=None, digest=entry.digest), entry)
         if isinstance(found, Manifest):
             return Resolved(found, digest, index)
@@ -174,14 +171,30 @@ class RegistryClient:
         digest, _ = self._put(path, tag, manifest)
         return digest
 
-    def put_artifact(self, path: str, manifest: Manifest) -> bool:
+    def put_artifact(self, path: str, manifest: Manifest | Index) -> bool:
         """Store a manifest that refers to another one; return whether the registry understood that it does."""
         _, response = self._put(path, str(manifest.digest), manifest)
         return response.header("OCI-Subject") is not None
 
-    def fetch(self, reference: Reference) -> Manifest | Index:
-        """Return what a tag or digest names, verified. Raises WrongManifest, MalformedManifest, BodyTooLarge."""
-        return self._fetch(reference)
+    def fetch(self, reference: Reference, entry: Descriptor | None = None) -> Manifest | Index:
+        """Return what a tag or digest names, verified; `entry` is what an index says of it.
+
+        Raises WrongManifest, MalformedManifest, BodyTooLarge.
+        """
+        return self._fetch(reference, entry)
+
+    def delete(self, path: str, name: str) -> None:
+        """Delete a tag, or a manifest by its digest together with all its tags (distribution-spec "Deleting").
+
+        Raises NotInRegistry, RegistryUnsupported where the registry's deletions are disabled.
+        """
+        self.session.request(
+            "DELETE",
+            f"/v2/{path}/manifests/{name}",
+            what=f"delete {self.domain}/{path}{'@' if ':' in name else ':'}{name}",
+            scopes=(Scope.repository(path, "pull", "push", "delete"),),
+            ok=(202, 200, 204),
+        ).close()
 
     def _put(self, path: str, tag: str, manifest: Manifest | Index) -> tuple[Digest, Response]:
         what = f"push {path}:{tag} to {self.domain}"

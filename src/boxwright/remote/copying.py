@@ -1,0 +1,368 @@
+"""An image from one registry into another, or into another repository of the same one, past the store.
+
+What is copied keeps its bytes and so its digests. Nothing is fetched that is there already, nothing is kept on disk,
+and of a blob no more than a piece is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from typing import Literal
+
+from boxwright.errors import CancelledError, InvalidError
+from boxwright.oci import media
+from boxwright.oci.config import ImageConfig
+from boxwright.oci.digest import Digest
+from boxwright.oci.manifest import Descriptor, Index, Manifest
+from boxwright.oci.platform import Platform
+from boxwright.oci.reference import Reference
+from boxwright.remote import referrers as refer
+from boxwright.remote.client import NoMatchingPlatform, RegistryClient, WrongManifest
+from boxwright.remote.download import Download, WrongBlob
+from boxwright.remote.failure import NotInRegistry
+from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
+from boxwright.store.images import MAX_CONFIG_BYTES
+from boxwright.values import NamedTuple
+
+PARALLEL_BLOBS = 4
+COSIGN_SUFFIXES = ("sig", "att", "sbom")
+"""What cosign 1 and 2 put behind ``sha256-<hex>.``: tags of signatures, attestations and bills of materials."""
+
+_PIECE = 256 << 10
+# How BuildKit's attestations say in an index which image they are about.
+_ATTESTED = "vnd.docker.reference.digest"
+_MAX_DEPTH = 4
+# More than any honest image; a registry cannot make us ask without end.
+_MAX_MANIFESTS = 4_000
+
+
+class Copied(NamedTuple):
+    digest: Digest
+    """Of the manifest or index that the destination names now."""
+    status: Literal["copied", "up to date"]
+    sent: int
+    """Bytes of blobs that went over the line."""
+    there: int
+    """Bytes of blobs that the destination had, or took from another of its repositories."""
+    manifests: int
+    """How many images and indexes it is."""
+    referrers: int
+    """How many artifacts that refer to them went along."""
+
+
+def copy_image(
+    source: RegistryClient,
+    target: RegistryClient,
+    origin: Reference,
+    destination: Reference,
+    *,
+    platforms: Sequence[Platform] = (),
+    referrers: bool = False,
+    progress: Sink = ignore,
+    parallel: int = PARALLEL_BLOBS,
+) -> Copied:
+    """Bring what `origin` names at `source` to `destination` at `target`, the same client or another one. Idempotent.
+
+    An index is copied whole. With one of `platforms` only that image is; with several, an index of these alone, whose
+    digest is another. With `referrers`, all that refers to what is copied goes along: signatures, bills of materials,
+    and the tags of cosign that stand for them. A destination without a tag or digest takes the origin's tag; one with
+    a digest has to name what is copied.
+
+    The destination's tag moves last, when everything that it names is there; a copy that died is taken up by the next
+    one. Several copies may share their clients: `RegistryClient.cancel` ends all of them. Raises RegistryFailure,
+    ConnectionFailed, CorruptError, NoMatchingPlatform, InvalidError, CancelledError.
+    """
+    origin = origin.with_default_tag()
+    if destination.tag is None and destination.digest is None:
+        destination = destination._replace(tag=origin.tag)
+    copying = _Copy(source, target, origin, destination, progress, parallel)
+    if not referrers and not platforms and (same := copying.is_there()) is not None:
+        return Copied(same, "up to date", 0, 0, 0, 0)
+    return copying.copy(platforms, with_referrers=referrers)
+
+
+class _Copy:
+    """One image on its way; afterwards the counters tell what went over the line."""
+
+    def __init__(
+        self,
+        source: RegistryClient,
+        target: RegistryClient,
+        origin: Reference,
+        destination: Reference,
+        progress: Sink,
+        parallel: int,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._origin = origin
+        self._destination = destination
+        self._progress = progress
+        self._parallel = parallel
+        self._same_registry = source.domain == target.domain
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._placed: set[Digest] = set()
+        """Manifests that the destination has, as far as we know."""
+        self._sent = 0
+        self._there = 0
+        self._referrers = 0
+
+    def is_there(self) -> Digest | None:
+        """Return the digest that both ends know under the names given, None if they differ. Fetches nothing."""
+        there = self._target.resolve(self._destination)
+        if there is None:
+            return None
+        here = self._source.resolve(self._origin)
+        return here.digest if here is not None and here.digest == there.digest else None
+
+    def copy(self, platforms: Sequence[Platform], *, with_referrers: bool) -> Copied:
+        root = self._chosen(platforms)
+        wanted = self._destination.digest
+        if wanted is not None and wanted != root.digest:
+            raise InvalidError(
+                f"{self._origin.familiar()} is {root.digest}, not {wanted}", hint="copy it to a tag, or without a name"
+            )
+        everything = [*self._below(root, {root.digest}, 0), root]
+        missing = self._missing(everything)
+        self._place_blobs(self._blobs(missing))
+        for manifest in missing:
+            if manifest is not root or with_referrers:
+                self._put(manifest)
+        if with_referrers:
+            # The image first, since some registries refuse artifacts without it; the tag last, so that nobody finds it
+            # without its signatures.
+            for each in everything:
+                self._copy_referrers(each.digest)
+        self._target.put_manifest(self._destination.path, self._destination.tag or str(root.digest), root)
+        return Copied(root.digest, "copied", self._sent, self._there, len(everything), self._referrers)
+
+    # ---- what there is to copy
+
+    def _chosen(self, platforms: Sequence[Platform]) -> Manifest | Index:
+        """Return what the destination will name."""
+        root = self._source.fetch(self._origin)
+        if not platforms:
+            return root
+        if isinstance(root, Index):
+            return self._narrowed(root, platforms)
+        there = self._platform_of(root)
+        if there not in platforms:
+            raise NoMatchingPlatform(self._origin, platforms[0], (there,))
+        return root
+
+    def _narrowed(self, index: Index, platforms: Sequence[Platform]) -> Manifest | Index:
+        chosen: dict[Digest, Descriptor] = {}
+        for platform in platforms:
+            entry = index.select(platform)
+            if entry is None:
+                raise NoMatchingPlatform(self._origin, platform, index.platforms)
+            chosen[entry.digest] = entry
+        if len(chosen) == 1:
+            return self._fetch(next(iter(chosen.values())))
+        entries = [
+            entry for entry in index.manifests if entry.digest in chosen or entry.annotations.get(_ATTESTED) in chosen
+        ]
+        return Index.build(entries, media_type=index.media_type, annotations=index.annotations)
+
+    def _platform_of(self, manifest: Manifest) -> Platform:
+        config = manifest.config
+        if config.size > MAX_CONFIG_BYTES:
+            raise WrongBlob(self._source.domain, config.digest, f"{config.size} bytes are no configuration")
+        with self._source.open_blob(self._origin.path, config) as blob:
+            return ImageConfig.parse(blob.read_all()).platform
+
+    def _below(self, root: Manifest | Index, seen: set[Digest], depth: int) -> Iterator[Manifest | Index]:
+        if not isinstance(root, Index):
+            return
+        if depth >= _MAX_DEPTH:
+            raise WrongManifest(self._origin, f"indexes are nested more than {_MAX_DEPTH} deep")
+        for entry in root.manifests:
+            if entry.digest in seen or not _is_manifest(entry):
+                continue
+            seen.add(entry.digest)
+            if len(seen) > _MAX_MANIFESTS:
+                raise WrongManifest(self._origin, f"it has more than {_MAX_MANIFESTS} manifests")
+            found = self._fetch(entry)
+            yield from self._below(found, seen, depth + 1)
+            yield found
+
+    def _fetch(self, entry: Descriptor) -> Manifest | Index:
+        return self._source.fetch(self._origin._replace(tag=None, digest=entry.digest), entry)
+
+    # ---- bringing it there
+
+    def _missing(self, manifests: Sequence[Manifest | Index]) -> list[Manifest | Index]:
+        """Return those manifests that the destination doesn't have, in the same order."""
+        missing: list[Manifest | Index] = []
+        there: list[Manifest | Index] = []
+        for manifest in manifests:
+            # What is there has its blobs, too: a registry takes no manifest without them.
+            found = self._target.resolve(self._destination._replace(tag=None, digest=manifest.digest))
+            (missing if found is None else there).append(manifest)
+        self._placed.update(manifest.digest for manifest in there)
+        self._count(there=sum(blob.size for blob in self._blobs(there)))
+        return missing
+
+    def _place(self, manifests: Sequence[Manifest | Index]) -> None:
+        """Have manifests and all that they name at the destination; those below others come first."""
+        missing = self._missing(manifests)
+        self._place_blobs(self._blobs(missing))
+        for manifest in missing:
+            self._put(manifest)
+
+    def _put(self, manifest: Manifest | Index) -> None:
+        if manifest.digest not in self._placed:
+            self._target.put_manifest(self._destination.path, str(manifest.digest), manifest)
+            self._placed.add(manifest.digest)
+
+    @staticmethod
+    def _blobs(manifests: Iterable[Manifest | Index]) -> list[Descriptor]:
+        """Return the blobs that manifests name, each once."""
+        found: dict[Digest, Descriptor] = {}
+        for manifest in manifests:
+            if isinstance(manifest, Manifest):
+                entries: Iterable[Descriptor] = (*manifest.layers, manifest.config)
+            else:
+                # BuildKit's older build caches are indexes whose entries are layers.
+                entries = (entry for entry in manifest.manifests if not _is_manifest(entry))
+            for entry in entries:
+                found.setdefault(entry.digest, entry)
+        return list(found.values())
+
+    def _place_blobs(self, blobs: Sequence[Descriptor]) -> None:
+        if not blobs:
+            return
+        with ExitStack() as held:
+            pool = held.enter_context(ThreadPoolExecutor(min(self._parallel, len(blobs)), thread_name_prefix="copy"))
+            try:
+                jobs = [pool.submit(self._place_blob, blob) for blob in blobs]
+                for job in wait(jobs, return_when=FIRST_EXCEPTION).done:
+                    job.result()
+            except BaseException:
+                self._stopped.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _place_blob(self, blob: Descriptor) -> None:
+        path = self._destination.path
+        if self._target.stat_blob(path, blob.digest) is not None:
+            self._count(there=blob.size)
+            self._progress(LayerExists(blob.digest))
+            return
+        # A layer that lies elsewhere need not be here: registries take the manifest without it.
+        if _lies_elsewhere(blob) and self._source.stat_blob(self._origin.path, blob.digest) is None:
+            return
+        upload = self._target.upload(path, lambda done: self._progress(LayerBytes(blob.digest, done, blob.size)))
+        url = None
+        if self._same_registry and path != self._origin.path:
+            url = upload.mount(blob.digest, self._origin.path)
+            if url is None:
+                self._count(there=blob.size)
+                self._progress(LayerMounted(blob.digest, self._origin.path))
+                return
+        upload.send(_Relay(self._source, self._origin.path, blob, self._stopped), url)
+        self._count(sent=blob.size)
+        self._progress(LayerDone(blob.digest, blob.size))
+
+    def _count(self, *, sent: int = 0, there: int = 0) -> None:
+        with self._lock:
+            self._sent += sent
+            self._there += there
+
+    # ---- what refers to it
+
+    def _copy_referrers(self, subject: Digest, seen: set[Digest] | None = None) -> None:
+        """Bring along what refers to a manifest that is there, what refers to that, and cosign's tags."""
+        seen = seen if seen is not None else {subject}
+        for entry in refer.listed(self._source, self._origin.path, subject):
+            if entry.digest in seen or len(seen) > _MAX_MANIFESTS:
+                continue
+            seen.add(entry.digest)
+            try:
+                artifact = self._fetch(entry)
+            except NotInRegistry:
+                continue  # a list by tag may name what was deleted since
+            missing = self._missing([*self._below(artifact, {artifact.digest}, 0), artifact])
+            self._place_blobs(self._blobs(missing))
+            for below in missing:
+                if below is not artifact:
+                    self._put(below)
+            refer.put_manifest(self._target, self._destination.path, subject, artifact, entry)
+            self._placed.add(artifact.digest)
+            self._referrers += 1
+            self._copy_referrers(artifact.digest, seen)
+        for suffix in COSIGN_SUFFIXES:
+            self._copy_tag(f"{refer.fallback_tag(subject)}.{suffix}")
+
+    def _copy_tag(self, tag: str) -> None:
+        there = self._source.resolve(self._origin._replace(tag=tag, digest=None))
+        if there is None:
+            return
+        found = self._fetch(there)
+        self._place([*self._below(found, {found.digest}, 0), found])
+        self._target.put_manifest(self._destination.path, tag, found)
+        self._referrers += 1
+
+
+class _Relay:
+    """A blob that is read at one end while it is sent to the other (see `boxwright.remote.upload.BlobSource`).
+
+    It is verified on the way: a wrong one is never sent to its end.
+    """
+
+    __slots__ = ("_blob", "_client", "_hashed", "_hasher", "_path", "_stopped")
+
+    def __init__(self, client: RegistryClient, path: str, blob: Descriptor, stopped: threading.Event) -> None:
+        self._client = client
+        self._path = path
+        self._blob = blob
+        self._stopped = stopped
+        self._hasher = hashlib.new(blob.digest.algorithm)
+        self._hashed = 0
+
+    @property
+    def digest(self) -> Digest | None:
+        return self._blob.digest
+
+    @property
+    def size(self) -> int | None:
+        return self._blob.size
+
+    def open(self, offset: int) -> Iterator[bytes]:
+        # After a break the destination may have less than what has been hashed, or begin anew.
+        begin = min(offset, self._hashed)
+        if begin == 0:
+            self._hasher, self._hashed = hashlib.new(self._blob.digest.algorithm), 0
+        with Download(self._client.session, self._path, self._blob, position=begin) as download:
+            position = begin
+            while chunk := download.read(_PIECE):
+                if self._stopped.is_set():
+                    raise CancelledError("interrupted")
+                fresh = position + len(chunk) - self._hashed
+                if fresh > 0:
+                    self._hasher.update(chunk[-fresh:])
+                    self._hashed += fresh
+                if self._hashed == self._blob.size:
+                    self._verify()
+                position += len(chunk)
+                if position > offset:
+                    yield chunk[-(position - offset) :] if position - len(chunk) < offset else chunk
+
+    def _verify(self) -> None:
+        digest = self._blob.digest
+        found = self._hasher.hexdigest()
+        if found != digest.hex:
+            raise WrongBlob(self._client.domain, digest, f"its digest is {digest.algorithm}:{found}")
+
+
+def _is_manifest(entry: Descriptor) -> bool:
+    return entry.media_type in (*media.MANIFESTS, *media.INDEXES, "")
+
+
+def _lies_elsewhere(blob: Descriptor) -> bool:
+    return bool(blob.urls) or "nondistributable" in blob.media_type or ".foreign." in blob.media_type
