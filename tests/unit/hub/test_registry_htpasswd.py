@@ -9,6 +9,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from boxwright.hub.registry.access import Members
 from boxwright.hub.registry.htpasswd import HtpasswdCredentials, InvalidHtpasswd, parse_basic, parse_htpasswd
 from support.registry_kit import Registry, run
 
@@ -118,7 +119,7 @@ def test_every_call_is_challenged(users: Path) -> None:
         assert (await client("GET", "/v2/", authorization=basic("ada", "love:lace"))).status == 200
         assert (await client("GET", "/v2/", authorization=basic("ada", "x"))).status == 401
 
-    run(scenario, credentials=HtpasswdCredentials(users))
+    run(scenario, authority=Members(HtpasswdCredentials(users)))
 
 
 def test_an_upload_belongs_to_whoever_began_it(users: Path) -> None:
@@ -129,7 +130,7 @@ def test_an_upload_belongs_to_whoever_began_it(users: Path) -> None:
         assert (await client("PATCH", location, b"x", authorization=bob)).code == "BLOB_UPLOAD_UNKNOWN"
         assert (await client("GET", location, authorization=ada)).status == 204
 
-    run(scenario, credentials=HtpasswdCredentials(users))
+    run(scenario, authority=Members(HtpasswdCredentials(users)))
 
 
 def test_no_body_is_asked_for_before_the_credentials_are_checked(users: Path) -> None:
@@ -143,4 +144,4 @@ def test_no_body_is_asked_for_before_the_credentials_are_checked(users: Path) ->
         assert (await reader.readline()).startswith(b"HTTP/1.1 401")
         writer.close()
 
-    run(scenario, credentials=HtpasswdCredentials(users))
+    run(scenario, authority=Members(HtpasswdCredentials(users)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
 
 from boxwright.errors import BoxwrightError, UnavailableError
 from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.registry import routes
+from boxwright.hub.registry.access import Authority, Everybody, Gate, Origin, begins, need_of
 from boxwright.hub.registry.blobs import BlobHandlers
 from boxwright.hub.registry.call import Body, BodyBroken, Call, Reply
 from boxwright.hub.registry.collector import Collector
@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 _API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 _JSON = ("Content-Type", "application/json")
+_NOWHERE = Origin()
 
 GC_DELAY = 86400.0
 """Seconds."""
@@ -32,23 +33,14 @@ GC_DELAY = 86400.0
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
-class Credentials(Protocol):
-    """Who may come in."""
-
-    challenge: str
-    """The WWW-Authenticate of an answer that refuses."""
-
-    def check(self, authorization: str | None) -> str | None:
-        """Return the user that an Authorization header proves, or None. For a thread: it may take long."""
-
-
 class Application:
-    """A registry. `credentials` None lets everybody in; `sparse` accepts indexes whose children are absent.
+    """A registry. `authority` None lets everybody in; `sparse` accepts indexes whose children are absent.
 
     `gc_delay` is how many seconds garbage is kept: longer than any push takes between its first blob and its manifest.
+    `endpoints` are further paths that it answers, path → method → handler: whoever calls them, they decide themselves.
     """
 
-    __slots__ = ("_credentials", "_handlers", "_methods", "_workers", "collector", "sessions")
+    __slots__ = ("_endpoints", "_gate", "_handlers", "collector", "sessions")
 
     def __init__(
         self,
@@ -56,18 +48,19 @@ class Application:
         metadata: MetadataStore,
         workers: Workers,
         *,
-        credentials: Credentials | None = None,
+        authority: Authority | None = None,
+        endpoints: Mapping[str, Mapping[str, Handler]] | None = None,
         sparse: bool = False,
         gc_delay: float = GC_DELAY,
     ) -> None:
-        self._workers = workers
-        self._credentials = credentials
+        self._gate = Gate(authority or Everybody(), workers)
+        self._endpoints = endpoints or {}
         self.sessions = UploadSessions(storage, metadata, workers)
-        uploads = UploadHandlers(self.sessions, metadata, workers)
+        uploads = UploadHandlers(self.sessions, metadata, workers, self._gate)
         self.collector = Collector(storage, metadata, gc_delay)
         blobs = BlobHandlers(storage, metadata, workers, refresh=gc_delay / 4)
         manifests = ManifestHandlers(metadata, workers, sparse=sparse)
-        listings = ListingHandlers(metadata, workers)
+        listings = ListingHandlers(metadata, workers, self._gate)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {
             routes.PING: {"GET": _ping, "HEAD": _ping},
             routes.CATALOG: {"GET": listings.catalog},
@@ -90,10 +83,12 @@ class Application:
             },
         }
 
-    async def answer(self, method: str, raw_target: str, headers: Mapping[str, str], body: Body) -> Reply:
+    async def answer(
+        self, method: str, raw_target: str, headers: Mapping[str, str], body: Body, origin: Origin = _NOWHERE
+    ) -> Reply:
         """Answer one request. Raises nothing that is an answer; BodyBroken when there is nobody left to answer."""
         try:
-            reply = await self._dispatch(method, raw_target, headers, body)
+            reply = await self._dispatch(method, raw_target, headers, body, origin)
         except RegistryError as error:
             reply = Reply(error.status, [_JSON, *error.headers], error.body())
         except BodyBroken:
@@ -109,26 +104,24 @@ class Application:
             reply = _error("UNKNOWN", "an unforeseen error, see the registry's log")
         return reply._replace(headers=[_API_VERSION, *reply.headers])
 
-    async def _dispatch(self, method: str, raw_target: str, headers: Mapping[str, str], body: Body) -> Reply:
+    async def _dispatch(
+        self, method: str, raw_target: str, headers: Mapping[str, str], body: Body, origin: Origin
+    ) -> Reply:
         target = routes.parse_target(raw_target)
-        user = await self._authenticate(headers)
+        if endpoint := self._endpoints.get(target.path):
+            call = Call(method, routes.Route(routes.ENDPOINT), target, headers, body, origin)
+            return await _handler(endpoint, method)(call)
         route = routes.route(target.path)
+        need = need_of(method, route) if route else None
+        permit = await self._gate.admit(need, headers, origin)
         if route is None:
             raise RegistryError("UNSUPPORTED", "no such endpoint", status=404)
-        handlers = self._handlers[route.kind]
-        handler = handlers.get(method)
-        if handler is None:
-            raise RegistryError("UNSUPPORTED", f"{method[:20]} is not supported here", headers=[_allow(handlers)])
-        return await handler(Call(method, route, target, headers, body, user))
-
-    async def _authenticate(self, headers: Mapping[str, str]) -> str:
-        if self._credentials is None:
-            return ""
-        user = await self._workers.move(self._credentials.check, headers.get("Authorization"))
-        if user is None:
-            challenge = ("WWW-Authenticate", self._credentials.challenge)
-            raise RegistryError("UNAUTHORIZED", "authentication required", headers=[challenge])
-        return user
+        handler = _handler(self._handlers[route.kind], method)
+        if need is not None:
+            await self._gate.demand(permit, need, headers, origin)
+        if begins(method, route):
+            await self._gate.enter(permit, route.name)
+        return await handler(Call(method, route, target, headers, body, origin, permit))
 
 
 async def _ping(call: Call) -> Reply:
@@ -136,8 +129,12 @@ async def _ping(call: Call) -> Reply:
     return Reply(200, [_JSON], b"{}")
 
 
-def _allow(handlers: Mapping[str, Handler]) -> tuple[str, str]:
-    return "Allow", ", ".join(sorted(handlers))
+def _handler(handlers: Mapping[str, Handler], method: str) -> Handler:
+    handler = handlers.get(method)
+    if handler is None:
+        allowed = ("Allow", ", ".join(sorted(handlers)))
+        raise RegistryError("UNSUPPORTED", f"{method[:20]} is not supported here", headers=[allowed])
+    return handler
 
 
 def _error(code: str, message: str) -> Reply:

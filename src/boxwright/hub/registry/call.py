@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from boxwright.errors import UnavailableError
+from boxwright.hub.registry.access import FullPermit, Origin, Permit
 from boxwright.hub.registry.ranges import Span
 from boxwright.hub.registry.routes import Route, Target
 from boxwright.values import NamedTuple
@@ -35,15 +36,24 @@ class Body(Protocol):
         """Return the whole body, None when it is longer than `limit` bytes. Raises BodyBroken."""
 
 
+_ANYBODY = FullPermit()
+
+
 class Call(NamedTuple):
-    """A request. `headers` are looked up regardless of case; `user` is "" for an anonymous one."""
+    """A request. `headers` are looked up regardless of case."""
 
     method: str
     route: Route
     target: Target
     headers: Mapping[str, str]
     body: Body
-    user: str = ""
+    origin: Origin = Origin()
+    permit: Permit = _ANYBODY
+
+    @property
+    def user(self) -> str:
+        """The account that calls; "" for an anonymous one."""
+        return self.permit.name
 
 
 class Stretches(NamedTuple):

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from aiohttp import hdrs, web
 
+from boxwright.hub.registry.access import Origin
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.call import BodyBroken, Reply, Stretches
 from boxwright.hub.registry.ranges import Span
@@ -93,7 +94,9 @@ class HttpHandler:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         body = RequestBody(request, self._idle)
         try:
-            reply = await self._application.answer(request.method, request.raw_path, request.headers, body)
+            reply = await self._application.answer(
+                request.method, request.raw_path, request.headers, body, _origin(request)
+            )
         except BodyBroken as error:
             _log.info("%s %s: %s", request.method, request.raw_path, error)
             response = web.Response(status=400, text=error.message)
@@ -158,6 +161,10 @@ class HttpHandler:
                     if await loop.sendfile(request.transport, file, position, count, fallback=False) < count:
                         raise EOFError("a blob ends early")
                 position += count
+
+
+def _origin(request: web.BaseRequest) -> Origin:
+    return Origin(request.remote or "", request.scheme)
 
 
 def _descriptor(file: BinaryIO) -> int | None:

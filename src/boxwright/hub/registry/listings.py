@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from boxwright.hub.db.metadata import MetadataStore, Referrer, RepositoryUnknown
+from boxwright.hub.registry.access import Gate
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.paging import Page, next_link
@@ -16,13 +17,21 @@ from boxwright.oci import media
 _MAX_REFERRERS_BYTES = 3 << 20
 """An index of referrers must stay below what clients read of a manifest, whatever annotations it repeats."""
 
+_BATCH = 1000
+"""Repositories that are looked at together, where the caller may not see all of them."""
+_MAX_BATCHES = 20
+"""And how many times for one page."""
+
+_JSON = ("Content-Type", "application/json")
+
 
 class ListingHandlers:
     """Every list is paged; one entry more than asked for tells whether another page follows."""
 
-    __slots__ = ("_metadata", "_workers")
+    __slots__ = ("_gate", "_metadata", "_workers")
 
-    def __init__(self, metadata: MetadataStore, workers: Workers) -> None:
+    def __init__(self, metadata: MetadataStore, workers: Workers, gate: Gate) -> None:
+        self._gate = gate
         self._metadata = metadata
         self._workers = workers
 
@@ -35,9 +44,25 @@ class ListingHandlers:
         return _names(call, {"name": name}, "tags", found, page)
 
     async def catalog(self, call: Call) -> Reply:
+        """List the repositories that the caller may pull.
+
+        What others keep to themselves is passed over, but not for ever: a page may then be short of what was asked for
+        and have a successor all the same.
+        """
         page = Page.of(call.target)
-        found = await self._workers.ask(self._metadata.repositories, limit=page.limit + 1, last=page.last)
-        return _names(call, {}, "repositories", found, page)
+        found: list[str] = []
+        last = page.last
+        for _ in range(_MAX_BATCHES):
+            limit = page.limit + 1 if call.permit.sees_all else max(page.limit + 1, _BATCH)
+            batch = await self._workers.ask(self._metadata.repositories, limit=limit, last=last)
+            found += await self._gate.visible(call.permit, batch)
+            if len(batch) < limit or len(found) > page.limit:
+                return _names(call, {}, "repositories", found, page)
+            last = batch[-1]
+        headers = [_JSON]
+        if page.limit and last is not None:
+            headers.append(next_link(call.target.path, page, last))
+        return Reply(200, headers, json.dumps({"repositories": found}).encode())
 
     async def referrers(self, call: Call) -> Reply:
         name, subject, page = call.route.name, parse_digest(call.route.reference), Page.of(call.target)
@@ -62,7 +87,7 @@ class ListingHandlers:
 
 def _names(call: Call, head: dict[str, str], key: str, found: list[str], page: Page) -> Reply:
     shown = found[: page.limit]
-    headers = [("Content-Type", "application/json")]
+    headers = [_JSON]
     if shown and len(found) > len(shown):
         headers.append(next_link(call.target.path, page, shown[-1]))
     return Reply(200, headers, json.dumps({**head, key: shown}).encode())

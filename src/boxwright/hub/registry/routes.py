@@ -31,6 +31,8 @@ REFERRERS = "referrers"
 BLOB = "blob"
 UPLOADS = "uploads"
 UPLOAD = "upload"
+ENDPOINT = "endpoint"
+"""A path beside the protocol's own, known to the application by its whole name."""
 
 _MAX_NAME = 255
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from boxwright.hub.registry.application import Application, Credentials
+    from boxwright.hub.registry.access import Authority
+    from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.collector import Collector
     from boxwright.hub.registry.settings import AuthSettings, ServerSettings
     from boxwright.hub.registry.workers import Workers
@@ -100,7 +101,7 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
     server, gc = settings.server, settings.gc
     host, port = parse_address(server.address)
     context = _tls_context(server)
-    credentials = _credentials(settings.auth)
+    authority = _authority(settings.auth)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDINGS:
@@ -113,7 +114,7 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
         stack.callback(workers.close)
         application = Application(
             *(storage, metadata, workers),
-            credentials=credentials,
+            authority=authority,
             sparse=server.sparse,
             gc_delay=gc.delay or GC_DELAY,
         )
@@ -176,14 +177,16 @@ async def _collect(collector: Collector, workers: Workers, interval: float) -> N
         await asyncio.sleep(interval)
 
 
-def _credentials(auth: AuthSettings) -> Credentials | None:
+def _authority(auth: AuthSettings) -> Authority | None:
     if auth.htpasswd is None:
         return None
+    from boxwright.hub.registry.access import Members
+
     try:
         from boxwright.hub.registry.htpasswd import HtpasswdCredentials
     except ModuleNotFoundError as error:
         raise HubExtraMissing(error.name or "bcrypt") from None
-    return HtpasswdCredentials(auth.htpasswd)
+    return Members(HtpasswdCredentials(auth.htpasswd))
 
 
 def _tls_context(server: ServerSettings) -> ssl.SSLContext | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from boxwright.hub.db.metadata import MetadataStore, Upload
+from boxwright.hub.registry.access import PULL, Gate, Need
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.ranges import Span, parse_content_range, upload_range
@@ -17,9 +18,10 @@ from boxwright.oci.digest import Digest
 class UploadHandlers:
     """One push of a blob, in one request or in many."""
 
-    __slots__ = ("_metadata", "_sessions", "_workers")
+    __slots__ = ("_gate", "_metadata", "_sessions", "_workers")
 
-    def __init__(self, sessions: UploadSessions, metadata: MetadataStore, workers: Workers) -> None:
+    def __init__(self, sessions: UploadSessions, metadata: MetadataStore, workers: Workers, gate: Gate) -> None:
+        self._gate = gate
         self._sessions = sessions
         self._metadata = metadata
         self._workers = workers
@@ -28,7 +30,7 @@ class UploadHandlers:
         """Mount a blob, take one whole, or open a session."""
         name, target = call.route.name, call.target
         mount = target.first("mount")
-        if mount is not None and await self._mount(name, parse_digest(mount), target.first("from")):
+        if mount is not None and await self._mount(call, parse_digest(mount), target.first("from")):
             return _created(name, Digest(mount))
         claimed = target.first("digest")
         if claimed is not None:
@@ -39,11 +41,14 @@ class UploadHandlers:
                 return await self._finish(session, digest)
         return _accepted(await self._sessions.start(name, call.user), 0)
 
-    async def _mount(self, name: str, digest: Digest, source: str | None) -> bool:
+    async def _mount(self, call: Call, digest: Digest, source: str | None) -> bool:
         """Whether the blob could be mounted. If not, for whatever reason, the client uploads it."""
-        if source is not None and not is_name(source):
-            return False
-        return await self._workers.ask(self._metadata.mount_blob, name, digest, source)
+        if source is None:
+            # From anywhere, then: which is more than anybody may see who doesn't see everything.
+            allowed = call.permit.sees_all
+        else:
+            allowed = is_name(source) and await self._gate.allows(call.permit, Need(PULL, source))
+        return allowed and await self._workers.ask(self._metadata.mount_blob, call.route.name, digest, source)
 
     async def append(self, call: Call) -> Reply:
         async with self._hold(call) as session:
