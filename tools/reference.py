@@ -49,8 +49,9 @@ def _command(name: str, summary: str, parser: Parser) -> str:
     if longer:
         lines.append(f"Also {', '.join(longer)}.\n")
     lines += _usage(parser)
-    for sub, _ in parser.commands.values():
-        lines += [f"#### {sub.prog.removeprefix('boxwright ')}\n", *_usage(sub)]
+    for sub in list(parser.family())[1:]:
+        if not sub.commands:
+            lines += [f"#### {sub.prog.removeprefix('boxwright ')}\n", *_usage(sub)]
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ def test_each_verb_declares_its_arguments(name: str) -> None:
     parser = Parser(f"boxwright {name}")
     module.configure(parser)
     assert callable(module.run)
-    parsers = [parser, *(command for command, _ in parser.commands.values())]
+    parsers = list(parser.family())
     declared = [argument for each in parsers for argument in (*each.options, *each.operands)]
     assert [argument.dest for argument in declared if not argument.help and not argument.why] == []
     assert all(each.help() for each in parsers)

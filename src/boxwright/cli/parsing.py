@@ -7,7 +7,7 @@ no option whose value may only be written behind a ``=``. What is declared here 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -150,7 +150,10 @@ class Parser:
         self._declare(Option("refused" if value else "refused flag", names, "", help=None, why=why))
 
     def command(self, name: str, *, help: str, description: str = "") -> Parser:
-        """Declare a command of a group and return its parser; its name becomes the value of ``verb``."""
+        """Declare a command of a group and return its parser; its name becomes the value of ``verb``.
+
+        Of a group within a group, ``verb`` is the names of both: ``user add``.
+        """
         parser = Parser(f"{self.prog} {name}", description)
         self.commands[name] = (parser, help)
         return parser
@@ -256,7 +259,7 @@ class Parser:
         if found is None:
             raise UsageError(f"invalid COMMAND {words[0]!r}", hint=f"it is one of {', '.join(self.commands)}")
         values = found[0].parse(words[1:])
-        values.verb = words[0]
+        values.verb = f"{words[0]} {values.verb}" if found[0].commands else words[0]
         return values
 
     def _value(self, option: Option, text: str) -> Any:
@@ -265,6 +268,12 @@ class Parser:
         except UsageError as error:
             error.hint = error.hint or self._hint
             raise
+
+    def family(self) -> Iterator[Parser]:
+        """Yield it and every parser below it, in the order in which they were declared."""
+        yield self
+        for parser, _ in self.commands.values():
+            yield from parser.family()
 
     @property
     def _hint(self) -> str:

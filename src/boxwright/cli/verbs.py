@@ -61,6 +61,7 @@ VERBS: dict[str, Verb] = {
     "login": Verb("login", "Store the credentials of a registry", _SHARE),
     "logout": Verb("logout", "Forget the credentials of a registry", _SHARE),
     "registry": Verb("registry", "Serve a registry", _SHARE),
+    "hub": Verb("hub", "Serve a registry with accounts, and manage them", _SHARE),
     "system": Verb("system", "Show and free disk space", _SYSTEM),
     "image": Verb("image", "Image commands, and image prune", _SYSTEM),
     "container": Verb("container", "Container commands, and container prune", _SYSTEM),

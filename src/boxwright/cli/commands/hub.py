@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import Any
+
+from boxwright.cli.parsing import Parser
+from boxwright.cli.session import Session
+
+COMMANDS = {
+    "serve": "serve a registry with accounts until it is told to end",
+}
+"""Every command: a module of `boxwright.cli.hub` of the same name (``-`` is ``_`` there), and what it does."""
+
+
+def configure(parser: Parser) -> None:
+    for name, summary in COMMANDS.items():
+        _module(name).configure(parser.command(name, help=summary))
+
+
+def run(args: Any, session: Session) -> int:
+    name, _, args.verb = args.verb.partition(" ")
+    return int(_module(name).run(args, session) or 0)
+
+
+def _module(name: str) -> Any:
+    import importlib
+
+    return importlib.import_module(f"boxwright.cli.hub.{name.replace('-', '_')}")

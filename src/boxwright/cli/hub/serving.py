@@ -1,0 +1,87 @@
+"""The flags of a server, the same for ``registry serve`` and ``hub serve``, and what they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from boxwright.cli.parsing import Parser
+from boxwright.cli.session import Session
+
+if TYPE_CHECKING:
+    from boxwright.hub.settings import HubSettings
+
+
+def configure_root(parser: Parser) -> None:
+    """Declare where everything is."""
+    parser.add_argument("--root", metavar="DIR", help="the folder that keeps everything")
+
+
+def configure_serve(parser: Parser) -> None:
+    """Declare the flags of a server. None of them has a default: what isn't given is the configuration file's."""
+    parser.add_argument(
+        "--config", metavar="FILE", help="settings of the server in TOML; what is said here as well goes before"
+    )
+    parser.add_argument("--addr", metavar="HOST:PORT", help="where to listen (127.0.0.1:5000); port 0: any")
+    configure_root(parser)
+    parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS with this certificate")
+    parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it has a file of its own")
+    parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
+    parser.flag("--sparse", default=None, help="accept indexes of which not every image was pushed")
+    parser.add_argument(
+        "--gc-delay", metavar="DURATION", help="destroy what nothing has named for so long (24h); off: keep everything"
+    )
+    parser.add_argument("--gc-interval", metavar="DURATION", help="how often to look for it (1h)")
+
+
+def server_settings(args: Any) -> HubSettings:
+    """Return what the configuration file and the flags of a server say. Raises InvalidError."""
+    from boxwright.hub.settings import load_settings, override
+
+    settings = load_settings(path(args.config))
+    server = override(
+        settings.server,
+        root=path(args.root),
+        address=args.addr,
+        tls_cert=path(args.tls_cert),
+        tls_key=path(args.tls_key),
+        sparse=args.sparse,
+    )
+    auth = override(settings.auth, htpasswd=path(args.htpasswd))
+    gc = override(
+        settings.gc,
+        delay=None if args.gc_delay in (None, "off") else seconds(args.gc_delay, "--gc-delay"),
+        interval=None if args.gc_interval is None else seconds(args.gc_interval, "--gc-interval"),
+    )
+    if args.gc_delay == "off":
+        gc = gc._replace(delay=None)
+    return settings._replace(server=server, auth=auth, gc=gc)
+
+
+def ready(line: str) -> None:
+    """Print where the server is."""
+    print(line, flush=True)
+
+
+def root(args: Any, session: Session) -> Path:
+    """Return the folder of the server's state."""
+    return Path(args.root) if args.root else Path(session.settings.root, "registry")
+
+
+def seconds(text: str, option: str) -> float:
+    """Return the seconds of a duration that is more than nothing. Raises InvalidError."""
+    from boxwright.dockerfile.durations import parse_duration
+    from boxwright.errors import InvalidError
+
+    try:
+        nanoseconds = parse_duration(text)
+    except ValueError as error:
+        raise InvalidError(f"{option}: {error}", hint="a duration looks like 90s, 30m or 24h") from None
+    if nanoseconds <= 0:
+        raise InvalidError(f"{option} {text}: it must be more than nothing", hint="a duration looks like 90s or 24h")
+    return nanoseconds / 1e9
+
+
+def path(text: str | None) -> Path | None:
+    """Return the path that an option names."""
+    return Path(text) if text else None
