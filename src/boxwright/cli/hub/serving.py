@@ -27,7 +27,7 @@ def configure_serve(parser: Parser) -> None:
     parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS with this certificate")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it has a file of its own")
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
-    parser.flag("--sparse", default=None, help="accept indexes of which not every image was pushed")
+    parser.flag("--sparse", default=None, help="accept indexes and images of which not every part was pushed")
     parser.add_argument(
         "--gc-delay", metavar="DURATION", help="destroy what nothing has named for so long (24h); off: keep everything"
     )

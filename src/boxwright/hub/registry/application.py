@@ -34,7 +34,7 @@ Handler = Callable[[Call], Awaitable[Reply]]
 
 
 class Application:
-    """A registry. `authority` None lets everybody in; `sparse` accepts indexes whose children are absent.
+    """A registry. `authority` None lets everybody in; `sparse` accepts manifests without all that they name.
 
     `gc_delay` is how many seconds garbage is kept: longer than any push takes between its first blob and its manifest.
     `endpoints` are further paths that it answers, path → method → handler: whoever calls them, they decide themselves.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from boxwright.hub.db.metadata import ContentMissing, Manifest, MetadataStore
+from boxwright.hub.db.metadata import ContentMissing, Manifest, MetadataStore, Requirements
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.conditions import is_current
 from boxwright.hub.registry.document import InvalidDocument, read_document
@@ -89,8 +89,12 @@ class ManifestHandlers:
         manifest = Manifest(
             digest, document.media_type, raw, document.artifact_type, document.subject, document.annotations
         )
+        named = document.requirements
+        if self._sparse:
+            # What is there is kept as long as it is named; what isn't may come later, or never.
+            named = Requirements(children=named.children, optional=(*named.blobs, *named.optional))
         try:
-            self._metadata.put_manifest(call.route.name, manifest, document.requirements, tags, sparse=self._sparse)
+            self._metadata.put_manifest(call.route.name, manifest, named, tags, sparse=self._sparse)
         except ContentMissing as error:
             raise RegistryError(
                 "MANIFEST_BLOB_UNKNOWN",

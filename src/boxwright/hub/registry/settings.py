@@ -21,7 +21,7 @@ class ServerSettings(NamedTuple):
     tls_key: Path | None = None
     """The key of `tls_cert`, where the certificate's file does not hold it."""
     sparse: bool = False
-    """Accept indexes of which not every child was pushed."""
+    """Accept indexes and images of which not every child or layer was pushed."""
 
 
 class AuthSettings(NamedTuple):
