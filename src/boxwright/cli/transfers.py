@@ -49,6 +49,16 @@ class Progress:
             if self._lively:
                 self._draw()
 
+    def title(self, line: str) -> None:
+        """Begin something else: what was drawn stays, and `line` stands above what follows."""
+        with self._lock:
+            if self._lively:
+                self._draw()
+            self._layers.clear()
+            self._drawn = 0
+            self._out.write(f"{line}\n")
+            self._out.flush()
+
     def __call__(self, event: Event) -> None:
         with self._lock:
             finished = self._note(event)

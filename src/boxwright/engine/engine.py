@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from boxwright.engine.described.image import Image
     from boxwright.engine.images import HistoryRow, ImageRow
     from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
+    from boxwright.engine.registries import Registries
     from boxwright.engine.requests import CreateContainer
     from boxwright.engine.sharing import Pulled, Pushed
     from boxwright.oci.digest import Digest
@@ -89,6 +90,13 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def registries(self) -> Registries:
+        """What can be done in registries, past the store."""
+        from boxwright.engine.registries import Registries
+
+        return Registries(self.settings)
 
     # ---- images
 

@@ -21,7 +21,7 @@ from boxwright.remote.credentials import Credential, Keychain, NoCredentials
 from boxwright.remote.download import VerifiedBlob
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import nonsense
-from boxwright.remote.headers import next_link
+from boxwright.remote.headers import next_link, with_query
 from boxwright.remote.progress import Waiting
 from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
 from boxwright.remote.session import Session
@@ -259,14 +259,16 @@ class RegistryClient:
 
     # ---- lists
 
-    def tags(self, path: str) -> Iterator[str]:
-        """Every tag of a repository, page by page."""
+    def tags(self, path: str, *, last: str = "", page: int = 0) -> Iterator[str]:
+        """Every tag of a repository after `last`, fetched when they are needed, in pages of `page` (0: as it likes)."""
         scopes = (Scope.repository(path, "pull"),)
-        return self._list(f"/v2/{path}/tags/list", "tags", f"list the tags of {self.domain}/{path}", scopes)
+        target = _paged(f"/v2/{path}/tags/list", last, page)
+        return self._list(target, "tags", f"list the tags of {self.domain}/{path}", scopes)
 
-    def repositories(self) -> Iterator[str]:
-        """Every repository that the registry shows to us, page by page."""
-        return self._list("/v2/_catalog", "repositories", f"list the repositories of {self.domain}", (CATALOG,))
+    def repositories(self, *, last: str = "", page: int = 0) -> Iterator[str]:
+        """Every repository that the registry shows to us after `last`, page by page as `tags`."""
+        target = _paged("/v2/_catalog", last, page)
+        return self._list(target, "repositories", f"list the repositories of {self.domain}", (CATALOG,))
 
     def _list(self, target: str, field: str, what: str, scopes: tuple[Scope, ...]) -> Iterator[str]:
         url: str | None = target
@@ -280,6 +282,12 @@ class RegistryClient:
             yield from items
             url = next_link(response.header_values("Link"), response.url)
         raise nonsense(self.domain, what, 200, "the list has no end")
+
+
+def _paged(target: str, last: str, page: int) -> str:
+    if page:
+        target = with_query(target, n=str(page))
+    return with_query(target, last=last) if last else target
 
 
 def _check_digest(reference: Reference, raw: bytes, digest: Digest) -> None:

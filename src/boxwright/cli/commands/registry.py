@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from boxwright.cli.hub.serving import configure_root, configure_serve, ready, root, seconds, server_settings
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
+
+# What speaks to registries: a module of `boxwright.cli.remote` each.
+_REMOTE = ("ls", "tags", "inspect", "copy", "rm")
 
 
 def configure(parser: Parser) -> None:
@@ -12,10 +16,19 @@ def configure(parser: Parser) -> None:
     gc = parser.command("gc", help="destroy at once what nothing names, also beside a running server")
     configure_root(gc)
     gc.add_argument("--delay", metavar="DURATION", default="24h", help="spare what was touched so lately (24h)")
+    for command in _REMOTE:
+        _remote(command).declare(parser)
 
 
 def run(args: Any, session: Session) -> int:
+    if args.verb in _REMOTE:
+        return int(_remote(args.verb).run(args, session))
     return _gc(args, session) if args.verb == "gc" else _serve(args, session)
+
+
+def _remote(command: str) -> Any:
+    """Return the module of a command that speaks to registries."""
+    return importlib.import_module(f"boxwright.cli.remote.{command}")
 
 
 def _serve(args: Any, session: Session) -> int:

@@ -1,0 +1,126 @@
+"""What can be done in registries without the store: `Engine.registries`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from boxwright.engine import remotes
+from boxwright.engine.settings import Settings
+from boxwright.remote.progress import Sink, ignore
+
+if TYPE_CHECKING:
+    from boxwright.engine.copying import CopiedImage
+    from boxwright.oci.reference import Reference
+
+
+class Registries:
+    """Looking, copying and deleting in registries.
+
+    Everywhere, `insecure` are registries (``host:port`` or CIDR), beside those of the settings, that may speak plain
+    HTTP. Every method raises RegistryFailure when a registry refuses, and ConnectionFailed when it isn't reached.
+    """
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def repositories(
+        self, domain: str, *, prefix: str = "", last: str = "", limit: int | None = None, insecure: Sequence[str] = ()
+    ) -> list[str]:
+        """See `boxwright.engine.remotes.repositories`."""
+        return remotes.repositories(
+            self._settings, domain, prefix=prefix, last=last, limit=limit, insecure=tuple(insecure)
+        )
+
+    def tags(
+        self,
+        repository: str,
+        *,
+        match: str | None = None,
+        last: str = "",
+        limit: int | None = None,
+        order: remotes.TagOrder | None = None,
+        reverse: bool = False,
+        digests: bool = False,
+        insecure: Sequence[str] = (),
+    ) -> list[remotes.TagRow]:
+        """See `boxwright.engine.remotes.tags`."""
+        return remotes.tags(
+            self._settings,
+            repository,
+            match=match,
+            last=last,
+            limit=limit,
+            order=order,
+            reverse=reverse,
+            digests=digests,
+            insecure=tuple(insecure),
+        )
+
+    def look(self, name: str, *, platform: str | None = None, insecure: Sequence[str] = ()) -> remotes.RemoteImage:
+        """See `boxwright.engine.remotes.look`."""
+        return remotes.look(self._settings, name, platform=platform, insecure=tuple(insecure))
+
+    def raw_manifest(self, name: str, *, platform: str | None = None, insecure: Sequence[str] = ()) -> bytes:
+        """See `boxwright.engine.remotes.raw_manifest`."""
+        return remotes.raw_manifest(self._settings, name, platform=platform, insecure=tuple(insecure))
+
+    def removal(self, name: str, *, insecure: Sequence[str] = ()) -> remotes.Removal:
+        """See `boxwright.engine.remotes.removal`."""
+        return remotes.removal(self._settings, name, insecure=tuple(insecure))
+
+    def remove(
+        self, wanted: remotes.Removal, *, with_referrers: bool = False, insecure: Sequence[str] = ()
+    ) -> list[str]:
+        """See `boxwright.engine.remotes.remove`."""
+        return remotes.remove(self._settings, wanted, with_referrers=with_referrers, insecure=tuple(insecure))
+
+    def copy(
+        self,
+        source: str,
+        destination: str,
+        *,
+        platforms: Sequence[str] = (),
+        referrers: bool = False,
+        insecure: Sequence[str] = (),
+        sink: Sink = ignore,
+    ) -> CopiedImage:
+        """See `boxwright.engine.copying.copy_image`."""
+        from boxwright.engine import copying
+
+        return copying.copy_image(
+            self._settings,
+            source,
+            destination,
+            platforms=platforms,
+            referrers=referrers,
+            insecure=tuple(insecure),
+            sink=sink,
+        )
+
+    def copy_tags(
+        self,
+        source: str,
+        destination: str,
+        *,
+        platforms: Sequence[str] = (),
+        referrers: bool = False,
+        insecure: Sequence[str] = (),
+        sink: Sink = ignore,
+        begin: Callable[[Reference, Reference], object] = lambda origin, destination: None,
+    ) -> list[CopiedImage]:
+        """See `boxwright.engine.copying.copy_tags`."""
+        from boxwright.engine import copying
+
+        return copying.copy_tags(
+            self._settings,
+            source,
+            destination,
+            platforms=platforms,
+            referrers=referrers,
+            insecure=tuple(insecure),
+            sink=sink,
+            begin=begin,
+        )
