@@ -60,12 +60,8 @@ VERBS: dict[str, Verb] = {
     "pull": Verb("pull", "Get an image from a registry", _SHARE),
     "login": Verb("login", "Store the credentials of a registry", _SHARE),
     "logout": Verb("logout", "Forget the credentials of a registry", _SHARE),
-<<<<<<< HEAD
-    "registry": Verb("registry", "Serve a registry", _SHARE),
-    "hub": Verb("hub", "Serve a registry with accounts, and manage them", _SHARE),
-=======
     "registry": Verb("registry", "Serve a registry, or look into one: ls, tags, inspect, copy, rm", _SHARE),
->>>>>>> a8b7358 (Look into registries and change them from the command line: registry ls, tags, inspect, copy and rm)
+    "hub": Verb("hub", "Serve a registry with accounts, and manage them", _SHARE),
     "system": Verb("system", "Show and free disk space", _SYSTEM),
     "image": Verb("image", "Image commands, and image prune", _SYSTEM),
     "container": Verb("container", "Container commands, and container prune", _SYSTEM),

@@ -20,7 +20,7 @@ from boxwright.remote.challenge import CATALOG, Scope
 from boxwright.remote.credentials import Credential, Keychain, NoCredentials
 from boxwright.remote.download import VerifiedBlob
 from boxwright.remote.exchange import Exchange
-from boxwright.remote.failure import nonsense
+from boxwright.remote.failure import RegistryUnsupported, nonsense
 from boxwright.remote.headers import next_link, with_query
 from boxwright.remote.progress import Waiting
 from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
@@ -54,6 +54,20 @@ class WrongManifest(CorruptError):
     def __init__(self, reference: Reference, why: str) -> None:
         super().__init__(f"the registry sent a wrong manifest for {reference.familiar()}: {why}")
         self.reference = reference
+
+
+class DeletionDisabled(RegistryUnsupported):
+    """A registry that deletes nothing, or no tags (distribution-spec "Deleting": 405)."""
+
+    def __init__(self, failure: RegistryUnsupported) -> None:
+        super().__init__(
+            failure.host,
+            failure.what,
+            failure.status,
+            failure.complaints,
+            f"cannot {failure.what}: the registry does not delete",
+            "its operator can allow it (distribution: REGISTRY_STORAGE_DELETE_ENABLED=true); some only delete digests",
+        )
 
 
 class Resolved(NamedTuple):
@@ -186,15 +200,15 @@ class RegistryClient:
     def delete(self, path: str, name: str) -> None:
         """Delete a tag, or a manifest by its digest together with all its tags (distribution-spec "Deleting").
 
-        Raises NotInRegistry, RegistryUnsupported where the registry's deletions are disabled.
+        Raises NotInRegistry, DeletionDisabled.
         """
-        self.session.request(
-            "DELETE",
-            f"/v2/{path}/manifests/{name}",
-            what=f"delete {self.domain}/{path}{'@' if ':' in name else ':'}{name}",
-            scopes=(Scope.repository(path, "pull", "push", "delete"),),
-            ok=(202, 200, 204),
-        ).close()
+        what = f"delete {self.domain}/{path}{'@' if ':' in name else ':'}{name}"
+        scopes = (Scope.repository(path, "pull", "push", "delete"),)
+        try:
+            target = f"/v2/{path}/manifests/{name}"
+            self.session.request("DELETE", target, what=what, scopes=scopes, ok=(202, 200, 204)).close()
+        except RegistryUnsupported as error:
+            raise DeletionDisabled(error) from None
 
     def _put(self, path: str, tag: str, manifest: Manifest | Index) -> tuple[Digest, Response]:
         what = f"push {path}:{tag} to {self.domain}"
