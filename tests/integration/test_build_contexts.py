@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from boxwright.build.context import DockerfileNotFound
+from boxwright.build.namedcontexts import NamedContext
 from boxwright.build.secrets import Secret
 from boxwright.build.trees import SourceNotFound
-from boxwright.engine.contexts import Access, NoArchive, is_remote, open_context
+from boxwright.engine.contexts import Access, NoArchive, is_remote, open_context, open_named
 from boxwright.errors import InvalidError
 from boxwright.store.store import Store
 from support.git_server import GitServer, git, git_server, make_repository
@@ -184,3 +185,42 @@ def test_a_folder_goes_before_a_repository(access: Access, tmp_path: Path, monke
     (folder / "Dockerfile").write_text("FROM folder")
     monkeypatch.chdir(tmp_path)
     assert opened(access, "github.com/ada/web") == ("FROM folder", ["Dockerfile"])
+
+
+# ---- named contexts
+
+
+def named(access: Access, value: str) -> dict[str, str]:
+    """Return the files of a named context, whose parts nothing is left of afterwards."""
+    with open_named(NamedContext("x", value), access) as context:
+        assert context.root is not None
+        root = Path(context.root)
+        found = {
+            path.relative_to(root).as_posix(): path.read_text()
+            for path in root.rglob("*")
+            if path.is_file() and not context.rules.matches(path.relative_to(root).as_posix())
+        }
+    assert list(access.store.layout.ingest.iterdir()) == []
+    return found
+
+
+def test_a_url_as_a_named_context(access: Access, files: Path, url: str) -> None:
+    (files / "a.tar.gz").write_bytes(gzip.compress(archive(FILES | {".dockerignore": "web"})))
+    (files / "plain.txt").write_text("plain")
+    assert named(access, f"{url}/a.tar.gz") == FILES | {".dockerignore": "web"}, "a folder's rules hold for folders"
+    assert named(access, f"{url}/plain.txt") == {"context": "plain"}
+
+
+def test_a_repository_as_a_named_context(access: Access, repositories: GitServer, tmp_path: Path) -> None:
+    make_repository(tmp_path / "site", FILES)
+    url = repositories.publish(tmp_path / "site", "site")
+    assert named(access, url) == FILES
+    assert named(access, f"{url}#:web") == {"Dockerfile": "FROM web", "index.html": "hi"}
+
+
+def test_a_folder_as_a_named_context(access: Access, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "kept").write_text("1")
+    (tmp_path / "x" / "left").write_text("2")
+    (tmp_path / "x" / ".dockerignore").write_text("left\n.*")
+    assert named(access, str(tmp_path / "x")) == {"kept": "1"}

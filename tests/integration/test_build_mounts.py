@@ -20,11 +20,13 @@ from boxwright.build.request import BuildResult
 from boxwright.build.runner import StepLimits
 from boxwright.build.secrets import AgentNotGiven, SecretNotGiven
 from boxwright.build.trees import SourceNotFound
+from boxwright.engine.baseimages import LayoutNotFound
 from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
 from boxwright.engine.steps import memory_directory
 from boxwright.errors import InvalidError, UnavailableError
+from boxwright.image.oci_layout import ImageNotInLayout
 from boxwright.store.fsck import check
 from support.building import Built
 
@@ -380,3 +382,33 @@ def test_limits_hold_for_a_command_and_are_in_no_key(site: Site) -> None:
     assert site.ran() == [False]
     with pytest.raises(InvalidError, match="needs one of memory"):
         site.build(text, limits=StepLimits(memory_swap=1 << 30))
+
+
+def test_a_named_context_is_mounted(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "f").write_text("from lib")
+    contexts = {"lib": str(tmp_path / "lib"), "none": "docker-image://scratch", "other": "docker-image://base"}
+    text = (
+        "RUN --mount=from=lib,target=/m --mount=from=none,target=/n --mount=from=other,source=bin,target=/o"
+        " cp /m/f /out && ls -A /n >> /out && test -e /o/busybox\n"
+    )
+    assert site.build(text, contexts=contexts).read("/out") == "from lib"
+    site.build(text, contexts=contexts)
+    assert site.ran() == [False]
+    (tmp_path / "lib" / "f").write_text("changed")
+    assert site.build(text, contexts=contexts).read("/out") == "changed"
+
+
+def test_an_oci_layout_is_a_base(site: Site, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    (site.context / "Dockerfile").write_text("FROM base\nENV MADE=1\n")
+    outputs = (f"type=oci,dest={layout},tar=false",)
+    site.engine.build(Build(context=str(site.context), outputs=outputs, tags=("made:1",)))
+    (site.context / "Dockerfile").write_text("FROM made\n")
+    for value in (f"oci-layout://{layout}", f"oci-layout://{layout}:1"):
+        result = site.engine.build(Build(context=str(site.context), contexts={"made": value}))
+        assert Built(site.engine.store, result, []).config.config.env_map()["MADE"] == "1"
+    with pytest.raises(ImageNotInLayout, match="no image for 2 in the layout"):
+        site.engine.build(Build(context=str(site.context), contexts={"made": f"oci-layout://{layout}:2"}))
+    with pytest.raises(LayoutNotFound, match="no OCI layout at /nowhere"):
+        site.engine.build(Build(context=str(site.context), contexts={"made": "oci-layout:///nowhere:1"}))

@@ -18,12 +18,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from boxwright.build.build import build
 from boxwright.build.context import Context, local_context
 from boxwright.build.failure import EndedStep, KeptContainer
+from boxwright.build.namedcontexts import NamedContext, NamedContexts, named_contexts
 from boxwright.build.plan import BaseImage
 from boxwright.build.progress import Event, StepDone
 from boxwright.build.provenance import Attester
@@ -33,7 +35,6 @@ from boxwright.layer.union import UnionView
 from boxwright.oci.config import ImageConfig
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
-from boxwright.store.images import ImageNotFound
 from boxwright.store.store import Store
 
 AMD64 = Platform("linux", "amd64")
@@ -113,9 +114,7 @@ class StoredBases:
 
     def resolve(self, name: str, platform: Platform) -> BaseImage:
         self.asked.append(name)
-        record = self._store.images.resolve(Reference.parse(name))
-        if record is None:
-            raise ImageNotFound(name)
+        record = self._store.images.find(name)
         return BaseImage(name, record.id, record.chain, self._store.images.config(record))
 
 
@@ -179,6 +178,8 @@ class Workbench:
         self.bases = StoredBases(store)
         self.events: list[Event] = []
         self.failed: list[EndedStep] = []
+        self.opened: list[str] = []
+        """The named contexts that the last build looked at, in the order in which it did."""
         self.cancelled = threading.Event()
         self.attest: Attester | None = None
         self.on_event: Callable[[Event], None] = lambda event: None
@@ -204,16 +205,20 @@ class Workbench:
         *,
         tag: str | None = None,
         context: Context | None = None,
+        contexts: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Built:
+        """Build; `contexts` are further ones: name → a folder or ``docker-image://NAME``."""
         self.write(files or {})
         self.events = []
+        self.opened = []
         self.cancelled = threading.Event()
         request = BuildRequest(
             context or local_context(str(self.context), text=dockerfile),
             AMD64,
             AMD64,
             tags=(Reference.parse(tag),) if tag else (),
+            named=NamedContexts(named_contexts(contexts), self._open) if contexts else None,
             **options,
         )
         result = build(
@@ -227,6 +232,10 @@ class Workbench:
             attest=self.attest,
         )
         return Built(self.store, result, self.events)
+
+    def _open(self, named: NamedContext) -> AbstractContextManager[Context]:
+        self.opened.append(named.name)
+        return nullcontext(local_context(named.value, text=""))
 
     def _sink(self, event: Event) -> None:
         self.events.append(event)

@@ -60,7 +60,14 @@ def build(
         from boxwright.dockerfile.frontend import check_frontend
 
         check_frontend(dockerfile.source, syntax, given)
-    options = PlanOptions(request.platform, request.build_platform, request.build_args, request.target, request.allowed)
+    options = PlanOptions(
+        request.platform,
+        request.build_platform,
+        request.build_args,
+        request.target,
+        request.allowed,
+        request.named.all if request.named is not None else {},
+    )
     planned = plan(dockerfile, options, bases)
     if _warnings_are_errors(dockerfile, request):
         _lint(dockerfile, planned, request)

@@ -13,7 +13,7 @@ from boxwright.dockerfile.directives import CHECK_ARGUMENT, Check, parse_check
 from boxwright.dockerfile.expand import Undefined
 from boxwright.dockerfile.frontend import SYNTAX_ARGUMENT, check_frontend
 from boxwright.dockerfile.instructions import From
-from boxwright.dockerfile.lint.rule import ForeignBase, LintWarning, Subject, base_stage
+from boxwright.dockerfile.lint.rule import ForeignBase, LintWarning, Subject
 from boxwright.dockerfile.lint.runner import lint
 from boxwright.dockerfile.source import Source, Span
 from boxwright.dockerfile.stages import Dockerfile, find_target
@@ -76,16 +76,18 @@ def check(dockerfile: Dockerfile, ignore: IgnoreRules | None, options: PlanOptio
     known = KnownBases(bases)
     undefined: dict[tuple[str, Span], Undefined] = {}
     foreign: tuple[ForeignBase, ...] = ()
+    unknown: set[int] = set()
     error: BoxwrightError | None = None
     try:
         check_frontend(dockerfile.source, dockerfile.directives.syntax, options.build_args.get(SYNTAX_ARGUMENT))
         for planned in _plans(dockerfile, options, known):
+            unknown |= _unknown_stages(planned, known.missing)
             undefined.update(((each.name, each.instruction.span), each) for each in planned.undefined)
             foreign += _foreign(dockerfile, planned)
     except BoxwrightError as failure:
         error = failure
-    unknown = _unknown_stages(dockerfile, known.missing)
-    certain = (each for each in undefined.values() if isinstance(each.instruction, From) or not _in(each, unknown))
+    spans = [dockerfile.stages[number].span for number in sorted(unknown)]
+    certain = (each for each in undefined.values() if isinstance(each.instruction, From) or not _in(each, spans))
     warnings = lint(Subject(dockerfile, tuple(certain), ignore, tuple(dict.fromkeys(foreign))), wanted, asked=True)
     return Checked(dockerfile, warnings, error)
 
@@ -130,15 +132,13 @@ def _foreign(dockerfile: Dockerfile, planned: Plan) -> tuple[ForeignBase, ...]:
     return tuple(found)
 
 
-def _unknown_stages(dockerfile: Dockerfile, missing: set[str]) -> list[Span]:
-    """Return where the stages stand that are built on an image which is not here, directly or not."""
+def _unknown_stages(planned: Plan, missing: set[str]) -> set[int]:
+    """Return the numbers of the stages that are built on an image which is not here, directly or not."""
     numbers: set[int] = set()
-    for stage in dockerfile.stages:
-        below = base_stage(dockerfile, stage)
-        image = stage.from_.image
-        if below.number in numbers if below else image in missing or (missing and "$" in image):
+    for stage in planned.stages:
+        if (stage.image is not None and stage.image.name in missing) or stage.stage in numbers:
             numbers.add(stage.number)
-    return [dockerfile.stages[number].span for number in sorted(numbers)]
+    return numbers
 
 
 def _in(undefined: Undefined, spans: list[Span]) -> bool:

@@ -30,11 +30,13 @@ class DockerfileNotFound(NotFoundError):
 
 
 class ContextNotFound(NotFoundError):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, name: str | None = None) -> None:
+        """`name` is that of a named context."""
         is_file = os.path.isfile(path)
+        what = f"the build context {path}" if name is None else f"{path}, the context {name},"
         super().__init__(
-            f"the build context {path} is {'not a directory' if is_file else 'not there'}",
-            hint=f"to name a Dockerfile: -f {path} DIRECTORY" if is_file else None,
+            f"{what} is {'not a directory' if is_file else 'not there'}",
+            hint=f"to name a Dockerfile: -f {path} DIRECTORY" if is_file and name is None else None,
         )
         self.path = path
 

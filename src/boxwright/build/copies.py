@@ -49,7 +49,7 @@ class CopyAction(NamedTuple):
     stage: int | None
     """The stage that is copied from."""
     image: BaseImage | None
-    """The image that is copied from; without one and without a stage, it is the context."""
+    """The image that is copied from; without one, a stage and a name in `context`, it is the build context."""
     chown: str | None
     mode: int | str | None
     """Permission bits, or a symbolic mode."""
@@ -66,12 +66,21 @@ class CopyAction(NamedTuple):
     """What `urls`, only one then, must contain: a sha256 in hex."""
     unpack: bool | None = None
     """Whether archives are unpacked; None unpacks those that ADD finds in the context."""
+    context: str | None = None
+    """The named context that is copied from."""
 
 
-def copy_action(
-    instruction: Copy | Add, working_dir: str, stage: int | None = None, image: BaseImage | None = None
-) -> CopyAction:
-    """Return what an expanded instruction does, given the stage or the image of its ``--from``.
+class Origin(NamedTuple):
+    """Where an instruction takes files from; with none of them, it is the build context."""
+
+    stage: int | None = None
+    image: BaseImage | None = None
+    context: str | None = None
+    """The name of a named context."""
+
+
+def copy_action(instruction: Copy | Add, working_dir: str, origin: Origin) -> CopyAction:
+    """Return what an expanded instruction does, given where the files of its ``--from`` are.
 
     Raises DockerfileError for what can't be: a URL that COPY names, a bad pattern, a checksum of nothing.
     """
@@ -81,13 +90,14 @@ def copy_action(
         "ADD" if isinstance(instruction, Add) else "COPY",
         instruction.sources,
         destination,
-        stage,
-        image,
+        origin.stage,
+        origin.image,
         instruction.chown,
         mode,
         instruction.link,
         excludes=instruction.excludes,
         files=tuple(InlineFile(heredoc.marker.name, heredoc.content) for heredoc in instruction.heredocs),
+        context=origin.context,
     )
     if instruction.excludes:
         from boxwright.dockerfile.ignore import IgnoreRules

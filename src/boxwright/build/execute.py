@@ -65,6 +65,7 @@ class Execution:
         workshop = Workshop(
             store,
             request.context,
+            request.named,
             runner,
             request.run,
             lambda number: self._ends[number].wait().chain,

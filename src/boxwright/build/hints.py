@@ -57,7 +57,7 @@ def _complained_about(output: Iterable[str], root: str) -> Iterable[str]:
 
 def _copies(step: Step, path: str) -> bool:
     action = step.action
-    if not isinstance(action, CopyAction) or action.stage is not None or action.image is not None:
+    if not isinstance(action, CopyAction) or action.stage is not None or action.image is not None or action.context:
         return False
     sources = [clean(source) for source in action.sources]
     return any(source in ("", path) or path.startswith(source + "/") for source in sources)

@@ -103,11 +103,16 @@ def apply(instruction: Instruction, config: RunConfig, *, cmd_set: bool) -> Chan
     return Change(config, history, cmd_set, author)
 
 
+def buildkit(text: str) -> str:
+    """Return the history of a step that makes a layer."""
+    return f"{text} # buildkit"
+
+
 def run_history(argv: Sequence[str], arguments: Iterable[tuple[str, str]]) -> str:
     """Return the history of a RUN; `arguments` are the stage's ARGs."""
     values = [f"{name}={value}" for name, value in arguments]
     prefix = f"|{len(values)} {' '.join(values)} " if values else ""
-    return f"RUN {prefix}{' '.join(argv)} # buildkit"
+    return buildkit(f"RUN {prefix}{' '.join(argv)}")
 
 
 def copy_history(instruction: Copy | Add) -> str:
@@ -120,7 +125,7 @@ def copy_history(instruction: Copy | Add) -> str:
     if instruction.chmod is not None:
         words.append(f"--chmod={instruction.chmod}")
     files = (f"<<{heredoc.marker.name}" for heredoc in instruction.heredocs)
-    return " ".join((*words, *instruction.sources, *files, instruction.destination)) + " # buildkit"
+    return buildkit(" ".join((*words, *instruction.sources, *files, instruction.destination)))
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> str:

@@ -81,7 +81,7 @@ def outline(dockerfile: Dockerfile, planned: Plan, options: PlanOptions) -> Outl
             env = stage.image.config.config.env if stage.image else ()
             scope = StageScope(outliner.given, globals_, env, escape=outliner.escape)
         scopes[stage.number] = scope
-        for instruction in dockerfile.stages[stage.number].instructions:
+        for instruction in dockerfile.stages[stage.number].instructions if not stage.replaced else ():
             outliner.take(instruction, scope)
     return Outline(
         target.name or "",

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from boxwright.build import metadata
-from boxwright.build.copies import CopyAction, copy_action
+from boxwright.build.copies import CopyAction, Destination, Origin, copy_action
+from boxwright.build.namedcontexts import NamedContext, find_context
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
 from boxwright.dockerfile import script
 from boxwright.dockerfile.expand import Undefined
@@ -33,7 +34,8 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SCRIPTS = "/dev/pipes"
 """Where the script of a here-document is in a RUN, as in BuildKit; /dev is fresh memory, so no layer knows of it."""
 _DEFAULT_SHELL = ("/bin/sh", "-c")
-_SCRATCH = "scratch"
+SCRATCH = "scratch"
+"""The name of no image: nothing."""
 _CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 
 
@@ -53,6 +55,7 @@ class Bases(Protocol):
     def resolve(self, name: str, platform: Platform) -> BaseImage:
         """Return the image of this name for this platform, fetched if it must be, and kept until the build is over.
 
+        `name` is as a file has it, or ``oci-layout://FOLDER[:TAG|@DIGEST]``.
         Raises NotFoundError, UnavailableError and whatever else keeps it from being had.
         """
 
@@ -80,7 +83,8 @@ class MountAction(NamedTuple):
     """Its target is absolute, if it has one."""
     stage: int | None = None
     image: BaseImage | None = None
-    """With neither, a bind mount's files are the context's, unless it is from ``scratch``."""
+    context: str | None = None
+    """A named context. With none of these, a bind mount's files are the context's, unless it is from ``scratch``."""
 
 
 class WorkdirAction(NamedTuple):
@@ -124,6 +128,8 @@ class PlannedStage(NamedTuple):
     steps: tuple[Step, ...]
     needs: frozenset[int]
     """The stages that it starts from or copies from."""
+    replaced: bool = False
+    """A named context stands in its place: nothing that the file says below its FROM is done."""
 
     @property
     def config(self) -> RunConfig:
@@ -157,6 +163,8 @@ class PlanOptions(NamedTuple):
     target: str | None = None
     allowed: frozenset[str] = frozenset()
     """What a RUN may ask for beyond what is harmless: ``network.host``, ``security.insecure``."""
+    contexts: Mapping[str, NamedContext] = {}
+    """By their names, as docker shows them."""
 
 
 class NotAllowed(DeniedError):
@@ -230,6 +238,10 @@ class _Planner:
             draft = self._drafts[number] = _StagePlanner(self, stage, self._from[number]).plan()
         return draft
 
+    def context(self, name: str) -> NamedContext | None:
+        """Return the named context that stands for a stage or an image of this name, if one does."""
+        return find_context(self.options.contexts, name)
+
     def image(self, name: str, platform: Platform, span: Span) -> BaseImage:
         """Return the image that the instruction at `span` names."""
         found = self._images.get((name, platform))
@@ -262,27 +274,33 @@ class _StagePlanner:
         stage, base = self._stage, self._base
         globals_ = {**self._planner.globals.variables(), "TARGETSTAGE": stage.title}
         image: BaseImage | None = None
-        if base.stage is not None:
+        replacement = self._planner.context(stage.name) if stage.name else None
+        if replacement is None and base.stage is not None:
             below = self._planner.stage(base.stage)
             self._needs.add(base.stage)
             self._platform = below.planned.platform
             config, scope, self._author = below.planned.config, below.scope.continued(globals_), below.author
         else:
-            assert base.image is not None
             config = RunConfig(working_dir="/")
-            if base.image != _SCRATCH:
-                image = self._planner.image(base.image, self._platform, stage.from_.span)
+            origin = self._base_origin(replacement)
+            image = origin.image
+            if image is not None:
                 config, self._author = image.config.config, image.config.author
             if "PATH" not in config.env_map():
                 config = config.with_env({"PATH": DEFAULT_PATH})
             escape = self._planner.dockerfile.directives.escape
             scope = StageScope(self._planner.arguments, globals_, config.env, escape=escape)
-        triggers, config = config.on_build, config._replace(on_build=())
-        self._config, self._scope = config, scope
-        for trigger in triggers:
-            self._step(parse_trigger(trigger, f"ONBUILD of {stage.from_.image}"))
-        for instruction in stage.instructions:
-            self._step(instruction)
+            if origin.context is not None:
+                self._steps.append(self._all_of(origin.context, config))
+        self._scope = scope
+        start = config
+        if replacement is None:
+            triggers, start = config.on_build, config._replace(on_build=())
+            self._config = start
+            for trigger in triggers:
+                self._step(parse_trigger(trigger, f"ONBUILD of {stage.from_.image}"))
+            for instruction in stage.instructions:
+                self._step(instruction)
         planned = PlannedStage(
             stage.number,
             stage.title,
@@ -291,10 +309,11 @@ class _StagePlanner:
             stage.from_.span,
             self._platform,
             image,
-            base.stage,
-            config,
+            None if replacement else base.stage,
+            start,
             tuple(self._steps),
             frozenset(self._needs),
+            replacement is not None,
         )
         return _Draft(stage, planned, scope, self._author)
 
@@ -361,25 +380,57 @@ class _StagePlanner:
             namespace = self._planner.options.build_args.get(_CACHE_NAMESPACE)
             if namespace:
                 mount = mount._replace(id=f"{namespace}/{mount.id}")
-        if mount.from_ is None or mount.from_ == _SCRATCH:
+        if mount.from_ is None or mount.from_ == SCRATCH:
             return MountAction(mount)
-        return MountAction(mount, *self._source(mount.from_, span))
+        origin = self._source(mount.from_, span)
+        return MountAction(mount) if _is_nothing(origin.image) else MountAction(mount, *origin)
 
-    def _source(self, name: str, span: Span) -> tuple[int | None, BaseImage | None]:
-        """Return the stage or the image that an instruction takes files from, planned or fetched."""
+    def _source(self, name: str, span: Span) -> Origin:
+        """Return where an instruction takes files from: a stage, planned, an image, fetched, or a named context."""
         stage = named_stage(self._planner.dockerfile, self._stage, name, span)
         if stage is None:
-            return None, self._planner.image(name, self._platform, span)
+            return self._origin(self._planner.context(name), name, span)
         self._planner.stage(stage.number)
         self._needs.add(stage.number)
-        return stage.number, None
+        return Origin(stage=stage.number)
+
+    def _base_origin(self, replacement: NamedContext | None) -> Origin:
+        """Return what the stage starts from if that is no stage: an image, a named context's files, or nothing."""
+        name = self._base.image
+        span = self._stage.from_.span
+        if replacement is None:
+            if name is None or name == SCRATCH:
+                return Origin()
+            origin = self._origin(self._planner.context(name), name, span)
+        else:
+            origin = self._origin(replacement, "", span)
+        return Origin() if _is_nothing(origin.image) else origin
+
+    def _origin(self, context: NamedContext | None, image: str, span: Span) -> Origin:
+        """Return where the files are of a name that is no stage's: it is an image's, unless there is such a context."""
+        if context is not None:
+            if context.image is None:
+                return Origin(context=context.name)
+            image = context.image
+        if image == SCRATCH:
+            return Origin(image=BaseImage(SCRATCH, Digest.of(b""), None, ImageConfig(self._platform, RunConfig(), ())))
+        return Origin(image=self._planner.image(image, self._platform, span))
+
+    def _all_of(self, context: str, config: RunConfig) -> Step:
+        """Return the step that makes files the base of a stage: no line of the file says it."""
+        action = CopyAction("COPY", ("/",), Destination("/", True), None, None, None, None, context=context)
+        text = f"COPY --from={context} / /"
+        return Step(0, text, self._stage.from_.span, action, metadata.buildkit(text), config, "")
 
     def _copy(self, instruction: Copy | Add) -> CopyAction:
-        stage: int | None = None
-        image: BaseImage | None = None
+        origin = Origin()
         if isinstance(instruction, Copy) and instruction.from_ is not None:
-            stage, image = self._source(instruction.from_, instruction.span)
-        return copy_action(instruction, self._config.working_dir or "/", stage, image)
+            origin = self._source(instruction.from_, instruction.span)
+        return copy_action(instruction, self._config.working_dir or "/", origin)
+
+
+def _is_nothing(image: BaseImage | None) -> bool:
+    return image is not None and image.name == SCRATCH
 
 
 def _platform(text: str, stage: Stage) -> Platform:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from boxwright._version import __version__
+from boxwright.build.namedcontexts import OCI_LAYOUT
+from boxwright.build.plan import SCRATCH
 from boxwright.dockerfile.secret_names import is_secret_name
 from boxwright.host.clock import rfc3339
 from boxwright.values import NamedTuple
@@ -48,7 +50,7 @@ def predicate(made: Made, digest_of: Callable[[BaseImage], Digest], *, full: boo
     request = made.request
     parameters: dict[str, Any] = {
         "configSource": {"path": request.context.title},
-        "request": {"frontend": "dockerfile", "args": _arguments(request, full=full), "locals": [{"name": "context"}]},
+        "request": {"frontend": "dockerfile", "args": _arguments(request, full=full), "locals": _locals(request)},
     }
     internal: dict[str, Any] = {"builderPlatform": str(request.build_platform)}
     if full:
@@ -72,12 +74,22 @@ def predicate(made: Made, digest_of: Callable[[BaseImage], Digest], *, full: boo
     }
 
 
+def _locals(request: BuildRequest) -> list[dict[str, str]]:
+    """Return the contexts that hold files of whoever builds."""
+    named = request.named.all.values() if request.named is not None else ()
+    return [{"name": name} for name in ("context", *(each.name for each in named if each.is_folder))]
+
+
 def _arguments(request: BuildRequest, *, full: bool) -> dict[str, str]:
     arguments = {"platform": str(request.platform)}
     if request.target:
         arguments["target"] = request.target
     if request.no_cache:
         arguments["no-cache"] = "true"
+    for named in request.named.all.values() if request.named is not None else ():
+        arguments[f"context:{named.name}"] = (
+            f"local:{named.name}" if named.is_folder else _without_credentials(named.value)
+        )
     if request.epoch is not None:
         arguments["source-date-epoch"] = str(request.epoch)
     if full:
@@ -92,7 +104,8 @@ def _dependencies(made: Made, digest_of: Callable[[BaseImage], Digest]) -> list[
     found: dict[str, dict[str, Any]] = {}
     for image in images_of(made.plan):
         algorithm, _, digits = digest_of(image).partition(":")
-        uri = f"pkg:docker/{_quoted(image)}?platform={str(image.config.platform).replace('/', '%2F')}"
+        kind = "oci" if image.name.startswith(OCI_LAYOUT) else "docker"
+        uri = f"pkg:{kind}/{_quoted(image)}?platform={str(image.config.platform).replace('/', '%2F')}"
         found[uri] = {"uri": uri, "digest": {algorithm: digits}}
     for url, digest in made.downloads.items():
         algorithm, _, digits = digest.partition(":")
@@ -111,6 +124,8 @@ def fetched(action: CopyAction, document: Mapping[str, Any]) -> dict[str, str]:
 
 def _without_credentials(url: str) -> str:
     scheme, mark, rest = url.partition("://")
+    if not mark:
+        return url
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
@@ -123,14 +138,19 @@ def images_of(plan: Plan) -> list[BaseImage]:
         for step in stage.steps:
             named.append(getattr(step.action, "image", None))
             named += [mount.image for mount in getattr(step.action, "mounts", ())]
-        found.update({f"{image.name} {image.id}": image for image in named if image is not None})
+        found.update(
+            {f"{image.name} {image.id}": image for image in named if image is not None and image.name != SCRATCH}
+        )
     return [found[key] for key in sorted(found)]
 
 
 def _quoted(image: BaseImage) -> str:
-    name, colon, tag = image.name.rpartition(":")
-    if not colon or "/" in tag or "@" in image.name:
-        name, tag = image.name.partition("@")[0], ""
+    text = image.name
+    if text.startswith(OCI_LAYOUT):  # a place on this machine is nobody's business
+        text = text.rpartition("/")[2]
+    name, colon, tag = text.rpartition(":")
+    if not colon or "/" in tag or "@" in text:
+        name, tag = text.partition("@")[0], ""
     return f"{name}@{tag}" if tag else name
 
 

@@ -16,6 +16,7 @@ from boxwright.values import NamedTuple
 if TYPE_CHECKING:
     from boxwright.build.exports import CacheTarget
     from boxwright.build.imports import CacheSource
+    from boxwright.build.namedcontexts import NamedContexts
     from boxwright.build.secrets import Secret
     from boxwright.store.publications import Publication
 
@@ -33,6 +34,7 @@ class Given(NamedTuple):
 
 class BuildRequest(NamedTuple):
     context: Context
+    """The build's own; `named` are further ones."""
     platform: Platform
     """What is built for, where the file doesn't say."""
     build_platform: Platform
@@ -46,6 +48,7 @@ class BuildRequest(NamedTuple):
     """The stage to build; None for the last one."""
     labels: Mapping[str, str] = {}
     """They go before those of the file."""
+    named: NamedContexts | None = None
     no_cache: bool = False
     force_rm: bool = False
     """A failed step's container is not kept."""

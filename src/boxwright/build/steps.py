@@ -178,7 +178,8 @@ class StageSteps:
         if before is None:
             return FIRST_TIME
         explanation = explain.Explanation(step, state, store, self._stage.image)
-        changes, root = work.changes(), request.context.root
+        source = step.action.context if isinstance(step.action, CopyAction) else None
+        changes, root = work.changes(), self._around.workshop.context_of(source).root
         if isinstance(step.action, CopyAction) and step.action.stage is not None:
             changes, root = self._changes_of(step.action, step.action.stage), None
         return explanation.rebuilt(before, answer.document, changes, root)

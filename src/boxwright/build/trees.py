@@ -72,9 +72,11 @@ class Tree(Protocol):
 class ContextTree:
     """The build context: a directory, less what its ignore file excludes. Files in it belong to nobody."""
 
-    __slots__ = ("_lock", "_rules", "_view")
+    __slots__ = ("_lock", "_rules", "_view", "_where")
 
-    def __init__(self, root: str, rules: IgnoreRules | None = None) -> None:
+    def __init__(self, root: str, rules: IgnoreRules | None = None, where: str = "the build context") -> None:
+        """`where` is what messages call it."""
+        self._where = where
         self._rules = rules if rules else None
         self._view = UnionView([root])
         self._lock = threading.Lock()  # neither the rules' scopes nor the view are made for several threads
@@ -103,7 +105,7 @@ class ContextTree:
         return self._rules is not None and self._rules.matches(path)
 
     def missing(self, source: str, path: str) -> SourceNotFound:
-        return SourceNotFound(source, "the build context", self._why_not(path))
+        return SourceNotFound(source, self._where, self._why_not(path))
 
     def _is_hidden(self, path: str, node: Node) -> bool:
         """Whether the name, or what it leads to, is excluded (for a directory: with everything below it)."""

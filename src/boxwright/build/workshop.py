@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from boxwright.build.copying import CopyWork
     from boxwright.build.imports import Imports
+    from boxwright.build.namedcontexts import NamedContexts
     from boxwright.build.runmounts import MountSource, RunMounts
     from boxwright.build.trees import Tree
 
@@ -33,6 +34,7 @@ class Workshop:
         self,
         store: Store,
         context: Context,
+        named: NamedContexts | None,
         runner: Runner,
         options: RunOptions,
         stage_chain: Callable[[int], ChainID | None],
@@ -44,21 +46,23 @@ class Workshop:
         contents: ContextCache | None = None,
         imports: Imports | None = None,
     ) -> None:
-        """`stage_chain` returns what a stage ends with, once it has; `scratch` a directory for downloads; `made_ns` is
-        the time of directories that steps make up, since the epoch. `need` has layers in the store; `contents` is
-        what is known of files, that of the store where it isn't given; `imports` may have what cache mounts hold."""
+        """`named` are further contexts. `stage_chain` returns what a stage ends with, once it has; `scratch` a
+        directory for downloads; `made_ns` is the time of directories that steps make up, since the epoch. `need` has
+        layers in the store; `contents` is what is known of files, that of the store where it isn't given; `imports`
+        may have what cache mounts hold."""
         self._store = store
         self._need = need
         self._contexts = contents if contents is not None else store.contexts
         self._imports = imports
         self._context = context
+        self._named = named
         self._runner = runner
         self._options = options
         self._stage_chain = stage_chain
         self._scratch = scratch
         self._made_ns = made_ns
         self._cancelled = cancelled
-        self._tree: Tree | None = None
+        self._trees: dict[str | None, Tree] = {}
         self._tree_lock = threading.Lock()
 
     def work(self, action: Action, chain: ChainID | None, platform: Platform, io: CommandIO) -> Work:
@@ -102,21 +106,31 @@ class Workshop:
             chain, name = self._stage_chain(action.stage), f"stage {action.stage}"
         elif action.image is not None:
             chain, name = action.image.chain, f"image {action.image.name}"
-        elif action.mount.kind == "bind" and action.mount.from_ is None:
-            return MountSource(self._context_tree(), f"context {self._context.identity}", None)
+        elif action.context is not None or (action.mount.kind == "bind" and action.mount.from_ is None):
+            context = self.context_of(action.context)
+            return MountSource(self._tree(context, action.context), f"context {context.identity}", None)
         else:
             return None
         layers = Layers(self._store, chain, self._need)
         return MountSource(ViewTree(layers, name), f"chain {chain}", layers)
 
-    def _context_tree(self) -> Tree:
+    def context_of(self, name: str | None) -> Context:
+        """Return a named context, opened if it hasn't been, or the build's own, which has no name."""
+        if name is None:
+            return self._context
+        assert self._named is not None
+        return self._named.open(name)
+
+    def _tree(self, context: Context, name: str | None) -> Tree:
         from boxwright.build.trees import ContextTree, NoTree
 
         with self._tree_lock:
-            if self._tree is None:
-                context = self._context
-                self._tree = NoTree() if context.root is None else ContextTree(context.root, context.rules)
-            return self._tree
+            tree = self._trees.get(name)
+            if tree is None:
+                where = "the build context" if name is None else f"the context {name}"
+                tree = NoTree() if context.root is None else ContextTree(context.root, context.rules, where)
+                self._trees[name] = tree
+            return tree
 
     def _copy(self, action: CopyAction, layers: Layers) -> CopyWork:
         from boxwright.build.copying import CopyWork
@@ -139,12 +153,13 @@ class Workshop:
 
             secrets, agents = self._options.secrets, self._options.agents
             repositories = [remote_repository(git, secrets, agents, self._scratch) for git in action.repositories]
+        context = self.context_of(action.context)
         return CopyWork(
             action,
             layers,
-            self._context_tree(),
+            self._tree(context, action.context),
             self._contexts,
-            origin=f"context {self._context.identity}",
+            origin=f"context {context.identity}",
             revision=None,
             downloads=downloads,
             repositories=repositories,

@@ -12,18 +12,18 @@ from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
 from boxwright.build.context import Context, local_context, no_context
 from boxwright.build.failure import EndedStep, KeptContainer
-from boxwright.build.plan import BaseImage
 from boxwright.build.product import Taker, leave
 from boxwright.build.progress import Sink
 from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.dockerfile.stages import Dockerfile, load
+from boxwright.engine.baseimages import BaseImages
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.contexts import Access, open_context
 from boxwright.engine.outputs.terms import Terms
 from boxwright.engine.privileges import require_root
-from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
+from boxwright.errors import InvalidError
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.store.store import Store
@@ -32,6 +32,7 @@ from boxwright.values import NamedTuple
 if TYPE_CHECKING:
     from boxwright.build.exports import CacheTarget
     from boxwright.build.imports import CacheSource
+    from boxwright.build.namedcontexts import NamedContexts
     from boxwright.engine.described.image import Image
     from boxwright.engine.outputs.spec import Output
     from boxwright.engine.steps import StepRunner
@@ -41,8 +42,6 @@ _EPOCH = "SOURCE_DATE_EPOCH"
 _INLINE = "BUILDKIT_INLINE_CACHE"
 _INDEX = "BUILDKIT_MULTI_PLATFORM"
 _KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
-_CONTAINED = frozenset({("amd64", "386"), ("arm64", "arm")})
-"""Architectures whose machines run the programs of another one, too."""
 
 
 class Build(NamedTuple):
@@ -55,6 +54,9 @@ class Build(NamedTuple):
     """Its path, in the context where that is no folder; its URL; ``-``: from `stdin`. None: the one of the context."""
     image: Image | None = None
     """What to build, described in Python, in place of a Dockerfile."""
+    contexts: Mapping[str, str] = {}
+    """Further contexts: a name that FROM, COPY ``--from`` and mounts use → a folder, a URL (of an archive, a file or a
+    git repository), ``docker-image://NAME`` or ``oci-layout://FOLDER[:TAG|@DIGEST]``."""
     tags: tuple[str, ...] = ()
     build_args: Mapping[str, str | None] = {}
     """A value of None takes the variable of the caller's environment, if it is there."""
@@ -143,9 +145,11 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     runner = _LazyRunner(wiring)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
+    keep_git_dir = _is_set(arguments.get(_KEEP_GIT_DIR))
     with (
         _given(wanted, environ) as given,
-        _context(wiring.store, wanted, dockerfile, given, _is_set(arguments.get(_KEEP_GIT_DIR))) as context,
+        _named(wiring.store, wanted, given, keep_git_dir) as named,
+        _context(wiring.store, wanted, dockerfile, given, keep_git_dir) as context,
     ):
         request = BuildRequest(
             context=context,
@@ -156,6 +160,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             build_args=arguments,
             target=wanted.target,
             labels=wanted.labels,
+            named=named,
             no_cache=wanted.no_cache,
             force_rm=wanted.force_rm,
             keep_steps=wanted.keep_steps,
@@ -188,7 +193,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 request._replace(platform=platform),
                 store=wiring.store,
                 runner=runner,
-                bases=_Bases(wiring, wanted, sink),
+                bases=BaseImages(wiring, pull=wanted.pull, insecure=wanted.insecure),
                 sink=sink,
                 keep=_Keeper(wiring),
                 cancelled=cancelled,
@@ -375,68 +380,21 @@ def _context(
     return open_context(wanted.context, wanted.dockerfile, access, stdin)
 
 
-class _Bases:
-    """Base images out of the store, fetched from their registries when they aren't here (see build.plan.Bases)."""
+def _named(
+    store: Store, wanted: Build, given: Given, keep_git_dir: bool
+) -> AbstractContextManager[NamedContexts | None]:
+    """Return the further contexts of a build, none of them opened yet. Raises InvalidContextName, ContextNotFound."""
+    if not wanted.contexts:
+        return nullcontext()
+    from functools import partial
 
-    def __init__(self, wiring: Wiring, wanted: Build, sink: Sink) -> None:
-        self._wiring = wiring
-        self._wanted = wanted
-        self._sink = sink
+    from boxwright.build.namedcontexts import NamedContexts, named_contexts
+    from boxwright.engine.contexts import check_named, open_named
 
-    def resolve(self, name: str, platform: Platform) -> BaseImage:
-        store = self._wiring.store
-        if self._wanted.pull and not _is_id(name):
-            self._pull(name, platform)
-        try:
-            record = store.images.find(name)
-        except NotFoundError:
-            if _is_id(name):
-                raise
-            self._pull(name, platform)
-            record = store.images.find(name)
-        config = store.images.config(record)
-        if not _fits(config.platform, platform):
-            try:
-                self._pull(name, platform)
-            except (NotFoundError, UnavailableError, DeniedError, InvalidError) as error:
-                raise WrongPlatform(name, config.platform, platform) from error
-            record = store.images.find(name)
-            config = store.images.config(record)
-        return BaseImage(name, record.id, record.chain, config)
-
-    def _pull(self, name: str, platform: Platform) -> None:
-        from boxwright.engine import sharing
-
-        sharing.pull(
-            self._wiring.store,
-            self._wiring.settings,
-            name,
-            platform=str(platform),
-            insecure=self._wanted.insecure,
-        )
-
-
-class WrongPlatform(NotFoundError):
-    """An image is here, but for another platform than the one that is built for, and there is no other to be had."""
-
-    def __init__(self, name: str, found: Platform, wanted: Platform) -> None:
-        super().__init__(
-            f"{name} is here for {found} only, and {wanted} is built for", hint=f"build for it: --platform {found}"
-        )
-        self.found = found
-        self.wanted = wanted
-
-
-def _fits(image: Platform, wanted: Platform) -> bool:
-    """Whether an image is for a platform, or for a smaller one that it contains; one that doesn't say fits all."""
-    if not image.architecture:
-        return True
-    pair = (wanted.architecture, image.architecture)
-    return image.os == wanted.os and (pair[0] == pair[1] or pair in _CONTAINED)
-
-
-def _is_id(name: str) -> bool:
-    return name.startswith("sha256:")
+    contexts = named_contexts(wanted.contexts)
+    check_named(contexts.values())
+    access = Access(store, given.secrets, given.agents, keep_git_dir)
+    return NamedContexts(contexts, partial(open_named, access=access))
 
 
 class _LazyRunner:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from boxwright.build.checking import Checked, KnownBases, check
+from boxwright.build.namedcontexts import named_contexts
 from boxwright.build.outline import Outline, Target, list_targets, outline
 from boxwright.build.plan import BaseImage, PlanOptions, plan
 from boxwright.dockerfile.stages import Dockerfile
@@ -44,6 +45,7 @@ def _options(wiring: Wiring, wanted: Build) -> PlanOptions:
         wanted.target,
         # Whether it is allowed is a question of a build.
         frozenset({"network.host", "security.insecure"}),
+        named_contexts(wanted.contexts),
     )
 
 

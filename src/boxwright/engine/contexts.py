@@ -7,12 +7,23 @@ comes from elsewhere lies in a directory of this build's own, which is gone with
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from boxwright.build.context import Context, local_context, no_context, tar_context, tree_context
+from boxwright.build.context import (
+    Context,
+    ContextNotFound,
+    local_context,
+    no_context,
+    tar_context,
+    tree_context,
+    unpack,
+)
+from boxwright.build.namedcontexts import NamedContext
 from boxwright.build.secrets import Secret
+from boxwright.dockerfile.ignore import IgnoreRules
+from boxwright.dockerfile.source import Source
 from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
 from boxwright.store.store import Store
@@ -21,6 +32,8 @@ from boxwright.values import NamedTuple
 _STDIN = "-"
 _MAX_TEXT = 1 << 20
 _HEAD = 512
+_DOWNLOADED = "context"
+"""As BuildKit calls what a named context's URL sent."""
 _GIT_MARKS = ("://", "@", "github.com/")
 
 
@@ -98,6 +111,40 @@ def _open(
                 yield context
         return
     yield local_context(where, dockerfile, text=text)
+
+
+@contextmanager
+def open_named(named: NamedContext, access: Access) -> Iterator[Context]:
+    """Yield the files of a named context, without a Dockerfile, as long as the block lasts.
+
+    A folder's own ``.dockerignore`` holds for it. What a URL sends is unpacked if it is an archive, and else a file
+    called ``context``. Raises ContextNotFound, UnreadableText, DockerfileError (for the ignore file), and what fetching
+    and unpacking raise.
+    """
+    where = named.value
+    if not is_remote(where):
+        context = local_context(where, text="")
+        yield context._replace(title=named.name)
+        return
+    with access.store.scratch() as scratch:
+        root = fetch_repository(where, access, scratch)
+        if root is None:
+            file, root = download(where, access, scratch), scratch / "files"
+            with open(file, "rb") as stream:
+                archive = is_archive(_peek(stream))
+                if archive:
+                    unpack(stream, root)
+            if not archive:
+                os.mkdir(root)
+                os.rename(file, root / _DOWNLOADED)
+        yield Context(Source(named.name, ""), named.name, os.fspath(root), IgnoreRules.none(), where)
+
+
+def check_named(contexts: Iterable[NamedContext]) -> None:
+    """Raise ContextNotFound for a folder that isn't there, whether or not it is used: nothing needs to be fetched."""
+    for named in contexts:
+        if named.image is None and not is_remote(named.value) and not os.path.isdir(named.value):
+            raise ContextNotFound(named.value, named.name)
 
 
 def is_remote(where: str) -> bool:

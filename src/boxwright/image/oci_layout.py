@@ -17,7 +17,7 @@ from boxwright.oci.config import ImageConfig
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, parse_manifest
 from boxwright.oci.platform import Platform
-from boxwright.oci.reference import Reference
+from boxwright.oci.reference import DEFAULT_TAG, Reference
 from boxwright.values import NamedTuple
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -270,14 +270,7 @@ def read_layout(tree: Tree, platform: Platform) -> list[Named]:
     image (attestations, signatures, charts) is passed over. Digests of manifests and configurations are verified,
     layers by whoever reads them. Raises NotAnOciLayout, ImageNotInLayout, CorruptError.
     """
-    if not is_layout(tree):
-        raise NotAnOciLayout("oci-layout or index.json is missing")
-    version = _json(read(tree, "oci-layout", 1 << 16), "oci-layout").get("imageLayoutVersion")
-    if version != "1.0.0":
-        raise UnsupportedError(f"image layout version {version!r} is not supported", hint="1.0.0 is")
-    index = parse_manifest(read(tree, "index.json", MAX_MANIFEST_BYTES), media.OCI_INDEX)
-    if not isinstance(index, Index):
-        raise NotAnOciLayout("its index.json is no index")
+    index = _index(tree)
     found: dict[Digest, Named] = {}
     for entry in index.manifests:
         if _is_attestation(entry):
@@ -295,6 +288,45 @@ def read_layout(tree: Tree, platform: Platform) -> list[Named]:
     if not found:
         raise ImageNotInLayout(str(platform))
     return list(found.values())
+
+
+def image_in(tree: Tree, platform: Platform, *, tag: str | None = None, digest: Digest | None = None) -> Image:
+    """Return one image of a layout: that of a digest, else of a tag, else the only one. Otherwise as `read_layout`.
+
+    Without a tag it is the one of ``latest``, or the only one. `digest` may be that of any manifest or index there.
+    """
+    index = _index(tree)
+    entries = [entry for entry in index.manifests if not _is_attestation(entry)]
+    if digest is not None:
+        chosen = next((entry for entry in entries if entry.digest == digest), None)
+        if chosen is None and tree.has(blob_name(digest)):
+            chosen = parse_manifest(verified(tree, digest, MAX_MANIFEST_BYTES)).descriptor
+    else:
+        wanted = tag or DEFAULT_TAG
+        chosen = next((entry for entry in reversed(entries) if wanted in _tags(entry)), None)
+        if chosen is None and tag is None and len({entry.digest for entry in entries}) == 1:
+            chosen = entries[0]
+    manifest = _resolve(tree, chosen, platform) if chosen is not None else None
+    if manifest is None:
+        raise ImageNotInLayout(digest or tag or DEFAULT_TAG)
+    return image_of(tree, manifest)
+
+
+def _tags(entry: Descriptor) -> set[str]:
+    name = name_of(entry)
+    return {entry.annotations.get(REF_NAME, ""), name.tag or "" if name is not None else ""}
+
+
+def _index(tree: Tree) -> Index:
+    if not is_layout(tree):
+        raise NotAnOciLayout("oci-layout or index.json is missing")
+    version = _json(read(tree, "oci-layout", 1 << 16), "oci-layout").get("imageLayoutVersion")
+    if version != "1.0.0":
+        raise UnsupportedError(f"image layout version {version!r} is not supported", hint="1.0.0 is")
+    index = parse_manifest(read(tree, "index.json", MAX_MANIFEST_BYTES), media.OCI_INDEX)
+    if not isinstance(index, Index):
+        raise NotAnOciLayout("its index.json is no index")
+    return index
 
 
 def manifests_in(tree: Tree) -> Iterator[Manifest]:

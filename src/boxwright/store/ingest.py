@@ -52,12 +52,14 @@ def ingest_image(
     image: Image,
     *,
     rootless: bool = False,
+    intermediate: bool = False,
     parallel: int = PARALLEL_LAYERS,
     progress: Callable[[LayerProgress], object] = lambda event: None,
     cancelled: threading.Event | None = None,
 ) -> ImageRecord:
     """Bring an image with all its layers into the store, verified and durable, and return its row. Idempotent.
 
+    An `intermediate` one is for what is made of it: nobody looks for it in a list.
     Nothing of it is visible before it is whole, except layers, each of them whole. `progress` is called from several
     threads. Raises CorruptError when bytes are not what their digests say, whatever opening a layer raises, and
     CancelledError soon after `cancelled` is set.
@@ -70,7 +72,11 @@ def ingest_image(
         )
         if manifest is not None:
             store.blobs.put(manifest.raw)
-        record = store.images.add(image.config_bytes, manifest=manifest.descriptor if manifest else None)
+        record = store.images.add(
+            image.config_bytes,
+            manifest=manifest.descriptor if manifest else None,
+            intermediate=intermediate,
+        )
         store.snapshots.make_durable()
     return record
 

@@ -489,3 +489,19 @@ def test_indexes_in_circles_end(tmp_path: Path) -> None:
     with pytest.raises(NotAnOciLayout, match="nested"):
         oci_layout.read_layout(tree, AMD64)
     tree.close()
+
+
+def test_one_image_of_a_layout(tmp_path: Path) -> None:
+    old, new = memory_image(PACKED), memory_image(UPPER)
+    path = tmp_path / "layout"
+    oci_layout.write_directory([Named(old, (ref("web:1"),))], path)
+    tree = open_tree(path, tmp_path)
+    for options in ({}, {"tag": "1"}, {"digest": oci_layout.pack(Named(old)).manifest.digest}):
+        assert oci_layout.image_in(tree, AMD64, **options).id == old.id, options
+    oci_layout.write_directory([Named(new, (ref("web:latest"),))], path)
+    tree = open_tree(path, tmp_path)
+    assert oci_layout.image_in(tree, AMD64).id == new.id
+    assert oci_layout.image_in(tree, AMD64, tag="1").id == old.id
+    for wanted in ({"tag": "2"}, {"digest": Digest.of(b"other")}):
+        with pytest.raises(ImageNotInLayout):
+            oci_layout.image_in(tree, AMD64, **wanted)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from boxwright.build.request import BuildResult
     from boxwright.build.runner import StepLimits
 
-_NEXT = "it comes with the rest of BuildKit's language"
-
 
 def configure(parser: Parser) -> None:
     parser.repeated("-t", "--tag", metavar="NAME[:TAG]", help="name the image; may be given several times")
@@ -56,7 +54,11 @@ def configure(parser: Parser) -> None:
         "--cache-to", metavar="CACHE", help="keep the cache: type=registry,ref=…, type=local,dest=…, type=inline"
     )
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
-    parser.refused("--build-context", why=_NEXT)
+    parser.repeated(
+        "--build-context",
+        metavar="NAME=VALUE",
+        help="a further context: a folder, a URL, docker-image://NAME or oci-layout://FOLDER",
+    )
     parser.add_argument("--sbom", metavar="BOOL|FORMAT", help="attach a list of packages: true, spdx or cyclonedx")
     parser.add_argument("--provenance", metavar="BOOL|MODE", help="attach how the image came about: true, min or max")
     parser.repeated("--attest", metavar="type=TYPE[,OPTION]", help="the same in one: type=provenance,mode=max")
@@ -67,7 +69,7 @@ def configure(parser: Parser) -> None:
         help="check, outline (ARGs, secrets), targets: look at the Dockerfile without building it",
     )
     parser.flag("--check", help="check the Dockerfile without building it: --call=check")
-    parser.refused("--compress", why=_NEXT, value=False)
+    parser.refused("--compress", why="the context is not sent anywhere", value=False)
     parser.repeated(
         "--secret", metavar="id=NAME,src=FILE", help="give a secret to RUN --mount=type=secret; or env=VARIABLE"
     )
@@ -103,6 +105,7 @@ def run(args: Any, session: Session) -> int:
         build_args={name: value if equals else None for name, equals, value in _split(args.build_arg)},
         target=args.target,
         labels=key_values(args.label),
+        contexts=_contexts(args.build_context),
         platform=args.platform,
         network=args.network,
         add_hosts=tuple(args.add_host),
@@ -207,6 +210,15 @@ def _is_taken(outputs: list[str]) -> bool:
 
 def _split(items: list[str]) -> list[tuple[str, str, str]]:
     return [item.partition("=") for item in items]
+
+
+def _contexts(items: list[str]) -> dict[str, str]:
+    contexts = {}
+    for item, (name, equals, value) in zip(items, _split(items), strict=True):
+        if not equals or not value:
+            raise UsageError(f"invalid --build-context {item!r}", hint="it is NAME=VALUE: --build-context src=../src")
+        contexts[name] = value
+    return contexts
 
 
 def _limits(args: Any) -> StepLimits:
