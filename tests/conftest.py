@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from support.postgres import PostgresServer, postgres_server
 from support.requirements import require_root, require_runtime
 
 # What a machine is or isn't, whatever is installed on it.
@@ -48,3 +49,10 @@ def pytest_runtest_makereport(
             report.outcome = "failed"
             report.longrepr = f"skipped on CI, where everything can be installed: {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server: ``with postgres.database() as url``."""
+    with postgres_server() as server:
+        yield server

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from boxwright.hub.db.database import Database, default_url
 from boxwright.hub.db.memory import MemoryMetadata
 from boxwright.hub.db.metadata import (
     BlobInUse,
@@ -21,7 +21,7 @@ from boxwright.hub.db.metadata import (
     Requirements,
     Upload,
 )
-from boxwright.hub.db.sqlite import SchemaTooNew, SQLiteMetadata
+from boxwright.hub.db.sql import SQLMetadata
 from boxwright.oci.digest import Digest
 
 
@@ -32,12 +32,21 @@ def d(text: str) -> Digest:
 CONFIG, LAYER, CHILD = d("config"), d("layer"), d("child")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetadataStore]:
-    made: MetadataStore = MemoryMetadata() if request.param == "memory" else SQLiteMetadata(tmp_path / "registry.db")
-    yield made
-    made.close()
-    made.close()
+    with ExitStack() as stack:
+        made: MetadataStore
+        match request.param:
+            case "memory":
+                made = MemoryMetadata()
+            case "sqlite":
+                made = SQLMetadata(Database(default_url(tmp_path)))
+            case _:
+                server = request.getfixturevalue("postgres")
+                made = SQLMetadata(Database(stack.enter_context(server.database())))
+        stack.callback(made.close)
+        yield made
+        made.close()
 
 
 def manifest(name: str = "m", **more: object) -> Manifest:
@@ -245,32 +254,6 @@ def test_many_threads_at_once(store: MetadataStore) -> None:
     assert len(store.tags("a", limit=100, last=None)) == 61
 
 
-def test_a_file_keeps_everything(tmp_path: Path) -> None:
-    first = SQLiteMetadata(tmp_path / "registry.db")
-    first.add_blob("a", LAYER, 7)
-    put(first, "a", manifest(), "x", needs=Requirements((LAYER,)))
-    first.add_upload(Upload("u", "a", "", 1.0))
-    first.close()
-    second = SQLiteMetadata(tmp_path / "registry.db")
-    assert second.blob_size("a", LAYER) == 7
-    assert second.manifest("a", "x") == manifest()
-    assert second.upload("u") is not None
-    second.close()
-    with pytest.raises(sqlite3.ProgrammingError):
-        second.upload("u")
-
-
-def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "registry.db"
-    later = sqlite3.connect(path)
-    later.execute("PRAGMA user_version = 99")
-    later.close()
-    with pytest.raises(SchemaTooNew) as raised:
-        SQLiteMetadata(path)
-    assert raised.value.version == 99
-    assert raised.value.hint
-
-
 LONG_AGO, EVER_AFTER = 0.0, 4e9
 
 
@@ -375,27 +358,3 @@ def test_a_claim_makes_old_garbage_new(store: MetadataStore) -> None:
     store.claim_blob(LAYER, 7)
     assert garbage(store, before) == []
     assert not store.destroy_blob(LAYER, before, lambda: None)
-
-
-def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "registry.db"
-    SQLiteMetadata(path).close()
-    with closing(sqlite3.connect(path)) as db:
-        for statement in (
-            "DROP INDEX blob_touched",
-            "DROP INDEX repository_blob_touched",
-            "ALTER TABLE blob RENAME COLUMN touched TO created",
-            "ALTER TABLE repository_blob RENAME COLUMN touched TO linked",
-            "INSERT INTO repository (name) VALUES ('a')",
-            f"INSERT INTO blob VALUES ('{LAYER}', 7, 1.0)",
-            f"INSERT INTO repository_blob VALUES (1, '{LAYER}', 1.0)",
-            f"INSERT INTO blob VALUES ('{CONFIG}', 8, 1.0)",
-            "PRAGMA user_version = 1",
-        ):
-            db.execute(statement)
-        db.commit()
-    for _ in range(2):
-        store = SQLiteMetadata(path)
-        assert store.blob_size("a", LAYER) == 7
-        assert store.garbage(EVER_AFTER) == [(CONFIG, 8)]
-        store.close()

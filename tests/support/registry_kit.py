@@ -146,9 +146,10 @@ async def registry(root: Path | None = None, *, idle: float = 300.0, **options: 
     import aiohttp
     from aiohttp import web
 
+    from boxwright.hub.db.database import Database, default_url
     from boxwright.hub.db.memory import MemoryMetadata
     from boxwright.hub.db.metadata import MetadataStore
-    from boxwright.hub.db.sqlite import SQLiteMetadata
+    from boxwright.hub.db.sql import SQLMetadata
     from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.server import make_server
     from boxwright.hub.registry.workers import Workers
@@ -157,7 +158,7 @@ async def registry(root: Path | None = None, *, idle: float = 300.0, **options: 
     from boxwright.hub.storage.memory import MemoryBlobStorage
 
     storage: BlobStorage = MemoryBlobStorage() if root is None else FilesystemBlobStorage(root)
-    metadata: MetadataStore = MemoryMetadata() if root is None else SQLiteMetadata(root / "registry.db")
+    metadata: MetadataStore = MemoryMetadata() if root is None else SQLMetadata(Database(default_url(root)))
     workers = Workers()
     application = Application(storage, metadata, workers, **options)
     runner = web.ServerRunner(make_server(application, workers, idle=idle), shutdown_timeout=1.0)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from boxwright.hub.configfile import read_file
+from boxwright.hub.db.settings import DatabaseSettings, read_database
 from boxwright.hub.registry.settings import (
     AuthSettings,
     GarbageSettings,
@@ -27,6 +28,7 @@ class HubSettings(NamedTuple):
     """All of them, section by section."""
 
     server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     gc: GarbageSettings = GarbageSettings()
 
@@ -38,6 +40,7 @@ def load_settings(path: Path | None) -> HubSettings:
     file = read_file(path)
     settings = HubSettings(
         server=read_server(file.section("server")),
+        database=read_database(file.section("database")),
         auth=read_auth(file.section("auth")),
         gc=read_garbage(file.section("gc")),
     )

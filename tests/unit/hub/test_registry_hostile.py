@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxwright.hub.db.sqlite import SQLiteMetadata
+from boxwright.hub.db.database import Database, default_url
+from boxwright.hub.db.sql import SQLMetadata
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.call import Stretches
 from boxwright.hub.registry.document import InvalidDocument, read_document
@@ -92,7 +93,7 @@ class BytesBody:
 
 def test_no_request_is_our_error(tmp_path: Path) -> None:
     workers = Workers(metadata=1, content=1)
-    metadata = SQLiteMetadata(tmp_path / "registry.db")
+    metadata = SQLMetadata(Database(default_url(tmp_path)))
     application = Application(FilesystemBlobStorage(tmp_path), metadata, workers)
 
     @settings(max_examples=200, deadline=None)

@@ -41,6 +41,6 @@ def _gc(args: Any, session: Session) -> int:
     from boxwright.cli import human
     from boxwright.hub.registry.collector import collect_in
 
-    done = collect_in(root(args, session), seconds(args.delay, "--delay"))
+    done = collect_in(root(args, session), seconds(args.delay, "--delay"), args.database)
     print(f"{done.released} blobs released, {done.destroyed} destroyed, {human.size(done.size)} reclaimed")
     return 0

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def configure_root(parser: Parser) -> None:
     """Declare where everything is."""
     parser.add_argument("--root", metavar="DIR", help="the folder that keeps everything")
+    parser.add_argument(
+        "--database", metavar="URL", help="sqlite:///FILE or postgresql://USER@HOST/NAME (SQLite in the folder)"
+    )
 
 
 def configure_serve(parser: Parser) -> None:
@@ -47,6 +50,7 @@ def server_settings(args: Any) -> HubSettings:
         tls_key=path(args.tls_key),
         sparse=args.sparse,
     )
+    database = override(settings.database, url=args.database)
     auth = override(settings.auth, htpasswd=path(args.htpasswd))
     gc = override(
         settings.gc,
@@ -55,7 +59,7 @@ def server_settings(args: Any) -> HubSettings:
     )
     if args.gc_delay == "off":
         gc = gc._replace(delay=None)
-    return settings._replace(server=server, auth=auth, gc=gc)
+    return settings._replace(server=server, database=database, auth=auth, gc=gc)
 
 
 def ready(line: str) -> None:

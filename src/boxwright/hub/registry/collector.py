@@ -20,6 +20,7 @@ from pathlib import Path
 from boxwright.errors import NotFoundError
 from boxwright.host import faults
 from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.extra import need
 from boxwright.hub.storage.base import BlobStorage
 from boxwright.values import NamedTuple
 
@@ -73,15 +74,19 @@ class Collector:
         return Collected(released, destroyed, size)
 
 
-def collect_in(root: Path, delay: float) -> Collected:
-    """Collect once in a registry's folder, whether a server runs there or not. Raises RegistryMissing."""
-    from boxwright.hub.db.sqlite import SQLiteMetadata
+def collect_in(root: Path, delay: float, database: str | None = None) -> Collected:
+    """Collect once in a registry's folder, whether servers run there or not; `database` is its URL if they name one.
+
+    Raises RegistryMissing, HubExtraMissing, and what opening the database raises.
+    """
+    need("sqlalchemy", "alembic")
+    from boxwright.hub.db.database import Database, default_url
+    from boxwright.hub.db.sql import SQLMetadata
     from boxwright.hub.storage.filesystem import FilesystemBlobStorage
 
-    database = root / "registry.db"
-    if not database.exists():
+    if not (root / "registry.db" if database is None else root / "blobs").exists():
         raise RegistryMissing(root)
-    metadata = SQLiteMetadata(database)
+    metadata = SQLMetadata(Database(database or default_url(root)))
     try:
         return Collector(FilesystemBlobStorage(root), metadata, delay).collect()
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError, UnavailableError
+from boxwright.hub.extra import HubExtraMissing, need
 from boxwright.hub.registry.sessions import UploadSessions
 
 if TYPE_CHECKING:
@@ -40,14 +41,6 @@ _MAX_LINE = 16 << 10
 _READ_BUFFER = 512 << 10
 
 
-class HubExtraMissing(UnavailableError):
-    """The packages that only the hub needs are not installed."""
-
-    def __init__(self, package: str) -> None:
-        super().__init__(f"the registry needs the package {package}", hint="pip install 'boxwright[hub]'")
-        self.package = package
-
-
 class AddressInUse(UnavailableError):
     """Something else listens there, or the address is not this machine's."""
 
@@ -70,10 +63,7 @@ def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = l
     `root` is where everything is kept unless the settings name a folder; `ready` is called once with the line that says
     where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, and what opening the root raises.
     """
-    try:
-        import aiohttp  # noqa: F401 - the question is whether it is there
-    except ModuleNotFoundError as error:
-        raise HubExtraMissing(error.name or "aiohttp") from None
+    need("aiohttp", "sqlalchemy", "alembic")
     asyncio.run(_serve(settings, settings.server.root or root, ready))
     return 0
 
@@ -93,7 +83,8 @@ def parse_address(text: str) -> tuple[str, int]:
 async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]) -> None:
     from aiohttp import web
 
-    from boxwright.hub.db.sqlite import SQLiteMetadata
+    from boxwright.hub.db.database import Database, default_url
+    from boxwright.hub.db.sql import SQLMetadata
     from boxwright.hub.registry.application import GC_DELAY, Application
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.storage.filesystem import FilesystemBlobStorage
@@ -108,7 +99,7 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
         loop.add_signal_handler(number, stopped.set)
     with ExitStack() as stack:
         storage = FilesystemBlobStorage(root)
-        metadata = SQLiteMetadata(root / "registry.db")
+        metadata = SQLMetadata(Database(settings.database.url or default_url(root)))
         stack.callback(metadata.close)
         workers = Workers()
         stack.callback(workers.close)

@@ -1,0 +1,4 @@
+"""Every table of the hub, one module an aggregate. Importing this package makes `base.metadata` complete."""
+
+from boxwright.hub.db.tables import registry as registry
+from boxwright.hub.db.tables.base import metadata as metadata
