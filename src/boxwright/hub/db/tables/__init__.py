@@ -1,4 +1,6 @@
 """Every table of the hub, one module an aggregate. Importing this package makes `base.metadata` complete."""
 
+from boxwright.hub.db.tables import accounts as accounts
+from boxwright.hub.db.tables import audit as audit
 from boxwright.hub.db.tables import registry as registry
 from boxwright.hub.db.tables.base import metadata as metadata
