@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from boxwright.errors import BoxwrightError, UnavailableError
 from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.observe import request as observed
 from boxwright.hub.registry import routes
 from boxwright.hub.registry.access import Authority, Everybody, Gate, Origin, begins, need_of
 from boxwright.hub.registry.blobs import BlobHandlers
@@ -101,19 +102,23 @@ class Application:
             reply = _error("UNKNOWN", error.message)
         except Exception:
             _log.exception("%s %s", method, raw_target)
-            reply = _error("UNKNOWN", "an unforeseen error, see the registry's log")
-        return reply._replace(headers=[_API_VERSION, *reply.headers])
+            reply = _error("UNKNOWN", "an unforeseen error, see the registry's log")  # by the id in the headers
+        return reply._replace(headers=[_API_VERSION, *_identity(), *reply.headers])
 
     async def _dispatch(
         self, method: str, raw_target: str, headers: Mapping[str, str], body: Body, origin: Origin
     ) -> Reply:
         target = routes.parse_target(raw_target)
         if endpoint := self._endpoints.get(target.path):
+            observed.learn(route=routes.ENDPOINT)
             call = Call(method, routes.Route(routes.ENDPOINT), target, headers, body, origin)
             return await _handler(endpoint, method)(call)
         route = routes.route(target.path)
+        if route is not None:
+            observed.learn(route=route.kind, repository=route.name)
         need = need_of(method, route) if route else None
         permit = await self._gate.admit(need, headers, origin)
+        observed.learn(user=permit.name)
         if route is None:
             raise RegistryError("UNSUPPORTED", "no such endpoint", status=404)
         handler = _handler(self._handlers[route.kind], method)
@@ -122,6 +127,12 @@ class Application:
         if begins(method, route):
             await self._gate.enter(permit, route.name)
         return await handler(Call(method, route, target, headers, body, origin, permit))
+
+
+def _identity() -> list[tuple[str, str]]:
+    """The header by which an answer can be found in the log."""
+    request = observed.current()
+    return [] if request is None else [(observed.HEADER, request.id)]
 
 
 async def _ping(call: Call) -> Reply:

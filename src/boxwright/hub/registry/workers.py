@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -40,4 +41,6 @@ class Workers:
 def _submit(
     pool: ThreadPoolExecutor, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
 ) -> asyncio.Future[_R]:
-    return asyncio.wrap_future(pool.submit(call, *args, **kwargs))
+    # With its context: what a thread logs belongs to the request that gave it its work.
+    context = contextvars.copy_context()
+    return asyncio.wrap_future(pool.submit(lambda: context.run(call, *args, **kwargs)))
