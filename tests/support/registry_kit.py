@@ -141,8 +141,13 @@ class Registry:
 
 
 @asynccontextmanager
-async def registry(root: Path | None = None, *, idle: float = 300.0, **options: Any) -> AsyncIterator[Registry]:
-    """Serve for the block: from `root` with files and SQLite, or from memory. `options` go to the application."""
+async def registry(
+    root: Path | None = None, *, idle: float = 300.0, observe: Callable[[Any], Any] | None = None, **options: Any
+) -> AsyncIterator[Registry]:
+    """Serve for the block: from `root` with files and SQLite, or from memory. `options` go to the application.
+
+    `observe` makes an Observer out of Workers.
+    """
     import aiohttp
     from aiohttp import web
 
@@ -160,8 +165,11 @@ async def registry(root: Path | None = None, *, idle: float = 300.0, **options: 
     storage: BlobStorage = MemoryBlobStorage() if root is None else FilesystemBlobStorage(root)
     metadata: MetadataStore = MemoryMetadata() if root is None else SQLMetadata(Database(default_url(root)))
     workers = Workers()
+    observer = observe(workers) if observe else None
+    if observer is not None:
+        storage = observer.watch(storage, metadata)
     application = Application(storage, metadata, workers, **options)
-    runner = web.ServerRunner(make_server(application, workers, idle=idle), shutdown_timeout=1.0)
+    runner = web.ServerRunner(make_server(application, workers, observer, idle=idle), shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -42,6 +42,7 @@ class ServerProcess:
         if crash_at is not None:
             environment[faults.VARIABLE] = str(crash_at)
         sections["server"] = {"addr": "127.0.0.1:0", **sections.get("server", {})}
+        sections.setdefault("log", {"level": "warning"})  # nobody reads it before the end
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(root)],
             stdin=subprocess.PIPE,

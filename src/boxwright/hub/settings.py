@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from boxwright.hub.configfile import read_file
 from boxwright.hub.db.settings import DatabaseSettings, read_database
+from boxwright.hub.observe.settings import LogSettings, MetricsSettings, read_log, read_metrics
 from boxwright.hub.registry.settings import (
     AuthSettings,
     GarbageSettings,
@@ -31,6 +32,8 @@ class HubSettings(NamedTuple):
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     gc: GarbageSettings = GarbageSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
 
 def load_settings(path: Path | None) -> HubSettings:
@@ -43,6 +46,8 @@ def load_settings(path: Path | None) -> HubSettings:
         database=read_database(file.section("database")),
         auth=read_auth(file.section("auth")),
         gc=read_garbage(file.section("gc")),
+        log=read_log(file.section("log")),
+        metrics=read_metrics(file.section("metrics")),
     )
     file.finish()
     return settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boxwright.cli.hub.observing import configure_observing, with_observing
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
 
@@ -35,6 +36,7 @@ def configure_serve(parser: Parser) -> None:
         "--gc-delay", metavar="DURATION", help="destroy what nothing has named for so long (24h); off: keep everything"
     )
     parser.add_argument("--gc-interval", metavar="DURATION", help="how often to look for it (1h)")
+    configure_observing(parser)
 
 
 def server_settings(args: Any) -> HubSettings:
@@ -59,7 +61,7 @@ def server_settings(args: Any) -> HubSettings:
     )
     if args.gc_delay == "off":
         gc = gc._replace(delay=None)
-    return settings._replace(server=server, database=database, auth=auth, gc=gc)
+    return with_observing(args, settings._replace(server=server, database=database, auth=auth, gc=gc))
 
 
 def ready(line: str) -> None:

@@ -56,9 +56,9 @@ class Operations:
         if path == HEALTH:
             return _page(200, {"status": "alive"})
         checks = await self._health.ready()
-        ready = all(check.ok for check in checks.values()) and not self._health.ending
-        status = "ready" if ready else "ending" if self._health.ending else "not ready"
-        return _page(200 if ready else 503, {"status": status, "checks": {k: v._asdict() for k, v in checks.items()}})
+        ready = all(check.ok for check in checks.values())
+        parts = {name: check._asdict() for name, check in checks.items()}
+        return _page(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": parts})
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer as a server of its own."""
@@ -129,3 +129,4 @@ class ObservedHandler:
             self._metrics.request(known.route, known.method, status, seconds, received, sent)
             if self._access is not None:
                 self._access.log(known, Outcome(status, received, sent, seconds))
+            begin(None)  # the connection goes on

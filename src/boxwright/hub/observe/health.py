@@ -52,7 +52,7 @@ class _Question:
 class Health:
     """Asks the parts of a server how they are. For the event loop alone."""
 
-    __slots__ = ("_asked", "_checks", "_known", "_questions", "_timeout", "ending")
+    __slots__ = ("_asked", "_checks", "_known", "_questions", "_timeout")
 
     def __init__(self, *, timeout: float = _TIMEOUT_SECONDS) -> None:
         self._checks: dict[str, Callable[[], object]] = {}
@@ -60,8 +60,6 @@ class Health:
         self._questions: dict[str, _Question] = {}
         self._known: dict[str, Check] = {}
         self._asked = -_FRESH_SECONDS
-        self.ending = False
-        """Set when the server is told to end: it is not ready any more, so that nobody sends it anything new."""
 
     def check(self, name: str, ask: Callable[[], object]) -> None:
         """Add a part: `ask` raises when it cannot be used. It is called in a thread of its own, and may take long."""

@@ -10,26 +10,11 @@ import time
 import traceback
 from typing import TextIO
 
-from boxwright.errors import InvalidError
 from boxwright.hub.observe.request import current
-from boxwright.values import NamedTuple
-
-FORMATS = ("text", "json")
-LEVELS = ("debug", "info", "warning", "error")
+from boxwright.hub.observe.settings import LogSettings
 
 _FLUSH_BYTES = 64 << 10
 _OWN = frozenset(vars(logging.makeLogRecord({})))
-
-
-class LogSettings(NamedTuple):
-    """[log]: how a server tells what it does."""
-
-    format: str = "text"
-    """One of FORMATS."""
-    level: str = "info"
-    """The least important of LEVELS that is written."""
-    access: bool = True
-    """Whether requests are logged, at level info."""
 
 
 class Output:
@@ -123,21 +108,31 @@ class TextFormatter(logging.Formatter):
         return line
 
 
-def configure(options: LogSettings, stream: TextIO | None = None) -> Output:
-    """Send everything that is logged in this process to `stream` (stderr), and nothing anywhere else.
+class _StrangersMistakes(logging.Filter):
+    """Turns what aiohttp reports as an error of the server, with its trace, into a line about the client's mistake."""
 
-    Raises InvalidError for a format or a level that is none.
-    """
-    if options.format not in FORMATS:
-        raise InvalidError(f"invalid log format {options.format!r}", hint=f"it is one of {', '.join(FORMATS)}")
-    if options.level not in LEVELS:
-        raise InvalidError(f"invalid log level {options.level!r}", hint=f"it is one of {', '.join(LEVELS)}")
+    def filter(self, record: logging.LogRecord) -> bool:
+        from aiohttp.http_exceptions import HttpProcessingError
+
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, HttpProcessingError):
+            return True
+        record.msg, record.args = "not HTTP: %s", (error.message.strip().partition("\n")[0],)
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.exc_info = None
+        return logging.getLogger().isEnabledFor(logging.INFO)
+
+
+def configure(options: LogSettings, stream: TextIO | None = None) -> Output:
+    """Send everything that is logged in this process to `stream` (stderr), and nothing anywhere else."""
     output = Output(stream or sys.stderr)
     root = logging.getLogger()
     for handler in list(root.handlers):
         root.removeHandler(handler)
     root.addHandler(_Handler(output, JsonFormatter() if options.format == "json" else TextFormatter()))
     root.setLevel(options.level.upper())
+    server = logging.getLogger("aiohttp.server")
+    server.filters[:] = [_StrangersMistakes()]
     return output
 
 

@@ -14,7 +14,15 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # a second series beside each counter, which nobody needs
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"
@@ -123,12 +133,10 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, seconds: float, received: int, sent: int) -> None:
         """Count one request. `route` is a kind of routes, never a path."""
-        key = route, method, status
+        key = route, method if method in _METHODS else _OTHER, status
         counted = self._requests.get(key)
         if counted is None:
-            if method not in _METHODS:
-                return self.request(route, _OTHER, status, seconds, received, sent)
-            counted = self._requests[key] = self._labelled(route, method, status)
+            counted = self._requests[key] = self._labelled(*key)
         requests, histogram, bytes_in, bytes_out = counted
         requests.inc()
         histogram.observe(seconds)
@@ -136,7 +144,6 @@ class Metrics:
             bytes_in.inc(received)
         if sent:
             bytes_out.inc(sent)
-        return None
 
     def _labelled(self, route: str, method: str, status: int) -> tuple[Counter, Histogram, Counter, Counter]:
         name = route or "none"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from boxwright.hub.observe.access import AccessLog
 from boxwright.hub.observe.handler import Handler, ObservedHandler, Operations
 from boxwright.hub.observe.health import Health
-from boxwright.hub.observe.logs import LogSettings, Output, configure
+from boxwright.hub.observe.logs import Output, configure
 from boxwright.hub.observe.metrics import Metrics
+from boxwright.hub.observe.settings import LogSettings
 from boxwright.hub.observe.timing import TimedBlobStorage
 from boxwright.oci.digest import Digest
 
@@ -30,7 +31,7 @@ class Observer:
     __slots__ = ("_access", "_apart", "_output", "_workers", "health", "metrics")
 
     def __init__(self, log: LogSettings, workers: Workers, *, apart: bool = False) -> None:
-        """`apart`: metrics are served elsewhere, or nowhere. Raises InvalidError for log settings that are none.
+        """`apart`: metrics are served elsewhere, or nowhere.
 
         From now on everything that this process logs is written as `log` says.
         """

@@ -53,8 +53,8 @@ def learn(*, route: str | None = None, repository: str | None = None, user: str 
         request.user = request.user if user is None else user
 
 
-def begin(request: Request) -> None:
-    """Let everything that this task does from now on be done for `request`."""
+def begin(request: Request | None) -> None:
+    """Let everything that this task does from now on be done for `request`; None: for nobody."""
     _current.set(request)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.access import Authority
     from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.collector import Collector
@@ -85,12 +87,13 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
 
     from boxwright.hub.db.database import Database, default_url
     from boxwright.hub.db.sql import SQLMetadata
+    from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.storage.filesystem import FilesystemBlobStorage
 
     server, gc = settings.server, settings.gc
-    host, port = parse_address(server.address)
+    host, _ = parse_address(server.address)
     context = _tls_context(server)
     authority = _authority(settings.auth)
     stopped = asyncio.Event()
@@ -98,11 +101,14 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
     for number in _ENDINGS:
         loop.add_signal_handler(number, stopped.set)
     with ExitStack() as stack:
-        storage = FilesystemBlobStorage(root)
+        files = FilesystemBlobStorage(root)
         metadata = SQLMetadata(Database(settings.database.url or default_url(root)))
         stack.callback(metadata.close)
         workers = Workers()
         stack.callback(workers.close)
+        observer = Observer(settings.log, workers, apart=settings.metrics.address != "")
+        stack.callback(observer.close)
+        storage = observer.watch(files, metadata)
         application = Application(
             *(storage, metadata, workers),
             authority=authority,
@@ -110,16 +116,18 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
             gc_delay=gc.delay or GC_DELAY,
         )
         stack.callback(application.sessions.close)
-        runner = web.ServerRunner(make_server(application, workers), shutdown_timeout=_SHUTDOWN_SECONDS)
+        runner = web.ServerRunner(make_server(application, workers, observer), shutdown_timeout=_SHUTDOWN_SECONDS)
+        apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
+        await apart.setup()
         tending = [asyncio.create_task(_sweep(application.sessions, workers))]
         if gc.delay is not None:
-            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval)))
+            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer)))
         try:
-            try:
-                await web.TCPSite(runner, host or None, port, ssl_context=context).start()
-            except OSError as error:
-                raise AddressInUse(server.address, error.strerror or str(error)) from None
+            if settings.metrics.address:
+                await _listen(apart, settings.metrics.address)
+                _log.info("metrics on %s", _url(apart, "", None))
+            await _listen(runner, server.address, context)
             ready(f"serving on {_url(runner, host, context)} (root {root})")
             await stopped.wait()
         finally:
@@ -128,16 +136,31 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
             for task in tending:
                 task.cancel()
             await runner.cleanup()
+            await apart.cleanup()
 
 
-def make_server(application: Application, workers: Workers, *, idle: float = IDLE_SECONDS) -> web.Server:
+async def _listen(runner: web.ServerRunner, address: str, context: ssl.SSLContext | None = None) -> None:
+    """Take connections on ``host:port``. Raises InvalidAddress, AddressInUse."""
+    from aiohttp import web
+
+    host, port = parse_address(address)
+    try:
+        await web.TCPSite(runner, host or None, port, ssl_context=context).start()
+    except OSError as error:
+        raise AddressInUse(address, error.strerror or str(error)) from None
+
+
+def make_server(
+    application: Application, workers: Workers, observer: Observer | None = None, *, idle: float = IDLE_SECONDS
+) -> web.Server:
     """Return the aiohttp server of an application, with its limits; `idle` is how long a client may be silent."""
     from aiohttp import web
 
     from boxwright.hub.registry.http import HttpHandler
 
+    handler = HttpHandler(application, workers, idle=idle)
     return web.Server(
-        HttpHandler(application, workers, idle=idle),
+        handler if observer is None else observer.around(handler),
         access_log=None,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         max_line_size=_MAX_LINE,
@@ -155,14 +178,17 @@ async def _sweep(sessions: UploadSessions, workers: Workers) -> None:
         await asyncio.sleep(_SWEEP_SECONDS)
 
 
-async def _collect(collector: Collector, workers: Workers, interval: float) -> None:
+async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer) -> None:
     """Collect garbage, at the start and then at intervals."""
     while True:
+        started = time.monotonic()
         try:
             done = await workers.move(collector.collect)
         except Exception:
             _log.exception("garbage collection")  # a full disk, say: tried again
+            observer.collected(None, time.monotonic() - started)
         else:
+            observer.collected(done, time.monotonic() - started)
             if done.released or done.destroyed:
                 _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
         await asyncio.sleep(interval)
