@@ -6,6 +6,7 @@ the way should have to pass that on. `Workers` takes the context along into its 
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from contextvars import ContextVar
@@ -36,6 +37,9 @@ class Request:
         self.user = ""
 
 
+_process = secrets.token_hex(6)
+_count = itertools.count(secrets.randbits(16))
+
 _current: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
@@ -62,4 +66,4 @@ def request_id(sent: str | None) -> str:
     """Return the id of a request: `sent`, where a trusted proxy gave one that can be logged, or a new one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent
-    return secrets.token_hex(8)
+    return f"{_process}{next(_count):08x}"
