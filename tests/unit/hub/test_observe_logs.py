@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from boxwright.hub.observe import request as observed
 from boxwright.hub.observe.access import AccessLog, Outcome
-from boxwright.hub.observe.logs import Output, configure, printable, timestamp
+from boxwright.hub.observe.logs import Logging, Output, printable, timestamp
 from boxwright.hub.observe.request import Request, request_id
 from boxwright.hub.observe.settings import LogSettings
 
 HOSTILE = "a\n\x1b[2J\u2028b\ud800"
 
 
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    observed.begin(None)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+@contextmanager
+def logging_to(stream: io.StringIO, settings: LogSettings) -> Iterator[None]:
+    logs = Logging(settings, stream)
+    try:
+        yield
+    finally:
+        observed.begin(None)
+        logs.close()
 
 
 def request(**more: str) -> Request:
@@ -34,14 +36,14 @@ def request(**more: str) -> Request:
 
 def test_json_lines_are_objects() -> None:
     stream = io.StringIO()
-    configure(LogSettings("json"), stream)
-    observed.begin(request())
-    log = logging.getLogger("boxwright.test")
-    log.info("said %s", HOSTILE, extra={"blobs": 3})
-    try:
-        raise OSError("disk\nfull")
-    except OSError:
-        log.exception("it failed")
+    with logging_to(stream, LogSettings("json")):
+        observed.begin(request())
+        log = logging.getLogger("boxwright.test")
+        log.info("said %s", HOSTILE, extra={"blobs": 3})
+        try:
+            raise OSError("disk\nfull")
+        except OSError:
+            log.exception("it failed")
     first, second = map(json.loads, stream.getvalue().splitlines())
     time = first.pop("time")
     assert time.endswith("Z")
@@ -55,18 +57,20 @@ def test_json_lines_are_objects() -> None:
 
 def test_text_lines_are_one_line_each() -> None:
     stream = io.StringIO()
-    configure(LogSettings("text"), stream)
-    observed.begin(request())
-    logging.getLogger("boxwright.test").warning("said %s", HOSTILE, extra={"blobs": 3})
+    with logging_to(stream, LogSettings("text")):
+        observed.begin(request())
+        logging.getLogger("boxwright.test").warning("said %s", HOSTILE, extra={"blobs": 3})
     (line,) = stream.getvalue().splitlines()
     assert line.partition(" ")[2] == r"warning said a\n\x1b[2J\u2028b\ud800 blobs=3 request=id-1"
 
 
 def test_a_level_silences_what_is_below_it() -> None:
     stream = io.StringIO()
-    configure(LogSettings("text", "warning"), stream)
-    logging.getLogger("boxwright.test").info("nothing")
+    before = list(logging.getLogger().handlers)
+    with logging_to(stream, LogSettings("text", "warning")):
+        logging.getLogger("boxwright.test").info("nothing")
     assert stream.getvalue() == ""
+    assert logging.getLogger().handlers == before
 
 
 @pytest.mark.parametrize("json_format", [True, False])
@@ -76,8 +80,6 @@ def test_lines_of_the_access_log(json_format: bool) -> None:
     asked = request(agent=f'"{HOSTILE}')
     asked.route, asked.repository, asked.user, asked.path = "tags", "a", "ada", f"/v2/{HOSTILE}"
     log = AccessLog(output, json=json_format)
-
-    import asyncio
 
     async def main() -> None:
         log.log(asked, Outcome(200, 1, 22, 0.5))

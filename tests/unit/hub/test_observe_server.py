@@ -6,29 +6,18 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from boxwright.hub.observe import observer as observing
 from boxwright.hub.observe.health import Health
-from boxwright.hub.observe.logs import Output
 from boxwright.hub.observe.observer import Observer
 from boxwright.hub.observe.settings import LogSettings
 from boxwright.hub.registry.collector import Collected
 from support.registry_kit import Registry, SmallImage, digest_of, registry
 
 IMAGE = SmallImage.of()
-
-
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def observed(
@@ -98,12 +87,12 @@ def test_every_answer_has_an_id_which_is_in_the_log(capfd: pytest.CaptureFixture
 def test_an_error_in_a_thread_is_logged_with_the_id(capfd: pytest.CaptureFixture[str]) -> None:
     sent: list[str] = []
 
-    async def scenario(client: Registry, _: Observer) -> None:
+    async def scenario(client: Registry, observer: Observer) -> None:
         def fail(*_: object, **__: object) -> None:
             logging.getLogger("boxwright.test").warning("about to fail")
             raise ValueError("unforeseen")
 
-        client.application._handlers["tags"] = {"GET": lambda call: client.application._workers.ask(fail)}
+        client.application._handlers["tags"] = {"GET": lambda call: observer._workers.ask(fail)}
         answer = await client("GET", "/v2/a/tags/list")
         assert answer.status == 500
         sent.append(answer.headers["X-Request-Id"])
@@ -216,6 +205,6 @@ def test_a_part_that_hangs_is_waited_for_once() -> None:
 
 
 def test_silence_below_info_costs_no_access_log(capfd: pytest.CaptureFixture[str]) -> None:
-    assert Output is observing.Output
     made = Observer(LogSettings("text", "warning"), None)  # type: ignore[arg-type]
     assert made._access is None
+    made.close()

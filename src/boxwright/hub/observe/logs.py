@@ -123,17 +123,26 @@ class _StrangersMistakes(logging.Filter):
         return logging.getLogger().isEnabledFor(logging.INFO)
 
 
-def configure(options: LogSettings, stream: TextIO | None = None) -> Output:
-    """Send everything that is logged in this process to `stream` (stderr), and nothing anywhere else."""
-    output = Output(stream or sys.stderr)
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-    root.addHandler(_Handler(output, JsonFormatter() if options.format == "json" else TextFormatter()))
-    root.setLevel(options.level.upper())
-    server = logging.getLogger("aiohttp.server")
-    server.filters[:] = [_StrangersMistakes()]
-    return output
+class Logging:
+    """Everything that is logged in this process goes to one stream until `close`, and nothing anywhere else."""
+
+    __slots__ = ("_before", "output")
+
+    def __init__(self, settings: LogSettings, stream: TextIO | None = None) -> None:
+        """`stream` None is stderr."""
+        self.output = Output(stream or sys.stderr)
+        root, server = logging.getLogger(), logging.getLogger("aiohttp.server")
+        self._before = list(root.handlers), root.level, list(server.filters)
+        root.handlers[:] = [_Handler(self.output, JsonFormatter() if settings.format == "json" else TextFormatter())]
+        root.setLevel(settings.level.upper())
+        server.filters[:] = [_StrangersMistakes()]
+
+    def close(self) -> None:
+        """Write what waits; log as before."""
+        self.output.flush()
+        root, server = logging.getLogger(), logging.getLogger("aiohttp.server")
+        root.handlers[:], level, server.filters[:] = self._before
+        root.setLevel(level)
 
 
 _second = (0, "")

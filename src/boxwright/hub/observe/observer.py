@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from boxwright.hub.observe.access import AccessLog
 from boxwright.hub.observe.handler import Handler, ObservedHandler, Operations
 from boxwright.hub.observe.health import Health
-from boxwright.hub.observe.logs import Output, configure
+from boxwright.hub.observe.logs import Logging
 from boxwright.hub.observe.metrics import Metrics
 from boxwright.hub.observe.settings import LogSettings
 from boxwright.hub.observe.timing import TimedBlobStorage
@@ -28,18 +28,18 @@ _NOTHING = Digest("sha256:" + "0" * 64)
 class Observer:
     """The logs, the numbers and the health of one server."""
 
-    __slots__ = ("_access", "_apart", "_output", "_workers", "health", "metrics")
+    __slots__ = ("_access", "_apart", "_logging", "_workers", "health", "metrics")
 
     def __init__(self, log: LogSettings, workers: Workers, *, apart: bool = False) -> None:
         """`apart`: metrics are served elsewhere, or nowhere.
 
-        From now on everything that this process logs is written as `log` says.
+        Until it is closed, everything that this process logs is written as `log` says.
         """
         self._workers = workers
         self._apart = apart
-        self._output: Output = configure(log)
+        self._logging = Logging(log)
         heard = logging.getLogger().isEnabledFor(logging.INFO)
-        self._access = AccessLog(self._output, json=log.format == "json") if log.access and heard else None
+        self._access = AccessLog(self._logging.output, json=log.format == "json") if log.access and heard else None
         self.metrics = Metrics()
         self.health = Health()
 
@@ -70,5 +70,5 @@ class Observer:
             metrics.gc_reclaimed.inc(done.size)
 
     def close(self) -> None:
-        """Write what waits to be logged. Idempotent."""
-        self._output.flush()
+        """Write what waits to be logged, and log as before."""
+        self._logging.close()
