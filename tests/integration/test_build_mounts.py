@@ -24,8 +24,9 @@ from boxwright.engine.baseimages import LayoutNotFound
 from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
-from boxwright.engine.steps import memory_directory
+from boxwright.engine.steps import CannotRun, memory_directory
 from boxwright.errors import InvalidError, UnavailableError
+from boxwright.host import emulation
 from boxwright.image.oci_layout import ImageNotInLayout
 from boxwright.store.fsck import check
 from support.building import Built
@@ -412,3 +413,28 @@ def test_an_oci_layout_is_a_base(site: Site, tmp_path: Path) -> None:
         site.engine.build(Build(context=str(site.context), contexts={"made": f"oci-layout://{layout}:2"}))
     with pytest.raises(LayoutNotFound, match="no OCI layout at /nowhere"):
         site.engine.build(Build(context=str(site.context), contexts={"made": "oci-layout:///nowhere:1"}))
+
+
+# -- other machines
+
+
+def test_a_command_for_another_machine_needs_an_emulator(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "program").write_bytes(emulation.probe("s390x") or b"")
+    os.chmod(tmp_path / "program", 0o755)
+    text = 'FROM --platform=linux/s390x scratch\nCOPY program /\nRUN ["/program"]\n'
+    if emulation.can_run("s390x"):
+        assert str(site.build(text).config.platform) == "linux/s390x"
+        return
+    with pytest.raises(CannotRun, match="a command for linux/s390x cannot be run here: this machine is linux/") as told:
+        site.build(text)
+    assert "4 | RUN" in "\n".join(told.value.detail)
+    assert site.build(text.partition("RUN")[0]).files() == ["/program"], "files can be put together for any machine"
+
+
+def test_the_name_of_the_host_that_commands_see(site: Site) -> None:
+    site.build("RUN hostname", build_args={"BUILDKIT_SANDBOX_HOSTNAME": "forge"})
+    assert site.said() == ["forge"]
+    site.build("RUN hostname", build_args={"BUILDKIT_SANDBOX_HOSTNAME": "other"})
+    assert site.said() == ["other"]
+    with pytest.raises(InvalidError, match="invalid BUILDKIT_SANDBOX_HOSTNAME"):
+        site.build("RUN hostname", build_args={"BUILDKIT_SANDBOX_HOSTNAME": "a\nb"})

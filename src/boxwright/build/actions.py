@@ -98,6 +98,8 @@ class RunOptions(NamedTuple):
     """What the command line says about all RUN steps."""
 
     network: str = "default"
+    hostname: str = ""
+    """Empty for one that is made up for each step."""
     extra_hosts: tuple[str, ...] = ()
     shm_size: int | None = None
     """Bytes of /dev/shm; None leaves it to the runtime."""
@@ -160,6 +162,8 @@ class RunWork:
             "network": self._network,
             "platform": str(self._platform),
         }
+        if self._options.hostname:
+            document["hostname"] = self._options.hostname
         if self._action.insecure:
             document["security"] = "insecure"
         if self._mounts is not None:
@@ -206,7 +210,7 @@ class RunWork:
             self._action.cwd,
             self._action.user,
             self._network,
-            self._io.id[:12],
+            self._options.hostname or self._io.id[:12],
             self._options.extra_hosts,
             self._options.shm_size,
             self._options.ulimits,
@@ -215,6 +219,7 @@ class RunWork:
             self._cancelled,
             privileged=self._action.insecure,
             limits=self._options.limits,
+            platform=self._platform,
         )
 
     def _run(self, process: StepProcess) -> None:

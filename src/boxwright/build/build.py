@@ -72,6 +72,9 @@ def build(
     if _warnings_are_errors(dockerfile, request):
         _lint(dockerfile, planned, request)
     sink(BuildStarted(request.context.title, request.context.census(), planned.total))
+    unknown = request.no_cache_stages.difference(*((stage.name, str(stage.number)) for stage in dockerfile.stages))
+    if unknown:
+        sink(Warned(f"no stage is called {' or '.join(sorted(unknown))}: --no-cache-filter has nothing to do with it"))
     if planned.unused_args:
         sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
     cancelled = cancelled or threading.Event()

@@ -65,17 +65,17 @@ class Cache:
         self.wrote = False
         """Whether any layer was made."""
 
-    def metadata(self, lineage: str, history: str) -> Answer:
+    def metadata(self, lineage: str, history: str, *, anew: bool = False) -> Answer:
         """Answer a step that changes no files: all there is to remember of it is when it was first taken.
 
-        `lineage` names all that came before.
+        `lineage` names all that came before. With `anew` what is remembered is not asked for.
         """
         document = {"op": "metadata", "on": lineage, "history": history}
         key = step_key(document)
-        step = self._lookup(key)
+        step = self._lookup(key) if not anew else None
         cached = step is not None
         if step is None:
-            found = self._imports.find(key.key, None) if self._imports is not None else None
+            found = self._imports.find(key.key, None) if self._imports is not None and not anew else None
             cached = found is not None
             created = found.created if found is not None else None
             step = self._store.steps.record(key.key, None, document=key.document, created=created)
@@ -132,15 +132,19 @@ class Cache:
         parent: ChainID | None,
         failed: Callable[[CommandFailed, Draft], Exception],
         finished: Callable[[Draft], None] = lambda draft: None,
+        *,
+        anew: bool = False,
     ) -> Answer:
         """Do the work, unless another build has just done the same, and remember what it gave.
+
+        With `anew` it is done in any case.
 
         `failed` is called while the draft of a command that failed is still there, and returns what is to be raised;
         `finished` when work went well, before its draft becomes a layer, and only reads.
         Raises whatever else `Work.make` raises.
         """
         with self._alone(work.lock):
-            found = self.answer(work, parent)
+            found = self.answer(work, parent) if not anew else None
             if found is not None:
                 return found
             self.need(parent)

@@ -22,6 +22,7 @@ _WORDS = {
     "cwd": "its working directory",
     "user": "its user",
     "network": "its network",
+    "hostname": "its host name",
     "platform": "its platform",
     "destination": "its destination",
     "directory": "its destination",

@@ -86,6 +86,8 @@ def _arguments(request: BuildRequest, *, full: bool) -> dict[str, str]:
         arguments["target"] = request.target
     if request.no_cache:
         arguments["no-cache"] = "true"
+    elif request.no_cache_stages:
+        arguments["no-cache"] = ",".join(sorted(request.no_cache_stages))
     for named in request.named.all.values() if request.named is not None else ():
         arguments[f"context:{named.name}"] = (
             f"local:{named.name}" if named.is_folder else _without_credentials(named.value)

@@ -50,6 +50,8 @@ class BuildRequest(NamedTuple):
     """They go before those of the file."""
     named: NamedContexts | None = None
     no_cache: bool = False
+    no_cache_stages: frozenset[str] = frozenset()
+    """The names, in lower case, of stages whose steps are built anew."""
     force_rm: bool = False
     """A failed step's container is not kept."""
     keep_steps: bool = False

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from boxwright.build.secrets import Secret
+    from boxwright.oci.platform import Platform
 
 
 class HostMount(NamedTuple):
@@ -121,6 +122,8 @@ class StepProcess(NamedTuple):
     """Variables of the environment that must not come to lie on a disk."""
     privileged: bool = False
     limits: StepLimits = StepLimits()
+    platform: Platform | None = None
+    """What the command is for."""
 
 
 class Runner(Protocol):
@@ -137,7 +140,7 @@ class Runner(Protocol):
 
         126 and 127 mean, as in a shell, that the program is not executable or was not found. Raises StepCancelled
         once `cancelled` is set and the command is dead, InvalidError when `user` doesn't exist in the file system,
-        and UnavailableError when no command can be run at all.
+        and UnavailableError when no command can be run at all, or none for its platform.
         """
 
 

@@ -24,8 +24,20 @@ PROXY_NAMES = frozenset(
 )
 """Usable without an ARG, and kept out of history and cache keys unless an ARG names them."""
 
-_SETTINGS = frozenset({"SOURCE_DATE_EPOCH"})
-"""Build arguments that speak to the builder itself, so that nobody has to declare them."""
+_SETTINGS = frozenset(
+    {
+        "BUILDKIT_CACHE_MOUNT_NS",
+        "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+        "BUILDKIT_DOCKERFILE_CHECK",
+        "BUILDKIT_INLINE_CACHE",
+        "BUILDKIT_MULTI_PLATFORM",
+        "BUILDKIT_SANDBOX_HOSTNAME",
+        "BUILDKIT_SYNTAX",
+        "SOURCE_DATE_EPOCH",
+    }
+)
+"""Build arguments that speak to the builder itself, so that nobody has to declare them. What BuildKit has beyond these
+does nothing here, and is told to do nothing."""
 
 
 class BuildArgs:
@@ -48,7 +60,7 @@ class BuildArgs:
     def unused(self) -> list[str]:
         """Return the names given that no ARG asked for, sorted."""
         own = PROXY_NAMES | _SETTINGS | self._consumed
-        return sorted(name for name in self.values if name not in own and not name.startswith("BUILDKIT_"))
+        return sorted(name for name in self.values if name not in own)
 
 
 def platform_arguments(build: Platform, target: Platform, stage: str = "") -> dict[str, str]:

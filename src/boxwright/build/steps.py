@@ -58,10 +58,11 @@ class StageSteps:
     """Takes the steps of one stage. `slots` is filled with the places of each step and the key that it has now,
     `downloads` with the digests of what came from URLs, `answers` with what each step gave."""
 
-    __slots__ = ("_around", "_places", "_stage", "answers", "downloads", "slots")
+    __slots__ = ("_anew", "_around", "_places", "_stage", "answers", "downloads", "slots")
 
     def __init__(self, stage: PlannedStage, around: Surroundings) -> None:
         self._stage = stage
+        self._anew = stage.title in around.request.no_cache_stages
         self._around = around
         self._places = StagePlaces(around.request.context, stage)
         self.slots: dict[str, str] = {}
@@ -89,7 +90,7 @@ class StageSteps:
         started = time.monotonic()
         explanation = ""
         if step.action is None:
-            answer = around.cache.metadata(state.lineage, step.history)
+            answer = around.cache.metadata(state.lineage, step.history, anew=self._anew)
             cached = answer.cached and state.cached
         else:
             try:
@@ -147,7 +148,7 @@ class StageSteps:
 
         io = CommandIO(id, lambda: around.tell(StepRunning(step.number, id)), output)
         work = around.workshop.work(step.action, state.chain, state.platform, io)
-        answer = around.cache.answer(work, state.chain)
+        answer = around.cache.answer(work, state.chain) if not self._anew else None
         if answer is None:
             before = self._places.previous(index, around.store.steps) if request.explain else None
             with around.commands if isinstance(step.action, RunAction) else around.copies:
@@ -156,6 +157,7 @@ class StageSteps:
                     state.chain,
                     lambda failure, draft: self._failed(step, state, failure, draft, tail),
                     lambda draft: self._keep(step, state, work, draft),
+                    anew=self._anew,
                 )
             explanation = self._why(step, state, work, answer, before) if request.explain else ""
         else:
@@ -173,7 +175,7 @@ class StageSteps:
         if answer.cached:  # another build has just done it
             return ""
         request, store = self._around.request, self._around.store
-        if request.no_cache:
+        if request.no_cache or self._anew:
             return explain.NOT_ASKED
         if before is None:
             return FIRST_TIME

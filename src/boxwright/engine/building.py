@@ -42,6 +42,8 @@ _EPOCH = "SOURCE_DATE_EPOCH"
 _INLINE = "BUILDKIT_INLINE_CACHE"
 _INDEX = "BUILDKIT_MULTI_PLATFORM"
 _KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
+_HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
+_LONGEST_HOSTNAME = 64
 
 
 class Build(NamedTuple):
@@ -77,6 +79,8 @@ class Build(NamedTuple):
     """What RUN steps may ask for: ``network.host``, ``security.insecure``."""
     limits: StepLimits = StepLimits()
     no_cache: bool = False
+    no_cache_filter: tuple[str, ...] = ()
+    """Names of stages that are built anew, when all others may come from the cache."""
     pull: bool = False
     """Ask the registry for a newer base image, although there is one here."""
     force_rm: bool = False
@@ -124,6 +128,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")
     hosts = _hosts(wanted)
+    _check_hostname(arguments.get(_HOSTNAME))
     platforms = _platforms(wanted.platform, host)
     index = len(platforms) > 1 or _is_set(arguments.get(_INDEX))
     epoch = _epoch(arguments.get(_EPOCH) or environ.get(_EPOCH))
@@ -162,12 +167,14 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             labels=wanted.labels,
             named=named,
             no_cache=wanted.no_cache,
+            no_cache_stages=frozenset(name.lower() for name in wanted.no_cache_filter),
             force_rm=wanted.force_rm,
             keep_steps=wanted.keep_steps,
             intermediate=wanted.intermediate,
             explain=wanted.explain,
             run=RunOptions(
                 network="default" if wanted.network == "bridge" else wanted.network,
+                hostname=arguments.get(_HOSTNAME) or "",
                 extra_hosts=hosts,
                 shm_size=wanted.shm_size,
                 ulimits=wanted.ulimits,
@@ -213,6 +220,15 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     if wiring.settings.build_cache_limit is not None:
         _trim(wiring.store, wiring.settings.build_cache_limit)
     return result
+
+
+def _check_hostname(name: str | None) -> None:
+    if name and (
+        len(name) > _LONGEST_HOSTNAME or not name.replace("-", "").replace(".", "").isalnum() or not name.isascii()
+    ):
+        raise InvalidError(
+            f"invalid {_HOSTNAME} {name!r}", hint=f"it has at most {_LONGEST_HOSTNAME} letters, digits, '-' and '.'"
+        )
 
 
 def _trim(store: Store, limit: int) -> None:

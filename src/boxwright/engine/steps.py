@@ -22,6 +22,7 @@ from boxwright.host import locks, mounts, trees
 from boxwright.host.namespaces import PrivateMounts
 from boxwright.host.paths import Path
 from boxwright.network.pool import Subnet
+from boxwright.oci.platform import Platform
 from boxwright.runtime import scaffolding
 from boxwright.runtime.bundle import Bundle, Layers
 from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
@@ -54,7 +55,9 @@ class StepRunner:
         self._swept = False
 
     def run(self, process: StepProcess) -> int:
-        """See `boxwright.build.runner.Runner.run`."""
+        """See `boxwright.build.runner.Runner.run`. Raises CannotRun for a platform that nothing here runs."""
+        if process.platform is not None:
+            check_platform(process.platform)
         place = self._take(process)
         try:
             code = place.run(process)
@@ -89,6 +92,28 @@ class StepRunner:
             if self._idle:
                 return self._idle.pop()
         return _Place(self._wiring, self._directory, self._wiring.runtime)
+
+
+def check_platform(platform: Platform) -> None:
+    """Raise CannotRun for a platform whose programs neither this machine nor an emulator on it runs."""
+    host = Platform.of_machine(os.uname().machine)
+    if platform.architecture == host.architecture:
+        return
+    from boxwright.host.emulation import can_run
+
+    if not can_run(platform.architecture):
+        raise CannotRun(platform, host)
+
+
+class CannotRun(UnavailableError):
+    """A command is for another kind of machine, and there is no emulator."""
+
+    def __init__(self, platform: Platform, host: Platform) -> None:
+        super().__init__(
+            f"a command for {platform} cannot be run here: this machine is {host}",
+            hint="let an emulator run it: apt-get install qemu-user-static binfmt-support",
+        )
+        self.platform = platform
 
 
 class _Place:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from boxwright.build.progress import Warned
 from boxwright.oci.digest import Digest
 from support.building import Workbench
 
@@ -49,6 +50,26 @@ def test_no_cache_does_everything_again_and_remembers_it(bench: Workbench) -> No
     bench.build(text, {"f": "f"})
     assert bench.build(text, no_cache=True).cached() == [False] * 3
     assert bench.build(text).cached() == [True] * 3
+
+
+def test_stages_that_are_built_anew(bench: Workbench) -> None:
+    text = "FROM scratch AS one\nRUN write /a 1\nFROM scratch AS Two\nRUN write /b 2\nENV X=1\n"
+    text += "FROM one\nCOPY --from=two /b /b\n"
+    bench.build(text)
+    assert bench.build(text).cached() == [True] * 4
+    built = bench.build(text, no_cache_stages=frozenset({"two"}), explain=True)
+    answers = {event.instruction: (event.cached, event.explanation) for event in built.done()}
+    assert answers["RUN write /a 1"] == (True, "")
+    assert answers["RUN write /b 2"] == (False, "the cache was not asked")
+    assert answers["ENV X=1"][0] is False
+    assert answers["COPY --from=two /b /b"] == (True, "step 4 gave the same bytes as before")
+
+
+def test_a_stage_to_be_built_anew_that_is_not_there(bench: Workbench) -> None:
+    built = bench.build("FROM scratch AS one\nCMD x\n", no_cache_stages=frozenset({"one", "2", "other"}))
+    assert [event.message for event in built.events if isinstance(event, Warned)][:1] == [
+        "no stage is called 2 or other: --no-cache-filter has nothing to do with it"
+    ]
 
 
 def edit(name: str, content: str) -> Change:

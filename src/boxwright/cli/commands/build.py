@@ -22,6 +22,7 @@ def configure(parser: Parser) -> None:
     parser.repeated("--build-arg", metavar="NAME=VALUE", help="set an ARG; a bare NAME takes your variable")
     parser.add_argument("--target", metavar="STAGE", help="build this stage instead of the last one")
     parser.flag("--no-cache", help="build every step anew")
+    parser.repeated("--no-cache-filter", metavar="STAGE[,...]", help="build every step of these stages anew")
     parser.flag("--pull", help="look for newer base images in their registries")
     parser.repeated("--label", metavar="NAME=VALUE", help="set a label of the image")
     parser.add_argument("--network", metavar="MODE", default="default", help="of RUN steps: default, none or host")
@@ -116,6 +117,7 @@ def run(args: Any, session: Session) -> int:
         allow=tuple(args.allow),
         limits=_limits(args),
         no_cache=args.no_cache,
+        no_cache_filter=tuple(name for item in args.no_cache_filter for name in item.split(",") if name),
         pull=args.pull,
         force_rm=args.force_rm,
         keep_steps=not args.rm and not args.force_rm,
@@ -139,6 +141,8 @@ def run(args: Any, session: Session) -> int:
         from boxwright.cli.calls import answer
 
         return answer(call, wanted, session.engine)
+    if args.no_cache and args.no_cache_filter:
+        raise UsageError("--no-cache does not go with --no-cache-filter", hint="one builds all anew, the other a part")
     for path in (args.iidfile, args.metadata_file):
         if path and os.path.exists(path):
             os.unlink(path)  # what is there after a failed build must not be taken for its result
