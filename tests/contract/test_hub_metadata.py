@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,15 +13,18 @@ from pathlib import Path
 import pytest
 
 from boxwright.hub.db.database import Database, default_url
+from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.memory import MemoryMetadata
 from boxwright.hub.db.metadata import (
     BlobInUse,
     ContentMissing,
+    Hold,
     Manifest,
     MetadataStore,
     RepositoryUnknown,
     Requirements,
     Upload,
+    UploadBusy,
 )
 from boxwright.hub.db.sql import SQLMetadata
 from boxwright.oci.digest import Digest
@@ -230,6 +235,44 @@ def test_uploads_are_remembered_until_they_end(store: MetadataStore) -> None:
     assert store.remove_upload("u2")
     assert not store.remove_upload("u2")
     assert store.uploads() == []
+
+
+def gone_holder() -> str:
+    """Return who held something in a process that has ended."""
+    program = "from boxwright.hub.db.holders import new_holder; print(new_holder())"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_one_works_on_an_upload_at_a_time(store: MetadataStore) -> None:
+    upload, me, other = Upload("u", "a", "ada", 1.5), new_holder(), new_holder()
+    store.add_upload(upload, me)
+    assert store.hold_upload("v", me, 60) is None
+    assert store.hold_upload("u", me, 60) == Hold(upload, me)
+    assert store.hold_upload("u", me, 60) == Hold(upload, me)
+    with pytest.raises(UploadBusy):
+        store.hold_upload("u", other, 60)
+    assert store.extend_hold("u", me, 60)
+    assert not store.extend_hold("u", other, 60)
+    store.release_upload("u", other)
+    with pytest.raises(UploadBusy):
+        store.hold_upload("u", other, 60)
+    store.release_upload("u", me)
+    assert not store.extend_hold("u", me, 60)
+    assert store.hold_upload("u", other, 60) == Hold(upload, me)
+    store.remove_upload("u")
+    assert not store.extend_hold("u", other, 60)
+    store.release_upload("u", other)
+
+
+def test_what_a_holder_left_behind_is_taken_over_and_that_is_told(store: MetadataStore) -> None:
+    upload, me = Upload("u", "a", "ada", 1.5), new_holder()
+    store.add_upload(upload)
+    dead = gone_holder()
+    assert store.hold_upload("u", dead, 3600) == Hold(upload, None)
+    assert store.hold_upload("u", me, 0.0) == Hold(upload, dead, broken=True)
+    other = new_holder()
+    assert store.hold_upload("u", other, 60) == Hold(upload, me, broken=True)
+    assert not store.extend_hold("u", me, 60)
 
 
 def test_many_threads_at_once(store: MetadataStore) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, exc, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool
 
@@ -31,6 +31,8 @@ _PAUSE_SECONDS = 0.05
 
 _AGAIN = frozenset({"40001", "40P01"})
 """SQLSTATEs of transactions that failed because of others: serialization failure, deadlock."""
+
+_CLOCK = text("SELECT extract(epoch FROM clock_timestamp())")
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -235,9 +237,16 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-def _engine(text: str | URL) -> Engine:
+def current_time(connection: Connection) -> float:
+    """Return the time by the one clock that all who share the database go by, in seconds since the epoch."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(_CLOCK).scalar_one())
+
+
+def _engine(given: str | URL) -> Engine:
     try:
-        url = make_url(text)
+        url = make_url(given)
         backend = url.get_backend_name()
     except (exc.ArgumentError, ValueError):
         raise InvalidDatabaseURL("it cannot be read") from None

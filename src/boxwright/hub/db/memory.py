@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
+from boxwright.hub.db.holders import is_gone
 from boxwright.hub.db.metadata import (
     BlobInUse,
     ContentMissing,
+    Hold,
     Manifest,
     Referrer,
     RepositoryUnknown,
     Requirements,
     Upload,
+    UploadBusy,
 )
 from boxwright.oci.digest import Digest
 
@@ -53,7 +56,7 @@ def _atomic(
 class MemoryMetadata:
     """A `MetadataStore` in dictionaries, under one lock."""
 
-    __slots__ = ("_repositories", "_sizes", "_touched", "_uploads", "lock")
+    __slots__ = ("_holds", "_repositories", "_sizes", "_touched", "_uploads", "lock")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -61,6 +64,7 @@ class MemoryMetadata:
         self._sizes: dict[Digest, int] = {}
         self._touched: dict[Digest, float] = {}
         self._uploads: dict[str, Upload] = {}
+        self._holds: dict[str, tuple[str | None, float | None]] = {}
 
     def _make(self, repository: str) -> _Repository:
         return self._repositories.setdefault(repository, _Repository())
@@ -75,7 +79,7 @@ class MemoryMetadata:
         self._sizes[digest] = size
         self._make(repository).blobs[digest] = self._touched[digest] = time.time()
         if upload is not None:
-            self._uploads.pop(upload, None)
+            self._forget_upload(upload)
 
     @_atomic
     def blob_size(self, repository: str, digest: Digest) -> int | None:
@@ -197,12 +201,41 @@ class MemoryMetadata:
         return [found[Digest(digest)] for digest in _page(found, limit, last)]
 
     @_atomic
-    def add_upload(self, upload: Upload) -> None:
+    def add_upload(self, upload: Upload, holder: str | None = None) -> None:
         self._uploads[upload.id] = upload
+        self._holds[upload.id] = (holder, None)
 
     @_atomic
     def upload(self, upload_id: str) -> Upload | None:
         return self._uploads.get(upload_id)
+
+    @_atomic
+    def hold_upload(self, upload_id: str, holder: str, seconds: float) -> Hold | None:
+        upload = self._uploads.get(upload_id)
+        if upload is None:
+            return None
+        previous, until = self._holds.get(upload_id, (None, None))
+        broken = until is not None and previous is not None and previous != holder
+        if broken and until and until > time.time() and previous and not is_gone(previous):
+            raise UploadBusy(upload_id)
+        self._holds[upload_id] = (holder, time.time() + seconds)
+        return Hold(upload, previous, broken)
+
+    @_atomic
+    def extend_hold(self, upload_id: str, holder: str, seconds: float) -> bool:
+        if not self._is_held(upload_id, holder):
+            return False
+        self._holds[upload_id] = (holder, time.time() + seconds)
+        return True
+
+    @_atomic
+    def release_upload(self, upload_id: str, holder: str) -> None:
+        if self._is_held(upload_id, holder):
+            self._holds[upload_id] = (holder, None)
+
+    def _is_held(self, upload_id: str, holder: str) -> bool:
+        found, until = self._holds.get(upload_id, (None, None))
+        return upload_id in self._uploads and found == holder and until is not None
 
     @_atomic
     def uploads(self) -> list[Upload]:
@@ -210,6 +243,10 @@ class MemoryMetadata:
 
     @_atomic
     def remove_upload(self, upload_id: str) -> bool:
+        return self._forget_upload(upload_id)
+
+    def _forget_upload(self, upload_id: str) -> bool:
+        self._holds.pop(upload_id, None)
         return self._uploads.pop(upload_id, None) is not None
 
     def close(self) -> None:

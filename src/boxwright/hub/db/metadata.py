@@ -84,6 +84,24 @@ class Upload(NamedTuple):
     started: float
 
 
+class Hold(NamedTuple):
+    """What `hold_upload` found."""
+
+    upload: Upload
+    previous: str | None
+    """Who held it last."""
+    broken: bool = False
+    """It was not given back: its last holder died, or was silent for too long and may even go on."""
+
+
+class UploadBusy(ConflictError):
+    """Somebody else works on an upload."""
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(f"another request works on the upload {upload_id}")
+        self.upload_id = upload_id
+
+
 class MetadataStore(Protocol):
     """Methods may be called from any thread. Listings are in byte order and start after `last`."""
 
@@ -165,11 +183,24 @@ class MetadataStore(Protocol):
 
     # -- uploads
 
-    def add_upload(self, upload: Upload) -> None:
-        """Remember an open upload. Survives the process; a power loss may forget it."""
+    def add_upload(self, upload: Upload, holder: str | None = None) -> None:
+        """Remember an open upload, which `holder` had last. Survives the process; a power loss may forget it."""
 
     def upload(self, upload_id: str) -> Upload | None:
         """Return an open upload."""
+
+    def hold_upload(self, upload_id: str, holder: str, seconds: float) -> Hold | None:
+        """Have an upload to oneself for `seconds`, in any number of processes; None when there is none.
+
+        `holder` is made by `holders.new_holder`. Holding it once more is one hold. Raises UploadBusy, unless the other
+        one has died or let its time run out.
+        """
+
+    def extend_hold(self, upload_id: str, holder: str, seconds: float) -> bool:
+        """Hold it for `seconds` from now; False when it is held no more: another one has it."""
+
+    def release_upload(self, upload_id: str, holder: str) -> None:
+        """Give it back; nothing happens when it is held no more."""
 
     def uploads(self) -> list[Upload]:
         """Return all open uploads."""

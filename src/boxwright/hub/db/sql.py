@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterable, Sequence
 from sqlalchemy import Connection, Table, bindparam, delete, exc, exists, select, update
 from sqlalchemy.sql.expression import ColumnElement, ScalarSelect
 
-from boxwright.hub.db.database import Database, insert, retried
+from boxwright.hub.db.database import Database, current_time, insert, retried
+from boxwright.hub.db.holders import is_gone
 from boxwright.hub.db.metadata import (
     BlobInUse,
     ContentMissing,
+    Hold,
     Manifest,
     Referrer,
     RepositoryUnknown,
     Requirements,
     Upload,
+    UploadBusy,
 )
 from boxwright.hub.db.tables import registry as t
 from boxwright.oci.digest import Digest
@@ -305,15 +308,43 @@ class SQLMetadata:
     # -- uploads
 
     @retried
-    def add_upload(self, upload: Upload) -> None:
+    def add_upload(self, upload: Upload, holder: str | None = None) -> None:
         with self._db.write(durable=False) as c:
-            c.execute(t.upload.insert().values(upload._asdict()))
+            c.execute(t.upload.insert().values(**upload._asdict(), holder=holder))
 
     @retried
     def upload(self, upload_id: str) -> Upload | None:
         with self._db.read() as c:
             row = c.execute(_UPLOAD, {"id": upload_id}).first()
         return Upload(*row) if row else None
+
+    @retried
+    def hold_upload(self, upload_id: str, holder: str, seconds: float) -> Hold | None:
+        columns = *_UPLOAD_COLUMNS, t.upload.c.holder, t.upload.c.held_until
+        mine = t.upload.c.id == upload_id
+        with self._db.write(durable=False) as c:
+            row = c.execute(select(*columns).where(mine).with_for_update()).first()
+            if row is None:
+                return None
+            *fields, previous, until = row
+            now = current_time(c)
+            broken = until is not None and previous != holder
+            if broken and until > now and not is_gone(previous):
+                raise UploadBusy(upload_id)
+            c.execute(update(t.upload).where(mine).values(holder=holder, held_until=now + seconds))
+            return Hold(Upload(*fields), previous, broken)
+
+    @retried
+    def extend_hold(self, upload_id: str, holder: str, seconds: float) -> bool:
+        mine = t.upload.c.id == upload_id, t.upload.c.holder == holder, t.upload.c.held_until.is_not(None)
+        with self._db.write(durable=False) as c:
+            return c.execute(update(t.upload).where(*mine).values(held_until=current_time(c) + seconds)).rowcount > 0
+
+    @retried
+    def release_upload(self, upload_id: str, holder: str) -> None:
+        mine = t.upload.c.id == upload_id, t.upload.c.holder == holder
+        with self._db.write(durable=False) as c:
+            c.execute(update(t.upload).where(*mine).values(held_until=None))
 
     @retried
     def uploads(self) -> list[Upload]:

@@ -90,5 +90,8 @@ upload = Table(
     Column("repository", Name, nullable=False),
     Column("owner", Name, nullable=False),
     Column("started", Seconds, nullable=False),
+    # Who works on it, or did so last; until when, or None.
+    Column("holder", Name),
+    Column("held_until", Seconds),
     sqlite_with_rowid=False,
 )
