@@ -51,7 +51,7 @@ def measure(tools: list[Tool], bench: Bench, rounds: int, only: set[str]) -> dic
         name = workload.__name__
         if only and name not in only:
             continue
-        takers = [tool for tool in tools if not asked.peers or tool.name in (*asked.peers, OURS)]
+        takers = [tool for tool in tools if asked.peers is None or tool.name in (*asked.peers, OURS)]
         times: dict[str, list[float]] = {tool.name: [] for tool in takers}
         for _ in range(rounds):
             for tool in takers:
@@ -69,7 +69,7 @@ def measure(tools: list[Tool], bench: Bench, rounds: int, only: set[str]) -> dic
 def page(results: dict[str, dict[str, float]], rounds: int) -> str:
     """Return the table of a run, as the documentation has it."""
     peers = [tool for tool in max(results.values(), key=len) if tool != OURS]
-    asked = {workload.__name__: asked.ratio for workload, asked in WORKLOADS.items()}
+    asked = {workload.__name__: asked for workload, asked in WORKLOADS.items()}
     told = {workload.__name__: str(workload.__doc__) for workload in WORKLOADS}
     lines = [
         "# Benchmarks",
@@ -83,12 +83,11 @@ def page(results: dict[str, dict[str, float]], rounds: int) -> str:
         f"|---|{'---|' * (len(peers) + 3)}",
     ]
     for name, row in results.items():
+        alone = asked[name].peers == ()
         best = min((row[peer] for peer in peers if peer in row), default=row[OURS])
         cells = [f"{row[peer]:.3f}" if peer in row else "" for peer in peers]
-        lines.append(
-            f"| {told[name]} | {' | '.join(cells)}{' | ' if cells else ''}{row[OURS]:.3f} | "
-            f"{row[OURS] / best:.2f} | ≤ {asked[name]:.2f} |"
-        )
+        ratio, most = ("", f"{asked[name].most:g}") if alone else (f"{row[OURS] / best:.2f}", f"{asked[name].most:.2f}")
+        lines.append(f"| {' | '.join((told[name], *cells, f'{row[OURS]:.3f}', ratio, f'≤ {most}'))} |")
     return "\n".join(lines) + "\n"
 
 

@@ -57,6 +57,7 @@ class Bench:
         self.registry = registry
         self.files = files
         self.pushed: dict[str, str] = {}
+        self._done: set[tuple[str, str]] = set()
         self._tree: Path | None = None
         self._assets: Path | None = None
 
@@ -76,7 +77,7 @@ class Bench:
 
     @property
     def assets(self) -> Path:
-        """A context of 2 GB in 20,000 files, of which the last COPY takes one; made when first needed."""
+        """A context of 2 GB in 20,000 files, which are copied by one COPY; made when first needed."""
         if self._assets is None:
             self._assets = self.work / "assets"
             source = random.Random(5)
@@ -84,9 +85,15 @@ class Bench:
                 folder = self._assets / "data" / f"part{number % 150}"
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / f"file{number}").write_bytes(source.randbytes(100_000))
-            (self._assets / "src").mkdir()
-            (self._assets / "Dockerfile").write_text("FROM bench-base\nCOPY data /data\nCOPY src /src\n")
+            (self._assets / "Dockerfile").write_text("FROM bench-base\nCOPY . /app\n")
         return self._assets
+
+    def once(self, tool: Tool, workload: Callable[..., float]) -> bool:
+        """Whether this is the first time that a tool comes to a workload."""
+        place = (tool.name, workload.__name__)
+        first = place not in self._done
+        self._done.add(place)
+        return first
 
     def folder(self, *lines: str) -> Path:
         """Return a new context with only this Dockerfile in it."""
@@ -141,8 +148,8 @@ def stages(tool: Tool, bench: Bench) -> float:
 
 
 def changed(tool: Tool, bench: Bench) -> float:
-    """A context of 2 GB in 20,000 files, one of which changed"""
-    stamp = bench.assets / "src" / "stamp"
+    """COPY of 2 GB in 20,000 files, one of which changed"""
+    stamp = bench.assets / "stamp"
     for _ in range(2):  # the first build of each tool copies everything
         stamp.write_text(str(random.random()))
         took = tool("build", "-t", "bench-changed", ".", cwd=bench.assets)
@@ -186,6 +193,41 @@ def pull(tool: Tool, bench: Bench) -> float:
     ref = bench.pushed[tool.name]
     tool("rmi", "-f", ref)
     return tool("pull", *tool.plain_http, ref)
+
+
+def zstd(tool: Tool, bench: Bench) -> float:
+    """Export of a layer of 1 GB, packed by zstd"""
+    if bench.once(tool, zstd):
+        folder = bench.folder("FROM bench-base", "COPY data /data")
+        source = random.Random(6)
+        words = [source.randbytes(6).hex().encode() for _ in range(4000)]
+        for number in range(200):
+            (folder / "data").mkdir(exist_ok=True)
+            (folder / "data" / f"file{number}").write_bytes(b" ".join(source.choices(words, k=400_000))[: 5 << 20])
+        tool("build", "-t", "bench-zstd", ".", cwd=folder)
+        shutil.rmtree(folder)
+    target = bench.work / f"zstd-{tool.name}"
+    if tool.name == "podman":
+        took = tool("push", "--format", "oci", "--compression-format", "zstd", "bench-zstd", f"oci-archive:{target}")
+    else:
+        folder = bench.folder("FROM bench-zstd")
+        took = tool("build", "-o", f"type=oci,compression=zstd,dest={target}", ".", cwd=folder)
+    target.unlink()
+    return took
+
+
+def memory(tool: Tool, bench: Bench) -> float:
+    """Memory of a push of a layer of 10 GB, in MB"""
+    ref = f"{bench.registry}/bench/memory:{random.randrange(10**9)}"
+    lines = f"RUN echo {random.random()} > /stamp && truncate -s 10G /zeros"
+    tool("build", "-t", ref, ".", cwd=bench.folder("FROM bench-base", lines))
+    process = subprocess.Popen([*tool.argv, "push", *tool.plain_http, ref], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise ToolFailed(f"{tool.name}: push exited with {process.returncode}")
+    tool("rmi", "-f", ref)
+    return usage.ru_maxrss * 1024 / 1e6
 
 
 def run(tool: Tool, bench: Bench) -> float:
@@ -246,13 +288,14 @@ def load(tool: Tool, bench: Bench) -> float:
 class Asked(NamedTuple):
     """What we ask of ourselves."""
 
-    ratio: float
-    """To the fastest peer."""
-    peers: tuple[str, ...] = ()
-    """Those that are measured; without any, all."""
+    most: float
+    """To the fastest peer; with no peer, in the workload's own unit."""
+    peers: tuple[str, ...] | None = None
+    """Those that are measured; None: all."""
 
 
 _BUILDKIT = ("buildkit",)
+_PODMAN = ("podman",)
 
 # The workloads in the order in which they run. Where only BuildKit is compared, others take minutes.
 WORKLOADS: dict[Callable[[Tool, Bench], float], Asked] = {
@@ -264,6 +307,8 @@ WORKLOADS: dict[Callable[[Tool, Bench], float], Asked] = {
     changed: Asked(0.5, _BUILDKIT),
     diamond: Asked(1.0, _BUILDKIT),
     lines: Asked(1.0, _BUILDKIT),
+    zstd: Asked(1.0, _PODMAN),
+    memory: Asked(150, ()),
     push: Asked(0.4),
     pull: Asked(0.3),
     run: Asked(0.4),
