@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
-from boxwright.errors import NotFoundError
+from boxwright.errors import ConflictError, NotFoundError
 from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
 
@@ -30,6 +30,14 @@ class IncomingMissing(NotFoundError):
         self.key = key
 
 
+class IncomingSealed(ConflictError):
+    """Nothing can be added any more: the upload was being finished when the server that did it died."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"upload {key} is complete: it can be finished or cancelled, but not go on")
+        self.key = key
+
+
 class IncomingState(NamedTuple):
     """What the storage knows of bytes on their way in."""
 
@@ -47,16 +55,22 @@ class Incoming(Protocol):
         """The number of bytes held."""
 
     def append(self, chunks: Sequence[bytes]) -> None:
-        """Add `chunks` in order: all of them, or none when it raises (OSError: the disk is full, say)."""
+        """Add `chunks` in order: all of them, or none when it raises.
+
+        Raises OSError (the disk is full, say), UnavailableError, IncomingSealed.
+        """
 
     def flush(self) -> None:
         """Start or finish writing what was appended to the disk; harmless beside a running `append`."""
 
+    def checkpoint(self) -> None:
+        """Store what was appended so that `resume` finds it, in any process. Raises OSError, UnavailableError."""
+
     def read(self) -> Iterator[bytes]:
-        """Yield everything from the first byte on, in pieces of at most a few MiB."""
+        """Yield everything from the first byte on, in pieces of at most a few MiB. Afterwards `append` may refuse."""
 
     def close(self) -> None:
-        """Let go of it; the bytes stay. Idempotent."""
+        """Let go of it, after a checkpoint; the bytes stay. Idempotent."""
 
 
 class BlobStorage(Protocol):
@@ -85,10 +99,23 @@ class BlobStorage(Protocol):
         """Yield what is on its way in, in no order."""
 
     def open(self, digest: Digest) -> BinaryIO:
-        """Return the blob as a seekable stream that stays readable when the blob is deleted. Raises BlobMissing."""
+        """Return the blob as a seekable stream, whose `read` returns fewer bytes than it was asked for only at the end.
+
+        A file stays readable when the blob is deleted; reading from an object store raises BlobMissing then, and
+        UnavailableError when the store fails. Raises BlobMissing.
+        """
+
+    def redirect(self, digest: Digest) -> str | None:
+        """Return a URL from which a client may read the blob by itself, None where there is no such thing.
+
+        It lives for an hour at least. Raises BlobMissing.
+        """
 
     def size(self, digest: Digest) -> int | None:
         """Return the size of a blob in bytes, None when it is not held."""
 
     def delete(self, digest: Digest) -> None:
         """Drop a blob. Idempotent."""
+
+    def close(self) -> None:
+        """Let go of threads and connections, after a checkpoint of what is open. Idempotent."""

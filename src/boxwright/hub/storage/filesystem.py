@@ -51,6 +51,9 @@ class FileIncoming:
     def flush(self) -> None:
         os.fdatasync(self._fd)
 
+    def checkpoint(self) -> None:
+        """Nothing to do: whoever opens the file finds what was written."""
+
     def read(self) -> Iterator[bytes]:
         position = 0
         while chunk := os.pread(self._fd, _READ_SIZE, position):
@@ -144,6 +147,11 @@ class FilesystemBlobStorage:
         except FileNotFoundError:
             raise BlobMissing(digest) from None
 
+    def redirect(self, digest: Digest) -> str | None:
+        if self.size(digest) is None:
+            raise BlobMissing(digest)
+        return None
+
     def size(self, digest: Digest) -> int | None:
         try:
             return self._path(digest).stat().st_size
@@ -153,6 +161,9 @@ class FilesystemBlobStorage:
     def delete(self, digest: Digest) -> None:
         path = self._path(digest)
         path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _make_directories(path: Path) -> None:

@@ -32,6 +32,9 @@ class MemoryIncoming:
     def flush(self) -> None:
         """Nothing to do: memory is as durable as it gets."""
 
+    def checkpoint(self) -> None:
+        """Nothing to do: there is one process."""
+
     def read(self) -> Iterator[bytes]:
         yield bytes(self.content)
 
@@ -85,6 +88,11 @@ class MemoryBlobStorage:
         except KeyError:
             raise BlobMissing(digest) from None
 
+    def redirect(self, digest: Digest) -> str | None:
+        if digest not in self._blobs:
+            raise BlobMissing(digest)
+        return None
+
     def size(self, digest: Digest) -> int | None:
         blob = self._blobs.get(digest)
         return None if blob is None else len(blob)
@@ -92,3 +100,6 @@ class MemoryBlobStorage:
     def delete(self, digest: Digest) -> None:
         with self._lock:
             self._blobs.pop(digest, None)
+
+    def close(self) -> None:
+        """Nothing is held."""
