@@ -113,6 +113,7 @@ class PlainClient:
         self._connection.request(method, target, body, {name.replace("_", "-"): v for name, v in headers.items()})
         response = self._connection.getresponse()
         self.location = response.headers.get("Location", "")
+        self.range = response.headers.get("Range", "")
         return response.status, response.read()
 
     def push(self, name: str, tag: str, image: SmallImage, acknowledged: list[str]) -> None:

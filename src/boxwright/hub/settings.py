@@ -20,6 +20,7 @@ from boxwright.hub.registry.settings import (
     read_garbage,
     read_server,
 )
+from boxwright.hub.storage.settings import StorageSettings, read_storage
 from boxwright.values import NamedTuple
 
 _S = TypeVar("_S", bound=NamedTuple)
@@ -34,6 +35,7 @@ class HubSettings(NamedTuple):
     gc: GarbageSettings = GarbageSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    storage: StorageSettings = StorageSettings()
 
 
 def load_settings(path: Path | None) -> HubSettings:
@@ -48,6 +50,7 @@ def load_settings(path: Path | None) -> HubSettings:
         gc=read_garbage(file.section("gc")),
         log=read_log(file.section("log")),
         metrics=read_metrics(file.section("metrics")),
+        storage=read_storage(file.section("storage")),
     )
     file.finish()
     return settings

@@ -28,6 +28,12 @@ def configure_serve(parser: Parser) -> None:
     )
     parser.add_argument("--addr", metavar="HOST:PORT", help="where to listen (127.0.0.1:5000); port 0: any")
     configure_root(parser)
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="keep blobs there: file:///dir or s3://bucket/prefix?endpoint=URL&region=NAME (in --root)",
+    )
+    parser.flag("--storage-redirect", default=None, help="send clients to the object store for the bytes of blobs")
     parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS with this certificate")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it has a file of its own")
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
@@ -42,6 +48,7 @@ def configure_serve(parser: Parser) -> None:
 def server_settings(args: Any) -> HubSettings:
     """Return what the configuration file and the flags of a server say. Raises InvalidError."""
     from boxwright.hub.settings import load_settings, override
+    from boxwright.hub.storage.location import parse_location
 
     settings = load_settings(path(args.config))
     server = override(
@@ -61,7 +68,12 @@ def server_settings(args: Any) -> HubSettings:
     )
     if args.gc_delay == "off":
         gc = gc._replace(delay=None)
-    return with_observing(args, settings._replace(server=server, database=database, auth=auth, gc=gc))
+    storage = override(
+        settings.storage,
+        location=None if args.storage is None else parse_location(args.storage),
+        redirect=args.storage_redirect,
+    )
+    return with_observing(args, settings._replace(server=server, database=database, auth=auth, gc=gc, storage=storage))
 
 
 def ready(line: str) -> None:

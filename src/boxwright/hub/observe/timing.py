@@ -42,6 +42,10 @@ class TimedBlobStorage:
         with self._metrics.time_storage("open"):
             return self._storage.open(digest)
 
+    def redirect(self, digest: Digest) -> str | None:
+        with self._metrics.time_storage("redirect"):
+            return self._storage.redirect(digest)
+
     def size(self, digest: Digest) -> int | None:
         with self._metrics.time_storage("size"):
             return self._storage.size(digest)
@@ -49,6 +53,9 @@ class TimedBlobStorage:
     def delete(self, digest: Digest) -> None:
         with self._metrics.time_storage("delete"):
             self._storage.delete(digest)
+
+    def close(self) -> None:
+        self._storage.close()
 
 
 class _TimedIncoming:
@@ -71,6 +78,10 @@ class _TimedIncoming:
     def flush(self) -> None:
         with self._metrics.time_storage("flush"):
             self._incoming.flush()
+
+    def checkpoint(self) -> None:
+        with self._metrics.time_storage("checkpoint"):
+            self._incoming.checkpoint()
 
     def read(self) -> Iterator[bytes]:
         return self._incoming.read()

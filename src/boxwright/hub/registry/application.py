@@ -37,7 +37,8 @@ Handler = Callable[[Call], Awaitable[Reply]]
 class Application:
     """A registry. `authority` None lets everybody in; `sparse` accepts manifests without all that they name.
 
-    `gc_delay` is how many seconds garbage is kept: longer than any push takes between its first blob and its manifest.
+    `redirect` sends those who GET a blob to the storage itself. `gc_delay` is how many seconds garbage is kept: longer
+    than any push takes between its first blob and its manifest.
     `endpoints` are further paths that it answers, path → method → handler: whoever calls them, they decide themselves.
     """
 
@@ -52,6 +53,7 @@ class Application:
         authority: Authority | None = None,
         endpoints: Mapping[str, Mapping[str, Handler]] | None = None,
         sparse: bool = False,
+        redirect: bool = False,
         gc_delay: float = GC_DELAY,
     ) -> None:
         self._gate = Gate(authority or Everybody(), workers)
@@ -59,7 +61,7 @@ class Application:
         self.sessions = UploadSessions(storage, metadata, workers)
         uploads = UploadHandlers(self.sessions, metadata, workers, self._gate)
         self.collector = Collector(storage, metadata, gc_delay)
-        blobs = BlobHandlers(storage, metadata, workers, refresh=gc_delay / 4)
+        blobs = BlobHandlers(storage, metadata, workers, refresh=gc_delay / 4, redirect=redirect)
         manifests = ManifestHandlers(metadata, workers, sparse=sparse)
         listings = ListingHandlers(metadata, workers, self._gate)
         self._handlers: Mapping[str, Mapping[str, Handler]] = {

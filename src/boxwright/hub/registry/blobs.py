@@ -21,10 +21,22 @@ _CONTENT_TYPE = "application/octet-stream"
 class BlobHandlers:
     """What is done with whole blobs."""
 
-    __slots__ = ("_metadata", "_refresh", "_storage", "_workers")
+    __slots__ = ("_metadata", "_redirect", "_refresh", "_storage", "_workers")
 
-    def __init__(self, storage: BlobStorage, metadata: MetadataStore, workers: Workers, *, refresh: float) -> None:
-        """`refresh`: how many seconds old the note may be that somebody counts on a blob, before it is made anew."""
+    def __init__(
+        self,
+        storage: BlobStorage,
+        metadata: MetadataStore,
+        workers: Workers,
+        *,
+        refresh: float,
+        redirect: bool = False,
+    ) -> None:
+        """`refresh`: how many seconds old the note may be that somebody counts on a blob, before it is made anew.
+
+        `redirect`: send those who GET a blob to the storage itself, where that can be.
+        """
+        self._redirect = redirect
         self._refresh = refresh
         self._storage = storage
         self._metadata = metadata
@@ -44,6 +56,9 @@ class BlobHandlers:
         if is_current(call.headers, digest):
             await self._workers.ask(self._size, call.route.name, digest)
             return Reply(304, headers)
+        if self._redirect and (url := await self._workers.move(self._locate, call.route.name, digest)) is not None:
+            # A client repeats its Range there. HEAD is answered here: the URL is signed for GET alone.
+            return Reply(307, [*headers, ("Location", url)])
         size, file = await self._workers.ask(self._open, call.route.name, digest)
         wanted = call.headers.get("Range") if is_same(call.headers.get("If-Range"), digest) else None
         try:
@@ -86,6 +101,13 @@ class BlobHandlers:
         if size is None or self._storage.size(digest) != size:
             raise _unknown(digest)
         return size
+
+    def _locate(self, repository: str, digest: Digest) -> str | None:
+        self._size(repository, digest)
+        try:
+            return self._storage.redirect(digest)
+        except BlobMissing:
+            raise _unknown(digest) from None
 
     def _open(self, repository: str, digest: Digest) -> tuple[int, BinaryIO]:
         size = self._size(repository, digest)

@@ -82,12 +82,14 @@ def collect_in(root: Path, delay: float, database: str | None = None) -> Collect
     need("sqlalchemy", "alembic")
     from boxwright.hub.db.database import Database, default_url
     from boxwright.hub.db.sql import SQLMetadata
-    from boxwright.hub.storage.filesystem import FilesystemBlobStorage
+    from boxwright.hub.storage.location import has_storage, locate, open_storage
 
-    if not (root / "registry.db" if database is None else root / "blobs").exists():
+    if not ((root / "registry.db").exists() if database is None else has_storage(root)):
         raise RegistryMissing(root)
+    storage = open_storage(locate(root, None))
     metadata = SQLMetadata(Database(database or default_url(root)))
     try:
-        return Collector(FilesystemBlobStorage(root), metadata, delay).collect()
+        return Collector(storage, metadata, delay).collect()
     finally:
         metadata.close()
+        storage.close()

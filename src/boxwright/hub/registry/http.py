@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from aiohttp import hdrs, web
 
+from boxwright.errors import BoxwrightError
 from boxwright.hub.registry.access import Origin
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.call import BodyBroken, Reply, Stretches
@@ -175,8 +176,11 @@ def _descriptor(file: BinaryIO) -> int | None:
 
 
 def _read(file: BinaryIO, position: int, count: int) -> bytes:
-    file.seek(position)
-    data = file.read(count)
+    try:
+        file.seek(position)
+        data = file.read(count)
+    except BoxwrightError as error:
+        raise EOFError(error.message) from None
     if len(data) < count:
         raise EOFError("a blob ends early")
     return data

@@ -39,6 +39,8 @@ IDLE_SECONDS = 300.0
 """How long a client may neither send nor take a byte. A transfer as a whole may take as long as it likes."""
 
 _MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
+_REMOTE_WORKERS = 32
+
 _MAX_LINE = 16 << 10
 _READ_BUFFER = 512 << 10
 
@@ -90,7 +92,8 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
     from boxwright.hub.registry.workers import Workers
-    from boxwright.hub.storage.filesystem import FilesystemBlobStorage
+    from boxwright.hub.storage.filesystem import make_directories
+    from boxwright.hub.storage.location import FolderLocation, locate, open_storage
 
     server, gc = settings.server, settings.gc
     host, _ = parse_address(server.address)
@@ -101,18 +104,23 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
     for number in _ENDINGS:
         loop.add_signal_handler(number, stopped.set)
     with ExitStack() as stack:
-        files = FilesystemBlobStorage(root)
+        make_directories(root)
+        location = locate(root, settings.storage.location)
+        blobs = open_storage(location)
+        stack.callback(blobs.close)
         metadata = SQLMetadata(Database(settings.database.url or default_url(root)))
         stack.callback(metadata.close)
-        workers = Workers()
+        # Threads that wait for an object store wait longer than those that wait for a disk, and are idle meanwhile.
+        workers = Workers() if isinstance(location, FolderLocation) else Workers(content=_REMOTE_WORKERS)
         stack.callback(workers.close)
         observer = Observer(settings.log, workers, apart=settings.metrics.address != "")
         stack.callback(observer.close)
-        storage = observer.watch(files, metadata)
+        storage = observer.watch(blobs, metadata)
         application = Application(
             *(storage, metadata, workers),
             authority=authority,
             sparse=server.sparse,
+            redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,
         )
         stack.callback(application.sessions.close)

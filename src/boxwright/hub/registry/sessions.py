@@ -192,11 +192,22 @@ class UploadSessions:
             raise _unknown(upload_id)
         return upload
 
-    async def receive(self, session: Session, body: Body) -> int:
+    async def receive(self, session: Session, body: Body, *, last: bool = False) -> int:
         """Append a body and return its length. Network, hash and disk work at the same time, one batch apart.
 
-        When it breaks off (BodyBroken, OSError), what arrived before stays part of the upload.
+        When it breaks off (BodyBroken, OSError), what arrived before stays part of the upload. Afterwards any process
+        finds what is there; only a body that is the `last` and came whole is about to become a blob anyway.
         """
+        whole = False
+        try:
+            received = await self._receive(session, body)
+            whole = True
+        finally:
+            if not (last and whole):
+                await self._workers.move(session.incoming.checkpoint)
+        return received
+
+    async def _receive(self, session: Session, body: Body) -> int:
         received = since_flush = 0
         appending: asyncio.Future[None] | None = None
         flushing: asyncio.Future[None] | None = None

@@ -12,6 +12,7 @@ from boxwright.hub.registry.ranges import Span, parse_content_range, upload_rang
 from boxwright.hub.registry.routes import is_name, parse_digest
 from boxwright.hub.registry.sessions import DigestMismatch, Session, UploadSessions
 from boxwright.hub.registry.workers import Workers
+from boxwright.hub.storage.base import IncomingSealed
 from boxwright.oci.digest import Digest
 
 
@@ -37,7 +38,7 @@ class UploadHandlers:
             digest = parse_digest(claimed)
             async with self._sessions.passing(name, call.user) as session:
                 session.expect(digest.algorithm)
-                await self._sessions.receive(session, call.body)
+                await self._sessions.receive(session, call.body, last=True)
                 return await self._finish(session, digest)
         return _accepted(await self._sessions.start(name, call.user), 0)
 
@@ -62,7 +63,7 @@ class UploadHandlers:
         digest = parse_digest(claimed)
         async with self._hold(call) as session:
             session.expect(digest.algorithm)
-            await self._receive(session, call)
+            await self._receive(session, call, last=True)
             return await self._finish(session, digest)
 
     async def status(self, call: Call) -> Reply:
@@ -78,7 +79,7 @@ class UploadHandlers:
     def _hold(self, call: Call) -> AbstractAsyncContextManager[Session]:
         return self._sessions.hold(call.route.reference, call.route.name, call.user)
 
-    async def _receive(self, session: Session, call: Call) -> None:
+    async def _receive(self, session: Session, call: Call, *, last: bool = False) -> None:
         """Append the request's body where it says it belongs. Raises RegistryError when that is not the end."""
         header = call.headers.get("Content-Range")
         span: Span | None = None
@@ -92,7 +93,10 @@ class UploadHandlers:
                 )
             if call.body.length is not None and call.body.length != span.length:
                 raise _wrong_size(span, call.body.length)
-        received = await self._sessions.receive(session, call.body)
+        try:
+            received = await self._sessions.receive(session, call.body, last=last)
+        except IncomingSealed as error:
+            raise RegistryError("BLOB_UPLOAD_INVALID", error.message) from None
         if span is not None and received != span.length:
             raise _wrong_size(span, received)
 

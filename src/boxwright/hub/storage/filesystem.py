@@ -89,7 +89,7 @@ class FilesystemBlobStorage:
         self._blobs = root / "blobs"
         self._uploads = root / "uploads"
         for directory in (self._blobs, self._uploads):
-            _make_directories(directory)
+            make_directories(directory)
 
     def _path(self, digest: Digest) -> Path:
         encoded = digest.hex
@@ -122,7 +122,7 @@ class FilesystemBlobStorage:
         if held:
             source.unlink(missing_ok=True)
         else:
-            _make_directories(target.parent)
+            make_directories(target.parent)
             os.rename(source, target)
         faults.point("a blob has its name")
         # Also when it was there: whoever renamed it may have died before this.
@@ -166,10 +166,10 @@ class FilesystemBlobStorage:
         """Nothing is held."""
 
 
-def _make_directories(path: Path) -> None:
+def make_directories(path: Path) -> None:
     """Create `path` and what is missing above it, each of them durably."""
     if path.is_dir():
         return
-    _make_directories(path.parent)
+    make_directories(path.parent)
     path.mkdir(exist_ok=True)
     sync_directory(path.parent)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from boxwright.errors import InvalidError
+from boxwright.errors import ConflictError, InvalidError
+from boxwright.host.durable import replacing
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _BUCKET = re.compile(r"[a-z0-9A-Z][a-zA-Z0-9._-]{1,254}")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]{0,512}")
 _PARAMETERS = frozenset({"endpoint", "region", "redirect-endpoint"})
+_RECORD = "storage.url"
 _HINT = "a storage looks like file:///srv/blobs or s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1"
 
 
@@ -26,13 +28,31 @@ class InvalidLocation(InvalidError):
         super().__init__(f"invalid storage: {why}", hint=hint)
 
 
+class StorageElsewhere(ConflictError):
+    """A registry has its blobs in another place than it is told."""
+
+    def __init__(self, root: Path, recorded: Location, given: Location) -> None:
+        super().__init__(
+            f"the registry in {root} keeps its blobs in {recorded}, not in {given}",
+            hint=f"copy them there, then remove {root / _RECORD}",
+        )
+        self.root = root
+        self.recorded = recorded
+        self.given = given
+
+
 class FolderLocation(NamedTuple):
     """A folder of this machine, or one that several share."""
 
     path: Path
 
     def __str__(self) -> str:
-        return f"file://{self.path}"
+        return self.url
+
+    @property
+    def url(self) -> str:
+        """What `parse_location` reads."""
+        return f"file://{quote(str(self.path))}"
 
 
 class S3Location(NamedTuple):
@@ -49,6 +69,13 @@ class S3Location(NamedTuple):
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def url(self) -> str:
+        """What `parse_location` reads."""
+        named = {"endpoint": self.endpoint, "region": self.region, "redirect-endpoint": self.redirect_endpoint}
+        query = urlencode({name: value for name, value in named.items() if value is not None})
+        return f"s3://{self.bucket}/{self.prefix}" + (f"?{query}" if query else "")
 
 
 Location = FolderLocation | S3Location
@@ -108,6 +135,32 @@ def _check_endpoint(name: str, url: str) -> None:
         sound = False
     if not sound:
         raise InvalidLocation(f"{name} is no http or https URL")
+
+
+def locate(root: Path, given: Location | None) -> Location:
+    """Return where the registry in the folder `root` has its blobs, which it remembers once it was told.
+
+    Whoever works on its database, the garbage collector above all, must not look for them anywhere else. Raises
+    StorageElsewhere when `given` is another place, InvalidLocation.
+    """
+    record = root / _RECORD
+    try:
+        recorded = parse_location(record.read_text().strip())
+    except FileNotFoundError:
+        recorded = None
+    if given is None:
+        return recorded or FolderLocation(root)
+    if recorded is not None and str(recorded) != str(given):
+        raise StorageElsewhere(root, recorded, given)
+    if recorded != given and given != FolderLocation(root.absolute()):
+        with replacing(record) as stream:
+            stream.write(f"{given.url}\n".encode())
+    return given
+
+
+def has_storage(root: Path) -> bool:
+    """Whether a registry in the folder `root` has ever stored a blob, there or elsewhere."""
+    return (root / "blobs").exists() or (root / _RECORD).exists()
 
 
 def open_storage(location: Location) -> BlobStorage:

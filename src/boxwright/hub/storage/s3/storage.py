@@ -134,6 +134,10 @@ class S3BlobStorage:
             raise BlobMissing(digest)
         return self._bucket.sign(link.key, REDIRECT_SECONDS)
 
+    def blobs(self) -> Iterator[Digest]:
+        """Yield every blob that is held, in no order. It lists the bucket: for repairs, not for requests."""
+        return self._links.digests()
+
     def delete(self, digest: Digest) -> None:
         link = self._links.find(digest, fresh=True)
         if link is not None:
