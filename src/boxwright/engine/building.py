@@ -232,11 +232,11 @@ def _check_hostname(name: str | None) -> None:
 
 
 def _trim(store: Store, limit: int) -> None:
-    """Forget the steps that were used longest ago, until the layers that only the cache holds take `limit` bytes."""
+    """Give up what was used longest ago, until the build cache, its mounts among it, takes `limit` bytes."""
     from boxwright.store import gc
 
-    if gc.private_usage(store) > limit:
-        gc.prune_build_cache(store, all=True, keep_bytes=limit)
+    if gc.cache_usage(store) > limit:
+        gc.shrink_build_cache(store, limit)
 
 
 def _check_limits(limits: StepLimits) -> None:

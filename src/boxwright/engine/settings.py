@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     max_parallelism: int = 0
     """How many commands of a build run at once; 0: as many as have what they need."""
     build_cache_limit: int | None = None
-    """Bytes that the layers of the build cache may take after a build; None: any."""
+    """Bytes that the build cache may take after a build, with its cache mounts; None: any."""
     environ: Mapping[str, str] = {}
     """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
 
