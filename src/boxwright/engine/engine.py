@@ -159,17 +159,21 @@ class Engine:
             removal = remove_image(self.store, image, force=force, prune_parents=prune)
         return pruning.described(removal)
 
-    def save(self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
+    def save(
+        self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive", platform: str | None = None
+    ) -> None:
         """Write images to an archive: see `boxwright.engine.archives.save`."""
         from boxwright.engine import archives
 
-        archives.save(self.store, images, out, form=form)
+        archives.save(self.store, images, out, form=form, platform=platform)
 
-    def save_file(self, images: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
+    def save_file(
+        self, images: Sequence[str], path: str, *, form: str = "docker-archive", platform: str | None = None
+    ) -> None:
         """Write images to the file `path`, which is there whole or not at all."""
         from boxwright.engine import archives
 
-        archives.save_file(self.store, images, path, form=form)
+        archives.save_file(self.store, images, path, form=form, platform=platform)
 
     def load(self, source: BinaryIO) -> list[str]:
         """Bring the images of an archive into the store; return their names, or IDs where they have none."""

@@ -187,16 +187,12 @@ class Delivery:
 
     def _packed(self, images: Sequence[Image], names: tuple[Reference, ...], form: Form) -> Packed | Indexed:
         from boxwright.image import oci_layout
-        from boxwright.oci.manifest import Index
 
         if not self._terms.indexed:
             platform = images[0].config.platform
             annotations = form.annotations_for("manifest-descriptor", platform)
             return oci_layout.pack(oci_layout.Named(images[0], names, annotations))
-        packed = tuple(oci_layout.pack(oci_layout.Named(image)) for image in images)
-        entries = [form.entry(image, each.manifest) for image, each in zip(images, packed, strict=True)]
-        index = Index.build(entries, media_type=form.index_type, annotations=form.annotations_for("index"))
-        return oci_layout.Indexed(index, packed, names, form.annotations_for("index-descriptor"))
+        return oci_layout.indexed(images, form, names)
 
     def _view(self, product: Product) -> Image:
         from boxwright.store import stored
