@@ -273,10 +273,14 @@ class Engine:
     # ---- containers
 
     def create_container(self, request: CreateContainer) -> Created:
-        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot."""
+        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot, RefusedByPolicy."""
         from boxwright.engine.containers import creation
 
         require_root("a container")
+        if self.settings.policy is not None:
+            from boxwright.engine import admission
+
+            admission.admit(self.store, self.settings, request.image)
         return creation.create(self.store, request)
 
     def start_container(self, container: str) -> None:
