@@ -30,10 +30,10 @@ class Settings(NamedTuple):
     """How many commands of a build run at once; 0: as many as have what they need."""
     build_cache_limit: int | None = None
     """Bytes that the build cache may take after a build, with its cache mounts; None: any."""
-    policy: Path | None = None
-    """The file that says which images have to be signed; None: none has to be."""
     environ: Mapping[str, str] = {}
     """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
+    policy: Path | None = None
+    """The file that says which images have to be signed; None: none has to be."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str], *, root: str | None = None, config: str | None = None) -> Settings:
