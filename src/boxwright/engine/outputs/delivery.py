@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from boxwright.build.product import Product
+from boxwright.build.product import Product, Taker
 from boxwright.build.progress import Delivered, Delivering, Sink
 from boxwright.engine.outputs.spec import STDOUT, Output
 from boxwright.engine.outputs.terms import Terms
@@ -57,7 +57,7 @@ class Delivery:
         self._terms = terms
         self._sink = sink
         self._lease = store.leases.hold()
-        self._products: list[Product] = []
+        self._taken: dict[int, Product] = {}
         self._host = Platform.of_machine(os.uname().machine)
 
     def __enter__(self) -> Delivery:
@@ -66,13 +66,21 @@ class Delivery:
     def __exit__(self, *_: object) -> None:
         self._lease.release()
 
-    def take(self, product: Product) -> None:
-        """See `boxwright.build.product.Taker`."""
-        self._lease.add("image", product.id)
-        if product.chain is not None:
-            self._lease.add("snapshot", product.chain)
-            self._store.snapshots.require(product.chain)
-        self._products.append(product)
+    def taker(self, position: int) -> Taker:
+        """Return what takes the product at a position among those of all platforms. It may be called in any thread."""
+
+        def take(product: Product) -> None:
+            self._lease.add("image", product.id)
+            if product.chain is not None:
+                self._lease.add("snapshot", product.chain)
+                self._store.snapshots.require(product.chain)
+            self._taken[position] = product
+
+        return take
+
+    @property
+    def _products(self) -> list[Product]:
+        return [self._taken[position] for position in sorted(self._taken)]
 
     @property
     def chosen(self) -> Product:
