@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from boxwright.host import process
-from boxwright.hub.registry.server import AddressInUse, InvalidAddress, parse_address, serve
+from boxwright.hub.registry.server import serve
 from boxwright.hub.registry.settings import ServerSettings
+from boxwright.hub.registry.sockets import AddressInUse, InvalidAddress, parse_address
 from boxwright.hub.settings import HubSettings
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import PlainClient, serving

@@ -114,6 +114,7 @@ class PlainClient:
         response = self._connection.getresponse()
         self.location = response.headers.get("Location", "")
         self.range = response.headers.get("Range", "")
+        self.range = response.headers.get("Range", "")
         return response.status, response.read()
 
     def push(self, name: str, tag: str, image: SmallImage, acknowledged: list[str]) -> None:

@@ -34,6 +34,7 @@ def configure_serve(parser: Parser) -> None:
         help="keep blobs there: file:///dir or s3://bucket/prefix?endpoint=URL&region=NAME (in --root)",
     )
     parser.flag("--storage-redirect", default=None, help="send clients to the object store for the bytes of blobs")
+    parser.add_argument("--processes", metavar="N", help="serve with so many processes (1)")
     parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS with this certificate")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it has a file of its own")
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
@@ -57,6 +58,7 @@ def server_settings(args: Any) -> HubSettings:
         address=args.addr,
         tls_cert=path(args.tls_cert),
         tls_key=path(args.tls_key),
+        processes=None if args.processes is None else _processes(args.processes),
         sparse=args.sparse,
     )
     database = override(settings.database, url=args.database)
@@ -74,6 +76,15 @@ def server_settings(args: Any) -> HubSettings:
         redirect=args.storage_redirect,
     )
     return with_observing(args, settings._replace(server=server, database=database, auth=auth, gc=gc, storage=storage))
+
+
+def _processes(text: str) -> int:
+    from boxwright.errors import InvalidError
+    from boxwright.hub.registry.settings import MAX_PROCESSES
+
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PROCESSES):
+        raise InvalidError(f"--processes takes a number from 1 to {MAX_PROCESSES}, not {text[:20]!r}")
+    return int(text)
 
 
 def ready(line: str) -> None:

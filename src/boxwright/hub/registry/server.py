@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from boxwright.errors import InvalidError, UnavailableError
+from boxwright.errors import InvalidError
 from boxwright.hub.extra import HubExtraMissing, need
 from boxwright.hub.registry.sessions import UploadSessions
+from boxwright.hub.registry.sockets import listen, parse_address
 
 if TYPE_CHECKING:
     import ssl
 
     from aiohttp import web
 
+    from boxwright.hub.db.leases import Leases
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.access import Authority
     from boxwright.hub.registry.application import Application
@@ -45,49 +49,73 @@ _MAX_LINE = 16 << 10
 _READ_BUFFER = 512 << 10
 
 
-class AddressInUse(UnavailableError):
-    """Something else listens there, or the address is not this machine's."""
-
-    def __init__(self, address: str, why: str) -> None:
-        super().__init__(f"cannot listen on {address}: {why}", hint="choose another: --addr 127.0.0.1:0 takes any port")
-        self.address = address
-
-
-class InvalidAddress(InvalidError):
-    """Text that is no ``host:port``."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(f"invalid address {text[:100]!r}", hint="an address looks like 127.0.0.1:5000 or [::1]:5000")
-        self.text = text
-
-
 def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = lambda line: None) -> int:
     """Serve until SIGTERM or SIGINT, then let what runs end, and return 0.
 
     `root` is where everything is kept unless the settings name a folder; `ready` is called once with the line that says
-    where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, and what opening the root raises.
+    where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, ChildDied, and what opening the root raises.
     """
     need("aiohttp", "sqlalchemy", "alembic")
-    asyncio.run(_serve(settings, settings.server.root or root, ready))
-    return 0
+    count, folder = settings.server.processes, settings.server.root or root
+    with ExitStack() as stack:
+        shares = listen(settings.server.address, count)
+        stack.callback(_close, *shares)
+        (apart,) = listen(settings.metrics.address) if settings.metrics.address else ([],)
+        stack.callback(_close, apart)
+        if count > 1:
+            return _serve_by_many(settings, folder, shares, apart, ready)
+        asyncio.run(_serve(settings, folder, shares[0], apart, ready))
+        return 0
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """Return host and port of ``host:port``, ``[v6]:port`` or ``:port``. Raises InvalidAddress."""
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise InvalidAddress(text)
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise InvalidAddress(text)
-    return host, int(port)
+def _close(*shares: Iterable[socket.socket]) -> None:
+    for share in shares:
+        for one in share:
+            one.close()
 
 
-async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]) -> None:
+def _serve_by_many(
+    settings: HubSettings,
+    root: Path,
+    shares: Sequence[list[socket.socket]],
+    apart: list[socket.socket],
+    ready: Callable[[str], None],
+) -> int:
+    """Have each share of the connections served by a process of its own."""
+    from boxwright.hub.db.database import Database, default_url
+    from boxwright.hub.observe import sharing
+    from boxwright.hub.registry.processes import Processes
+    from boxwright.hub.storage.filesystem import make_directories
+
+    with tempfile.TemporaryDirectory(prefix="boxwright-metrics-") as numbers:
+        sharing.share(Path(numbers))
+        # What is wrong with the settings is said by the parent, once. It also upgrades the schema.
+        make_directories(root)
+        context = _tls_context(settings.server)
+        _authority(settings.auth)
+        Database(settings.database.url or default_url(root)).close()
+
+        def work(number: int, is_ready: Callable[[], None]) -> int:
+            _close(*(share for share in shares if share is not shares[number]))
+            # Everybody may answer there, since everybody knows the numbers of all.
+            asyncio.run(_serve(settings, root, shares[number], apart, lambda line: is_ready()))
+            return 0
+
+        line = f"serving on {_url(shares[0], settings.server.address, context)} (root {root})"
+        return Processes(len(shares), work, ready=lambda: ready(line), ended=sharing.gone).run()
+
+
+async def _serve(
+    settings: HubSettings,
+    root: Path,
+    sockets: list[socket.socket],
+    metrics: list[socket.socket],
+    ready: Callable[[str], None],
+) -> None:
     from aiohttp import web
 
     from boxwright.hub.db.database import Database, default_url
+    from boxwright.hub.db.leases import SQLLeases
     from boxwright.hub.db.sql import SQLMetadata
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
@@ -96,7 +124,6 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
     from boxwright.hub.storage.location import FolderLocation, locate, open_storage
 
     server, gc = settings.server, settings.gc
-    host, _ = parse_address(server.address)
     context = _tls_context(server)
     authority = _authority(settings.auth)
     stopped = asyncio.Event()
@@ -108,8 +135,9 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
         location = locate(root, settings.storage.location)
         blobs = open_storage(location)
         stack.callback(blobs.close)
-        metadata = SQLMetadata(Database(settings.database.url or default_url(root)))
-        stack.callback(metadata.close)
+        database = Database(settings.database.url or default_url(root))
+        stack.callback(database.close)
+        metadata, leases = SQLMetadata(database), SQLLeases(database)
         # Threads that wait for an object store wait longer than those that wait for a disk, and are idle meanwhile.
         workers = Workers() if isinstance(location, FolderLocation) else Workers(content=_REMOTE_WORKERS)
         stack.callback(workers.close)
@@ -128,15 +156,15 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
         await apart.setup()
-        tending = [asyncio.create_task(_sweep(application.sessions, workers))]
+        tending = [asyncio.create_task(_sweep(application.sessions, workers, leases))]
         if gc.delay is not None:
-            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer)))
+            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
         try:
-            if settings.metrics.address:
-                await _listen(apart, settings.metrics.address)
-                _log.info("metrics on %s", _url(apart, "", None))
-            await _listen(runner, server.address, context)
-            ready(f"serving on {_url(runner, host, context)} (root {root})")
+            if metrics:
+                await _accept(apart, metrics)
+                _log.info("metrics on %s", _url(metrics, settings.metrics.address or "", None))
+            await _accept(runner, sockets, context)
+            ready(f"serving on {_url(sockets, server.address, context)} (root {root})")
             await stopped.wait()
         finally:
             for number in _ENDINGS:
@@ -147,15 +175,13 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
             await apart.cleanup()
 
 
-async def _listen(runner: web.ServerRunner, address: str, context: ssl.SSLContext | None = None) -> None:
-    """Take connections on ``host:port``. Raises InvalidAddress, AddressInUse."""
+async def _accept(
+    runner: web.ServerRunner, sockets: Iterable[socket.socket], context: ssl.SSLContext | None = None
+) -> None:
     from aiohttp import web
 
-    host, port = parse_address(address)
-    try:
-        await web.TCPSite(runner, host or None, port, ssl_context=context).start()
-    except OSError as error:
-        raise AddressInUse(address, error.strerror or str(error)) from None
+    for one in sockets:
+        await web.SockSite(runner, one, ssl_context=context).start()
 
 
 def make_server(
@@ -179,26 +205,39 @@ def make_server(
     )
 
 
-async def _sweep(sessions: UploadSessions, workers: Workers) -> None:
+async def _sweep(sessions: UploadSessions, workers: Workers, leases: Leases) -> None:
     """Drop abandoned uploads, at the start and every hour."""
+    from boxwright.hub.db.leases import in_turn
+
+    def sweep() -> None:
+        sessions.sweep(_UPLOAD_DAYS * 86400.0)
+
     while True:
-        await workers.move(sessions.sweep, _UPLOAD_DAYS * 86400.0)
+        try:
+            await workers.move(in_turn, leases, "uploads", _SWEEP_SECONDS / 2, sweep)
+        except Exception:
+            _log.exception("sweep of uploads")  # the database is away, say: tried again
         await asyncio.sleep(_SWEEP_SECONDS)
 
 
-async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer) -> None:
+async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer, leases: Leases) -> None:
     """Collect garbage, at the start and then at intervals."""
+    from boxwright.hub.db.leases import in_turn
+
+    def collect() -> None:
+        done = collector.collect()
+        observer.collected(done, time.monotonic() - started)
+        if done.released or done.destroyed:
+            _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
+
     while True:
         started = time.monotonic()
         try:
-            done = await workers.move(collector.collect)
+            # Servers wake up at different times: with the whole interval, one that wakes a moment early waits twice.
+            await workers.move(in_turn, leases, "garbage", interval / 2, collect)
         except Exception:
             _log.exception("garbage collection")  # a full disk, say: tried again
             observer.collected(None, time.monotonic() - started)
-        else:
-            observer.collected(done, time.monotonic() - started)
-            if done.released or done.destroyed:
-                _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
         await asyncio.sleep(interval)
 
 
@@ -231,7 +270,7 @@ def _tls_context(server: ServerSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _url(runner: web.ServerRunner, host: str, context: ssl.SSLContext | None) -> str:
-    port = runner.addresses[0][1]
+def _url(sockets: Sequence[socket.socket], address: str, context: ssl.SSLContext | None) -> str:
+    host, _ = parse_address(address)
     name = f"[{host}]" if ":" in host else host or "0.0.0.0"
-    return f"{'https' if context else 'http'}://{name}:{port}"
+    return f"{'https' if context else 'http'}://{name}:{sockets[0].getsockname()[1]}"

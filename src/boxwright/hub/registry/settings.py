@@ -7,6 +7,7 @@ from pathlib import Path
 from boxwright.hub.configfile import Section
 from boxwright.values import NamedTuple
 
+MAX_PROCESSES = 256
 DEFAULT_ADDRESS = "127.0.0.1:5000"
 
 
@@ -20,6 +21,8 @@ class ServerSettings(NamedTuple):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     """The key of `tls_cert`, where the certificate's file does not hold it."""
+    processes: int = 1
+    """How many processes share the connections, and the processors."""
     sparse: bool = False
     """Accept indexes and images of which not every child or layer was pushed."""
 
@@ -47,6 +50,7 @@ def read_server(section: Section) -> ServerSettings:
         address=section.text("addr", DEFAULT_ADDRESS),
         tls_cert=section.path("tls-cert", None),
         tls_key=section.path("tls-key", None),
+        processes=section.number("processes", 1, least=1, most=MAX_PROCESSES),
         sparse=section.flag("sparse", False),
     )
 
