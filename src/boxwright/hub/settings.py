@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from boxwright.hub.accounts.settings import AccountSettings, read_accounts
 from boxwright.hub.configfile import read_file
 from boxwright.hub.db.settings import DatabaseSettings, read_database
 from boxwright.hub.observe.settings import LogSettings, MetricsSettings, read_log, read_metrics
@@ -32,6 +33,7 @@ class HubSettings(NamedTuple):
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
+    accounts: AccountSettings = AccountSettings()
     gc: GarbageSettings = GarbageSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -47,6 +49,7 @@ def load_settings(path: Path | None) -> HubSettings:
         server=read_server(file.section("server")),
         database=read_database(file.section("database")),
         auth=read_auth(file.section("auth")),
+        accounts=read_accounts(file.section("accounts")),
         gc=read_garbage(file.section("gc")),
         log=read_log(file.section("log")),
         metrics=read_metrics(file.section("metrics")),

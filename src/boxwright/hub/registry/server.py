@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError
+from boxwright.hub.accounts.doors import check_accounts, first_steps, open_access
 from boxwright.hub.extra import HubExtraMissing, need
 from boxwright.hub.registry.sessions import UploadSessions
 from boxwright.hub.registry.sockets import listen, parse_address
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from boxwright.hub.accounts.house import House
     from boxwright.hub.db.leases import Leases
     from boxwright.hub.observe.observer import Observer
-    from boxwright.hub.registry.access import Authority
     from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.collector import Collector
+    from boxwright.hub.registry.htpasswd import HtpasswdCredentials
     from boxwright.hub.registry.settings import AuthSettings, ServerSettings
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.settings import HubSettings
@@ -56,6 +58,7 @@ def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = l
     where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, ChildDied, and what opening the root raises.
     """
     need("aiohttp", "sqlalchemy", "alembic")
+    check_accounts(settings.accounts)
     count, folder = settings.server.processes, settings.server.root or root
     with ExitStack() as stack:
         shares = listen(settings.server.address, count)
@@ -92,8 +95,10 @@ def _serve_by_many(
         # What is wrong with the settings is said by the parent, once. It also upgrades the schema.
         make_directories(root)
         context = _tls_context(settings.server)
-        _authority(settings.auth)
-        Database(settings.database.url or default_url(root)).close()
+        credentials = _credentials(settings.auth)
+        database = Database(settings.database.url or default_url(root))
+        notice = first_steps(database, settings.accounts, credentials)
+        database.close()
 
         def work(number: int, is_ready: Callable[[], None]) -> int:
             _close(*(share for share in shares if share is not shares[number]))
@@ -101,7 +106,7 @@ def _serve_by_many(
             asyncio.run(_serve(settings, root, shares[number], apart, lambda line: is_ready()))
             return 0
 
-        line = f"serving on {_url(shares[0], settings.server.address, context)} (root {root})"
+        line = f"serving on {_url(shares[0], settings.server.address, context)} (root {root}){notice}"
         return Processes(len(shares), work, ready=lambda: ready(line), ended=sharing.gone).run()
 
 
@@ -125,7 +130,7 @@ async def _serve(
 
     server, gc = settings.server, settings.gc
     context = _tls_context(server)
-    authority = _authority(settings.auth)
+    credentials = _credentials(settings.auth)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDINGS:
@@ -144,9 +149,11 @@ async def _serve(
         observer = Observer(settings.log, workers, apart=settings.metrics.address != "")
         stack.callback(observer.close)
         storage = observer.watch(blobs, metadata)
+        access = open_access(database, workers, settings.accounts, credentials)
         application = Application(
             *(storage, metadata, workers),
-            authority=authority,
+            authority=access.authority,
+            endpoints=access.endpoints,
             sparse=server.sparse,
             redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,
@@ -157,6 +164,8 @@ async def _serve(
         await runner.setup()
         await apart.setup()
         tending = [asyncio.create_task(_sweep(application.sessions, workers, leases))]
+        if access.house is not None:
+            tending.append(asyncio.create_task(_tidy(access.house, workers, leases)))
         if gc.delay is not None:
             tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
         try:
@@ -164,7 +173,8 @@ async def _serve(
                 await _accept(apart, metrics)
                 _log.info("metrics on %s", _url(metrics, settings.metrics.address or "", None))
             await _accept(runner, sockets, context)
-            ready(f"serving on {_url(sockets, server.address, context)} (root {root})")
+            notice = first_steps(database, settings.accounts, credentials)
+            ready(f"serving on {_url(sockets, server.address, context)} (root {root}){notice}")
             await stopped.wait()
         finally:
             for number in _ENDINGS:
@@ -220,6 +230,18 @@ async def _sweep(sessions: UploadSessions, workers: Workers, leases: Leases) -> 
         await asyncio.sleep(_SWEEP_SECONDS)
 
 
+async def _tidy(house: House, workers: Workers, leases: Leases) -> None:
+    """Drop what accounts no longer need, at the start and every hour."""
+    from boxwright.hub.db.leases import in_turn
+
+    while True:
+        try:
+            await workers.move(in_turn, leases, "accounts", _SWEEP_SECONDS / 2, house.tidy)
+        except Exception:
+            _log.exception("tidying up after accounts")  # the database is away, say: tried again
+        await asyncio.sleep(_SWEEP_SECONDS)
+
+
 async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer, leases: Leases) -> None:
     """Collect garbage, at the start and then at intervals."""
     from boxwright.hub.db.leases import in_turn
@@ -241,16 +263,14 @@ async def _collect(collector: Collector, workers: Workers, interval: float, obse
         await asyncio.sleep(interval)
 
 
-def _authority(auth: AuthSettings) -> Authority | None:
+def _credentials(auth: AuthSettings) -> HtpasswdCredentials | None:
     if auth.htpasswd is None:
         return None
-    from boxwright.hub.registry.access import Members
-
     try:
         from boxwright.hub.registry.htpasswd import HtpasswdCredentials
     except ModuleNotFoundError as error:
         raise HubExtraMissing(error.name or "bcrypt") from None
-    return Members(HtpasswdCredentials(auth.htpasswd))
+    return HtpasswdCredentials(auth.htpasswd)
 
 
 def _tls_context(server: ServerSettings) -> ssl.SSLContext | None:
