@@ -159,21 +159,17 @@ class Engine:
             removal = remove_image(self.store, image, force=force, prune_parents=prune)
         return pruning.described(removal)
 
-    def save(
-        self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive", platform: str | None = None
-    ) -> None:
+    def save(self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
         """Write images to an archive: see `boxwright.engine.archives.save`."""
         from boxwright.engine import archives
 
-        archives.save(self.store, images, out, form=form, platform=platform)
+        archives.save(self.store, images, out, form=form)
 
-    def save_file(
-        self, images: Sequence[str], path: str, *, form: str = "docker-archive", platform: str | None = None
-    ) -> None:
+    def save_file(self, images: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
         """Write images to the file `path`, which is there whole or not at all."""
         from boxwright.engine import archives
 
-        archives.save_file(self.store, images, path, form=form, platform=platform)
+        archives.save_file(self.store, images, path, form=form)
 
     def load(self, source: BinaryIO) -> list[str]:
         """Bring the images of an archive into the store; return their names, or IDs where they have none."""
@@ -273,14 +269,10 @@ class Engine:
     # ---- containers
 
     def create_container(self, request: CreateContainer) -> Created:
-        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot, RefusedByPolicy."""
+        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot."""
         from boxwright.engine.containers import creation
 
         require_root("a container")
-        if self.settings.policy is not None:
-            from boxwright.engine import admission
-
-            admission.admit(self.store, self.settings, request.image)
         return creation.create(self.store, request)
 
     def start_container(self, container: str) -> None:

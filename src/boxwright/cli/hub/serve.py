@@ -14,6 +14,4 @@ def configure(parser: Parser) -> None:
 def run(args: Any, session: Session) -> int:
     from boxwright.hub.registry.server import serve
 
-    settings = server_settings(args)
-    settings = settings._replace(accounts=settings.accounts._replace(enabled=True))
-    return serve(settings, root=root(args, session), ready=ready)
+    return serve(server_settings(args), root=root(args, session), ready=ready)

@@ -347,12 +347,11 @@ class S3Incoming:
             self._budgeted = 0
         self._tail = None
 
-    def close(self, *, keep: bool = True) -> None:
+    def close(self) -> None:
         if self._ended:
             return
         try:
-            if keep:
-                self.checkpoint()
+            self.checkpoint()
         except UnavailableError as error:
             # The bytes since the last checkpoint are lost, of which no client was told that they had arrived.
             _log.warning("upload %s: %s", self._key, error)
