@@ -22,6 +22,7 @@ _OF_THE_MACHINE = (
     "needs a network interface besides loopback",
     "not all of its cases were built",
     "a little-endian machine",
+    "Debian does not have it",
 )
 
 

@@ -108,3 +108,35 @@ def test_an_image_without_a_shell(boxwright: Boxwright, tmp_path: Path) -> None:
 def test_a_build_that_fails_without_a_command_is_reported_as_ever(boxwright: Boxwright, tmp_path: Path) -> None:
     folder = write(tmp_path / "missing", "FROM busybox\nCOPY nothing /\n")
     assert boxwright.fails("build", "--debug", folder) == "nothing: not found in the build context"
+
+
+MOUNTING = """FROM busybox AS other
+RUN mkdir /o && echo deep > /o/deep && ln -s deep /o/link && chown 5:6 /o/deep
+
+FROM busybox
+RUN --mount=target=/ctx --mount=from=other,source=/o,target=/other,rw --mount=type=cache,id=kept,target=/cache \\
+    --mount=type=tmpfs,target=/memory --mount=type=secret,id=pass \\
+    echo now > /cache/f && echo lost > /other/f && cat /run/secrets/pass && exit 5
+"""
+
+
+def test_a_kept_container_has_the_mounts_of_its_step(boxwright: Boxwright, tmp_path: Path) -> None:
+    folder = write(tmp_path / "mounting", MOUNTING)
+    (folder / "file").write_text("of the context\n")
+    (folder / "pass").write_text("hush\n")
+    result = boxwright("build", "--secret", f"id=pass,src={folder}/pass", "--network=none", folder)
+    assert result.code == 5, result
+    (name,) = names(boxwright)
+    mounts = boxwright.ok("inspect", "-f", "{{range .Mounts}}{{.Destination}} {{.RW}}\n{{end}}", name).split("\n")
+    assert sorted(filter(None, mounts)) == ["/cache true", "/ctx false", "/other false"]
+    # It runs what the step ran, to the same end but for the secret and what it wrote to what was bound.
+    again = boxwright("start", "-a", name)
+    assert "/other/f" in again.err
+    boxwright.ok("commit", name, "seen")
+    boxwright.ok("builder", "prune", "-f")
+    (store,) = boxwright.root.glob("containers/*/mounts")
+    assert sorted(path.name for path in store.glob("*/*")) == ["Dockerfile", "deep", "file", "link", "pass"]
+    assert next(store.glob("*/deep")).stat().st_uid == 5
+    assert boxwright("start", "-a", name).code != 125, "what was pruned does not keep it from running"
+    boxwright.ok("fsck")
+    boxwright.ok("rm", name)

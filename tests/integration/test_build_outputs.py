@@ -237,6 +237,43 @@ def test_a_failed_build_leaves_no_files_about_it(boxwright: Boxwright, context: 
     assert not any(path.exists() for path in (*given.values(), tmp_path / "out"))
 
 
+def test_saving_an_image_of_several_platforms(boxwright: Boxwright, context: Path, tmp_path: Path) -> None:
+    boxwright.ok("build", "-q", "--platform", _PLATFORMS, "--annotation", "index:k=v", "-t", "web:1", context)
+    boxwright.ok("save", "--format", "oci-archive", "-o", tmp_path / "all.tar", "web:1")
+    layout = unpacked(tmp_path / "all.tar", tmp_path / "all")
+    (entry,) = json.loads((layout / "index.json").read_bytes())["manifests"]
+    assert (entry["mediaType"], entry["annotations"]["org.opencontainers.image.ref.name"]) == (_INDEX, "1")
+    index = json.loads(blob(layout, entry["digest"]))
+    assert [each["platform"]["architecture"] for each in index["manifests"]] == ["amd64", "arm64", "arm"]
+    assert index["annotations"] == {"k": "v"}
+    for each in index["manifests"]:
+        manifest = json.loads(blob(layout, each["digest"]))
+        assert all((layout / "blobs/sha256" / part["digest"][7:]).exists() for part in manifest["layers"])
+
+    boxwright.ok("save", "-o", tmp_path / "own.tar", "web:1")
+    boxwright.ok("save", "--platform", "linux/arm64", "-o", tmp_path / "arm.tar", "web:1")
+    for name, architecture in (("own", "amd64"), ("arm", "arm64")):
+        folder = unpacked(tmp_path / f"{name}.tar", tmp_path / name)
+        (entry,) = json.loads((folder / "manifest.json").read_bytes())
+        assert json.loads((folder / entry["Config"]).read_bytes())["architecture"] == architecture
+        assert entry["RepoTags"] == ["web:1"]
+    result = boxwright("save", "--platform", "linux/s390x", "-o", tmp_path / "no.tar", "web:1")
+    assert (result.code, (tmp_path / "no.tar").exists()) == (1, False)
+    assert "web:1 is not here for linux/s390x" in result.err
+
+
+def unpacked(archive: Path, target: Path) -> Path:
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+    return target
+
+
+def blob(layout: Path, digest: str) -> bytes:
+    content = (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == digest.removeprefix("sha256:")
+    return content
+
+
 def test_several_platforms_under_one_tag(boxwright: Boxwright, context: Path) -> None:
     boxwright.ok("build", "-q", "--platform", _PLATFORMS, "-t", "web:1", context)
     assert len(boxwright.ok("images", "-q").split()) == 1, "the tag is the image for this machine"

@@ -42,6 +42,7 @@ def build(
     cancelled: threading.Event | None = None,
     take: Taker = leave,
     attest: Attester | None = None,
+    commands: threading.Semaphore | None = None,
 ) -> BuildResult:
     """Build an image and tag it.
 
@@ -49,6 +50,7 @@ def build(
     is killed is in the cache, and the next build goes on from there; an image and its tags appear at the end, whole.
     Setting `cancelled` ends the build soon (the build sets it itself once a stage has failed, to end the others). The
     sink is called from several threads, one call at a time. `attest` is called with the image before its tags name it.
+    `commands` bounds how many RUNs of this build and of others with the same bound are at work at once.
 
     Raises DockerfileError, UnsupportedSyntax, TargetNotFound, WarningsAreErrors, BuildFailed when a command failed,
     CancelledError, and whatever else a step raises; `detail` of those shows the place in the Dockerfile.
@@ -87,7 +89,15 @@ def build(
             imports = stack.enter_context(imported(request, store, sink))
         while True:
             execution = Execution(
-                request, planned, store, runner, sink=sink, keep=keep, cancelled=cancelled, imports=imports
+                request,
+                planned,
+                store,
+                runner,
+                sink=sink,
+                keep=keep,
+                cancelled=cancelled,
+                imports=imports,
+                commands=commands,
             )
             try:
                 end = execution.run()

@@ -69,6 +69,10 @@ class Context(NamedTuple):
     identity: str
     """What names the context across builds."""
 
+    def private(self) -> Context:
+        """Return the same context for another thread: rules remember what they have matched."""
+        return self._replace(rules=IgnoreRules(self.rules.patterns)) if self.rules else self
+
     def census(self) -> Census | None:
         """Count the context's files; None when there are too many to be counted just to be told."""
         if self.root is None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _COPIES_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
 """They keep processors and disks busy; more of them would only take turns."""
-_COMMANDS_AT_ONCE = 256
+COMMANDS_AT_ONCE = 256
 """Commands wait more than they work, so nothing but the machine's means bounds how many run, where nobody says."""
 
 
@@ -49,8 +49,9 @@ class Execution:
         keep: Keeper,
         cancelled: threading.Event,
         imports: Imports | None = None,
+        commands: threading.Semaphore | None = None,
     ) -> None:
-        """`imports` are caches from elsewhere, already loaded."""
+        """`imports` are caches from elsewhere, already loaded; `commands` bounds how many RUNs are at work at once."""
         self._plan = plan
         self._store = store
         self._sink = sink
@@ -83,7 +84,7 @@ class Execution:
             workshop,
             self._tell,
             keep,
-            threading.BoundedSemaphore(request.max_parallelism or _COMMANDS_AT_ONCE),
+            commands or threading.BoundedSemaphore(COMMANDS_AT_ONCE),
             threading.BoundedSemaphore(_COPIES_AT_ONCE),
             {stage.number: stage for stage in plan.stages},
             lambda number: self._ends[number].wait(),

@@ -77,7 +77,7 @@ class NamedContexts:
         self._stack.close()
 
     def open(self, name: str) -> Context:
-        """Return a context; its files stay for the block. Raises what opening it raises."""
+        """Return a context, for one thread at a time; its files stay for the block. Raises what opening it raises."""
         with self._locks[name]:
             context = self._opened.get(name)
             if context is None:
@@ -85,7 +85,7 @@ class NamedContexts:
                 context = self._opened[name] = manager.__enter__()
                 with self._lock:
                     self._stack.push(manager)
-            return context
+            return context.private()
 
 
 def named_contexts(values: Mapping[str, str]) -> dict[str, NamedContext]:

@@ -61,8 +61,6 @@ class BuildRequest(NamedTuple):
     explain: bool = False
     """Say why a step was built again."""
     run: RunOptions = RunOptions()
-    max_parallelism: int = 0
-    """How many commands run at once; 0: as many as have what they need."""
     allowed: frozenset[str] = frozenset()
     """What RUN steps may ask for (see `plan.PlanOptions`)."""
     squash: bool = False

@@ -58,6 +58,8 @@ VERBS: dict[str, Verb] = {
     "rename": Verb("rename", "Rename a container", _CONTAINERS),
     "push": Verb("push", "Send an image to a registry", _SHARE),
     "pull": Verb("pull", "Get an image from a registry", _SHARE),
+    "sign": Verb("sign", "Sign an image in a registry", _SHARE),
+    "verify": Verb("verify", "Verify who signed an image in a registry", _SHARE),
     "login": Verb("login", "Store the credentials of a registry", _SHARE),
     "logout": Verb("logout", "Forget the credentials of a registry", _SHARE),
     "registry": Verb("registry", "Serve a registry, or look into one: ls, tags, inspect, copy, rm", _SHARE),

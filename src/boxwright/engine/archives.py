@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.host.clock import rfc3339
@@ -14,30 +14,72 @@ from boxwright.oci.config import History, ImageConfig, RunConfig
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import InvalidReference, Reference
+from boxwright.store.images import ImageNotFound
 from boxwright.store.store import Store
 
+if TYPE_CHECKING:
+    from boxwright.image.image import Image
 
-def save(store: Store, names: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
+
+def save(
+    store: Store, names: Sequence[str], out: BinaryIO, *, form: str = "docker-archive", platform: str | None = None
+) -> None:
     """Write images to an archive that docker, podman and skopeo load; layers that they share are written once.
 
-    An image that is given by a repository without a tag is saved with all its tags. Raises ImageNotFound.
+    An image that is given by a repository without a tag is saved with all its tags. Of one for several platforms an
+    ``oci-archive`` has all, and a ``docker-archive`` the one that its name means here; with `platform` it is that one.
+    Raises ImageNotFound, PlatformNotFound.
     """
     from boxwright.image import docker_archive, oci_layout
 
-    chosen: dict[Digest, list[Reference]] = {}
+    wanted = Platform.parse(platform) if platform else None
+    chosen: dict[tuple[Digest, ...], list[Reference]] = {}
     for name in names:
         for id, refs in _named(store, name):
-            known = chosen.setdefault(id, [])
-            known += [ref for ref in refs if ref not in known]
-    images = []
-    for id, refs in chosen.items():
-        record = store.images.get(id)
-        assert record is not None
-        images.append(Named(store.images.image(record), tuple(refs)))
-    if form == "oci-archive":
-        oci_layout.write_archive(images, out)
-    else:
-        docker_archive.write(images, out)
+            for ref in (*refs, *((None,) if not refs else ())):
+                images = store.images.publication(ref).images if ref is not None else ()
+                if wanted is not None:
+                    images = (_for_platform(store, name, images or (id,), wanted),)
+                elif not images or form != "oci-archive":
+                    images = (id,)
+                known = chosen.setdefault(images, [])
+                if ref is not None and ref not in known:
+                    known.append(ref)
+    if form != "oci-archive":
+        docker_archive.write([Named(_image(store, ids[0]), tuple(refs)) for ids, refs in chosen.items()], out)
+        return
+    packed: list[oci_layout.Packed | oci_layout.Indexed] = []
+    for ids, refs in chosen.items():
+        views = [_image(store, id) for id in ids]
+        if wanted is None and refs and store.images.publication(refs[0]).images:
+            packed.append(oci_layout.indexed(views, store.images.publication(refs[0]).form, tuple(refs)))
+        else:
+            packed.append(oci_layout.pack(Named(views[0], tuple(refs))))
+    oci_layout.write_packed(packed, out)
+
+
+class PlatformNotFound(NotFoundError):
+    """An image is not there for a platform."""
+
+    def __init__(self, name: str, wanted: Platform, there: Sequence[Platform]) -> None:
+        super().__init__(
+            f"{name} is not here for {wanted}", hint=f"it is here for {', '.join(str(platform) for platform in there)}"
+        )
+
+
+def _for_platform(store: Store, name: str, images: Sequence[Digest], wanted: Platform) -> Digest:
+    there = [_image(store, id).config.platform for id in images]
+    for id, platform in zip(images, there, strict=True):
+        if platform == wanted:
+            return id
+    raise PlatformNotFound(name, wanted, there)
+
+
+def _image(store: Store, id: Digest) -> Image:
+    record = store.images.get(id)
+    if record is None:
+        raise ImageNotFound(id)
+    return store.images.image(record)
 
 
 def _named(store: Store, name: str) -> list[tuple[Digest, list[Reference]]]:
@@ -56,9 +98,11 @@ def _named(store: Store, name: str) -> list[tuple[Digest, list[Reference]]]:
     return [(record.id, [ref] if ref is not None and ref.tag is not None and ref.digest is None else [])]
 
 
-def save_file(store: Store, names: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
+def save_file(
+    store: Store, names: Sequence[str], path: str, *, form: str = "docker-archive", platform: str | None = None
+) -> None:
     """Write images to the file `path`, which is there whole or not at all. Raises as `save`, NotFoundError, OSError."""
-    write_file(path, lambda out: save(store, names, out, form=form))
+    write_file(path, lambda out: save(store, names, out, form=form, platform=platform))
 
 
 def write_file(path: str, write: Callable[[BinaryIO], None], *, mode: int = 0o600) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from boxwright.build.namedcontexts import OCI_LAYOUT
@@ -21,15 +23,23 @@ _CONTAINED = frozenset({("amd64", "386"), ("arm64", "arm")})
 
 class BaseImages:
     """Images out of the store, fetched when they aren't there: from their registries, or from the folder of an OCI
-    layout that they name (see `boxwright.build.plan.Bases`)."""
+    layout that they name (see `boxwright.build.plan.Bases`). Thread-safe: builds for several platforms share one."""
 
     def __init__(self, wiring: Wiring, *, pull: bool = False, insecure: tuple[str, ...] = ()) -> None:
         """With `pull`, a registry is asked for a newer one in any case; `insecure` may speak plain HTTP."""
         self._wiring = wiring
         self._always = pull
         self._insecure = insecure
+        self._lock = threading.Lock()
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def resolve(self, name: str, platform: Platform) -> BaseImage:
+        with self._lock:
+            lock = self._locks[name]
+        with lock:  # a name means the image that was pulled last, for whatever platform
+            return self._resolve(name, platform)
+
+    def _resolve(self, name: str, platform: Platform) -> BaseImage:
         store = self._wiring.store
         if name.startswith(OCI_LAYOUT):
             record = layout_image(store, name, platform)

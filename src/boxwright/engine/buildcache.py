@@ -63,7 +63,7 @@ class CacheFilter:
 
 
 class CacheLimits(NamedTuple):
-    """How much the layers that only the cache holds may take, in bytes."""
+    """How much the layers that only the cache holds, and the cache mounts, may take together, in bytes."""
 
     most: int | None = None
     """They are pruned down to this."""
@@ -74,11 +74,11 @@ class CacheLimits(NamedTuple):
 
     def keep(self, store: Store) -> int:
         """Return how many bytes may stay."""
-        private = gc.private_usage(store)
-        keep = private if self.most is None else self.most
+        taken = gc.cache_usage(store)
+        keep = taken if self.most is None else self.most
         if self.free:
             disk = os.statvfs(store.layout.root)
-            keep = min(keep, max(0, private - max(0, self.free - disk.f_bavail * disk.f_frsize)))
+            keep = min(keep, max(0, taken - max(0, self.free - disk.f_bavail * disk.f_frsize)))
         return max(keep, self.reserved)
 
 

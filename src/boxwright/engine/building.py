@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
 from boxwright.build.context import Context, local_context, no_context
+from boxwright.build.execute import COMMANDS_AT_ONCE
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.product import Taker, leave
 from boxwright.build.progress import Sink
@@ -117,7 +118,7 @@ class Build(NamedTuple):
 def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
     """Build an image: see `boxwright.build.build.build`. For the main thread: Ctrl-C ends the build cleanly.
 
-    Several platforms are built one after the other; outputs follow when all of it is built. Raises what that raises,
+    Several platforms are built side by side; outputs follow when all of it is built. Raises what that raises,
     InvalidReference for a tag, and what an output raises (see `boxwright.engine.outputs`).
     """
     require_root("a build")
@@ -148,6 +149,8 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         )
         inline = inline or said
     runner = _LazyRunner(wiring)
+    bases = BaseImages(wiring, pull=wanted.pull, insecure=wanted.insecure)
+    commands = threading.BoundedSemaphore(wiring.settings.max_parallelism or COMMANDS_AT_ONCE)
     cancelled = threading.Event()
     dockerfile = _described(wanted)
     keep_git_dir = _is_set(arguments.get(_KEEP_GIT_DIR))
@@ -182,7 +185,6 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 secrets=given.secrets,
                 agents=given.agents,
             ),
-            max_parallelism=wiring.settings.max_parallelism,
             allowed=given.allowed,
             epoch=epoch,
             squash=wanted.squash,
@@ -197,15 +199,16 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
 
         def run(platform: Platform, sink: Sink, take: Taker) -> BuildResult:
             return run_build(
-                request._replace(platform=platform),
+                request._replace(platform=platform, context=context if len(platforms) == 1 else context.private()),
                 store=wiring.store,
                 runner=runner,
-                bases=BaseImages(wiring, pull=wanted.pull, insecure=wanted.insecure),
+                bases=bases,
                 sink=sink,
                 keep=_Keeper(wiring),
                 cancelled=cancelled,
                 take=take,
                 attest=attest,
+                commands=commands,
             )
 
         try:
@@ -213,7 +216,7 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 result = run(platforms[0], sink, leave)
             else:
                 terms = Terms(tags, index, epoch, wanted.stdout, wanted.insecure)
-                result = _deliver(wiring, outputs, terms, sink, platforms, run)
+                result = _deliver(wiring, outputs, terms, sink, platforms, run, cancelled)
         finally:
             cancelled.set()
             runner.close()
@@ -232,11 +235,11 @@ def _check_hostname(name: str | None) -> None:
 
 
 def _trim(store: Store, limit: int) -> None:
-    """Forget the steps that were used longest ago, until the layers that only the cache holds take `limit` bytes."""
+    """Give up what was used longest ago, until the build cache, its mounts among it, takes `limit` bytes."""
     from boxwright.store import gc
 
-    if gc.private_usage(store) > limit:
-        gc.prune_build_cache(store, all=True, keep_bytes=limit)
+    if gc.cache_usage(store) > limit:
+        gc.shrink_build_cache(store, limit)
 
 
 def _check_limits(limits: StepLimits) -> None:
@@ -284,17 +287,22 @@ def _deliver(
     sink: Sink,
     platforms: Sequence[Platform],
     run: Callable[[Platform, Sink, Taker], BuildResult],
+    cancelled: threading.Event,
 ) -> BuildResult:
     """Build for each platform, and do what is wanted with all of it."""
     from boxwright.engine.outputs.delivery import Delivery
-    from boxwright.engine.outputs.telling import for_platform
 
     with Delivery(wiring.store, wiring.settings, outputs, terms, sink) as delivery:
-        results: list[BuildResult] = []
-        for platform in platforms:
-            before = sum(result.steps for result in results)
-            told = for_platform(sink, platform, before) if terms.indexed else sink
-            results.append(run(platform, told, delivery.take))
+
+        def build_for(position: int, told: Sink) -> BuildResult:
+            return run(platforms[position], told, delivery.taker(position))
+
+        if terms.indexed:
+            from boxwright.engine.outputs.platforms import side_by_side
+
+            results = side_by_side(platforms, build_for, sink, cancelled)
+        else:
+            results = [build_for(0, sink)]
         metadata = delivery.deliver()
         chosen = next(result for result in results if result.image == delivery.chosen.id)
     return chosen._replace(images=tuple(result.image for result in results) if terms.indexed else (), metadata=metadata)

@@ -159,17 +159,21 @@ class Engine:
             removal = remove_image(self.store, image, force=force, prune_parents=prune)
         return pruning.described(removal)
 
-    def save(self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive") -> None:
+    def save(
+        self, images: Sequence[str], out: BinaryIO, *, form: str = "docker-archive", platform: str | None = None
+    ) -> None:
         """Write images to an archive: see `boxwright.engine.archives.save`."""
         from boxwright.engine import archives
 
-        archives.save(self.store, images, out, form=form)
+        archives.save(self.store, images, out, form=form, platform=platform)
 
-    def save_file(self, images: Sequence[str], path: str, *, form: str = "docker-archive") -> None:
+    def save_file(
+        self, images: Sequence[str], path: str, *, form: str = "docker-archive", platform: str | None = None
+    ) -> None:
         """Write images to the file `path`, which is there whole or not at all."""
         from boxwright.engine import archives
 
-        archives.save_file(self.store, images, path, form=form)
+        archives.save_file(self.store, images, path, form=form, platform=platform)
 
     def load(self, source: BinaryIO) -> list[str]:
         """Bring the images of an archive into the store; return their names, or IDs where they have none."""
@@ -269,10 +273,14 @@ class Engine:
     # ---- containers
 
     def create_container(self, request: CreateContainer) -> Created:
-        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot."""
+        """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot, RefusedByPolicy."""
         from boxwright.engine.containers import creation
 
         require_root("a container")
+        if self.settings.policy is not None:
+            from boxwright.engine import admission
+
+            admission.admit(self.store, self.settings, request.image)
         return creation.create(self.store, request)
 
     def start_container(self, container: str) -> None:

@@ -13,9 +13,11 @@ from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.steps import sweep
 from boxwright.errors import ConflictError
 from boxwright.host.clock import parse_rfc3339
-from boxwright.store import gc, reach, usage
+from boxwright.store import gc, usage
+from boxwright.store.cache_mounts import CacheMount
 from boxwright.store.images import ImageRecord
 from boxwright.store.removal import Removal, Untagged
+from boxwright.store.steps import CachedStep
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
@@ -159,24 +161,30 @@ def volumes(store: Store, *, all: bool = False, filters: Filters | None = None) 
 def build_cache(store: Store, *, filters: Filters | None = None, limits: CacheLimits | None = None) -> Pruned:
     """Forget cached steps, with the layers that nothing else holds, and what RUNs cached. Raises InvalidFilter.
 
-    With `limits` the least recently used go first, only as many as must, and cache mounts stay.
+    With `limits` the least recently used go first, only as many as must.
     """
     filters = filters or {}
     filtering.check(filters, ("until", "unused-for", "id", "type", "inuse"))
     before = filtering.until([*filters.get("until", ()), *filters.get("unused-for", ())], time.time())
     unused = None if before is None else time.time() - before
     wanted = CacheFilter(store, filters)
-    keep = limits.keep(store) if limits is not None else None
-    count, reclaimed = gc.prune_build_cache(
-        store, all=True, unused_for=unused, keep_bytes=keep, where=lambda step: wanted.step(step.key, step.chain)
-    )
-    mounts, freed = 0, reach.Reclaimed()
-    if keep is None:
-        mounts, freed = gc.prune_cache_mounts(
-            store, unused_for=unused, where=lambda mount: wanted.mount(mount.name, mount.key.id)
+
+    def step_where(step: CachedStep) -> bool:
+        return wanted.step(step.key, step.chain)
+
+    def mount_where(mount: CacheMount) -> bool:
+        return wanted.mount(mount.name, mount.key.id)
+
+    if limits is not None:
+        steps, mounts, freed = gc.shrink_build_cache(
+            store, limits.keep(store), unused_for=unused, step_where=step_where, mount_where=mount_where
         )
-    told = [f"{count} cached steps"] * (count > 0) + [f"{mounts} cache mounts"] * (mounts > 0)
-    return Pruned(tuple(told), reclaimed.bytes + freed.bytes)
+    else:
+        steps, freed = gc.prune_build_cache(store, all=True, unused_for=unused, where=step_where)
+        mounts, more = gc.prune_cache_mounts(store, unused_for=unused, where=mount_where)
+        freed = freed.plus(more)
+    told = [f"{steps} cached steps"] * (steps > 0) + [f"{mounts} cache mounts"] * (mounts > 0)
+    return Pruned(tuple(told), freed.bytes)
 
 
 def everything(

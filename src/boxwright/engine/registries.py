@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from boxwright.engine import remotes
@@ -11,7 +11,9 @@ from boxwright.remote.progress import Sink, ignore
 
 if TYPE_CHECKING:
     from boxwright.engine.copying import CopiedImage
+    from boxwright.engine.signing import Form, Signed, Verified
     from boxwright.oci.reference import Reference
+    from boxwright.signing.keys import PrivateKey, PublicKey
 
 
 class Registries:
@@ -123,4 +125,43 @@ class Registries:
             insecure=tuple(insecure),
             sink=sink,
             begin=begin,
+        )
+
+    def sign(
+        self,
+        name: str,
+        key: PrivateKey,
+        *,
+        annotations: Mapping[str, str] | None = None,
+        form: Form = "both",
+        recursive: bool = False,
+        insecure: Sequence[str] = (),
+    ) -> list[Signed]:
+        """See `boxwright.engine.signing.sign`."""
+        from boxwright.engine import signing
+
+        return signing.sign(
+            self._settings,
+            name,
+            key,
+            annotations=annotations,
+            form=form,
+            recursive=recursive,
+            insecure=tuple(insecure),
+        )
+
+    def verify(
+        self,
+        name: str,
+        keys: Sequence[PublicKey],
+        *,
+        annotations: Mapping[str, str] | None = None,
+        threshold: int = 1,
+        insecure: Sequence[str] = (),
+    ) -> Verified:
+        """See `boxwright.engine.signing.verify`."""
+        from boxwright.engine import signing
+
+        return signing.verify(
+            self._settings, name, keys, annotations=annotations, threshold=threshold, insecure=tuple(insecure)
         )

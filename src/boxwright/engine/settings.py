@@ -29,9 +29,11 @@ class Settings(NamedTuple):
     max_parallelism: int = 0
     """How many commands of a build run at once; 0: as many as have what they need."""
     build_cache_limit: int | None = None
-    """Bytes that the layers of the build cache may take after a build; None: any."""
+    """Bytes that the build cache may take after a build, with its cache mounts; None: any."""
     environ: Mapping[str, str] = {}
     """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
+    policy: Path | None = None
+    """The file that says which images have to be signed; None: none has to be."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str], *, root: str | None = None, config: str | None = None) -> Settings:
@@ -46,6 +48,10 @@ class Settings(NamedTuple):
         chosen = root or environ.get("BOXWRIGHT_ROOT") or values.pop("root", None)
         values.pop("root", None)
         settings = cls(root=Path(os.path.abspath(chosen)) if chosen else default_root(environ), environ=environ)
+        if "policy" in values:
+            values["policy"] = path.parent / values["policy"]
+        elif os.path.exists(beside := _default_config(environ).parent / "policy.toml"):
+            values["policy"] = beside
         return settings._replace(**values)
 
 
@@ -80,7 +86,7 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
     for name, value in table.items():
         if name == "insecure-registries" and isinstance(value, list) and all(isinstance(item, str) for item in value):
             values["insecure_registries"] = tuple(value)
-        elif name in ("root", "runtime") and isinstance(value, str):
+        elif name in ("root", "runtime", "policy") and isinstance(value, str):
             values[name] = value
         elif name == "max-parallelism" and type(value) is int and value >= 0:
             values["max_parallelism"] = value

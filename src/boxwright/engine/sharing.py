@@ -56,15 +56,20 @@ def pull(
 ) -> Pulled:
     """Bring an image from its registry into the store: see `boxwright.remote.pull.pull`.
 
-    `insecure` are registries (``host:port`` or CIDR), beside those of the settings, that may speak plain HTTP.
+    `insecure` are registries (``host:port`` or CIDR), beside those of the settings, that may speak plain HTTP. Raises
+    RefusedByPolicy where the settings' policy asks for signatures that aren't there.
     """
+    from boxwright.engine import admission
     from boxwright.remote import pull as pulling
 
     ref = Reference.parse(name).with_default_tag()
     wanted = Platform.parse(platform) if platform else Platform.of_machine(os.uname().machine)
     with client_of(settings, ref.domain, insecure, notice=sink) as client:
         try:
-            result = pulling.pull(client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0)
+            approve = admission.approver(store, settings, client, ref, ref.path)
+            result = pulling.pull(
+                client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0, approve=approve
+            )
         except KeyboardInterrupt:
             client.cancel()
             raise

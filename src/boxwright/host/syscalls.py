@@ -27,6 +27,7 @@ MS_SLAVE = 1 << 19
 
 MNT_DETACH = 2
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 # Calls this young have the same number on every architecture.
 _SYS_MOVE_MOUNT = 429
@@ -116,6 +117,11 @@ def syncfs(fd: int) -> None:
 def become_subreaper() -> None:
     """Make orphaned descendants children of this process."""
     _check(_libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def die_with_parent(signal: int) -> None:
+    """Have this process get `signal` when its parent ends. Who did not end before has to be asked afterwards."""
+    _check(_libc().prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0))
 
 
 _OPEN_HOW = struct.Struct("@QQQ")  # flags, mode, resolve

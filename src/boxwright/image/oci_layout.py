@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from boxwright.errors import CorruptError, InvalidError, NotFoundError, UnsupportedError
 from boxwright.host import durable
@@ -19,6 +19,9 @@ from boxwright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manife
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_TAG, Reference
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.image.form import Form
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
@@ -123,6 +126,14 @@ def pack(named: Named, *, compressions: Sequence[str] = ("gzip", "zstd", "none")
         manifest = Manifest.build(config, [_as_oci(descriptor) for descriptor in descriptors])
     config_blob = Blob(image.id, len(image.config_bytes), image.config_bytes)
     return Packed(manifest, tuple(layers), config_blob, image.config.platform, named.refs, named.annotations)
+
+
+def indexed(images: Sequence[Image], form: Form, refs: tuple[Reference, ...] = ()) -> Indexed:
+    """Return how a layout holds an image for several platforms; `form` says what its index is like."""
+    packed = tuple(pack(Named(image)) for image in images)
+    entries = [form.entry(image, each.manifest) for image, each in zip(images, packed, strict=True)]
+    listing = Index.build(entries, media_type=form.index_type, annotations=form.annotations_for("index"))
+    return Indexed(listing, packed, refs, form.annotations_for("index-descriptor"))
 
 
 def _as_oci(descriptor: Descriptor) -> Descriptor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO, Literal
 
 from boxwright.errors import UnsupportedError
@@ -14,7 +15,7 @@ from boxwright.oci.digest import DiffID, Digest
 from boxwright.oci.manifest import Descriptor, Manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
-from boxwright.remote.client import RegistryClient
+from boxwright.remote.client import RegistryClient, Resolved
 from boxwright.remote.download import Download, WrongBlob
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, Sink, ignore
 from boxwright.store.images import MAX_CONFIG_BYTES, ImageRecord
@@ -50,6 +51,7 @@ def pull(
     progress: Sink = ignore,
     rootless: bool = False,
     parallel: int = PARALLEL_LAYERS,
+    approve: Callable[[Resolved], object] | None = None,
 ) -> PullResult:
     """Bring an image into the store and let `reference` name it there; ``latest`` is added. Idempotent.
 
@@ -57,12 +59,17 @@ def pull(
     then the store holds nothing new but whole layers; a pull that died is taken up by the next one. With a digest, the
     tag beside it is not touched, since the digest decides alone.
 
+    `approve` is shown what the name stands for, before anything of it is fetched, and may raise; what is stored then is
+    what it was shown.
+
     Raises RegistryFailure, ConnectionFailed, CorruptError (WrongManifest, WrongBlob, BlobMismatch …), NotAnImage,
     NoMatchingPlatform, CancelledError.
     """
     reference = reference.with_default_tag()
     with store.leases.hold() as lease, client.cancellable() as cancelled:
         resolved = client.fetch_manifest(reference, platform)
+        if approve is not None:
+            approve(resolved)
         manifest = resolved.manifest
         before = store.images.resolve(reference)
         lease.add("image", manifest.config.digest)  # until it has its name

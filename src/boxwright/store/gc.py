@@ -64,14 +64,12 @@ def prune_build_cache(
     *,
     all: bool = False,
     unused_for: float | None = None,
-    keep_bytes: int | None = None,
     where: Callable[[CachedStep], bool] = lambda step: True,
 ) -> tuple[int, Reclaimed]:
     """Forget cached steps and remove the layers that only they held; return how many steps, and what came free.
 
     Without `all`, steps whose layers an image or container holds anyway stay. `unused_for` spares what was used within
-    so many seconds, `where` what it says no to; `keep_bytes` stops, least recently used first, as soon as the cache's
-    own layers take no more.
+    so many seconds, `where` what it says no to.
     """
     horizon = int(time.time() - unused_for) if unused_for is not None else None
     held: set[str] = set() if all else held_by_images(store)
@@ -83,20 +81,57 @@ def prune_build_cache(
         and where(step)
     ]
     store.contexts.trim()
-    if keep_bytes is None:
-        store.steps.forget(steps)
-        return len(steps), collect(store)
-    reclaimed, forgotten, private = Reclaimed(), 0, private_usage(store)
-    for key in steps:
-        if private <= keep_bytes:
+    store.steps.forget(steps)
+    return len(steps), collect(store)
+
+
+def shrink_build_cache(
+    store: Store,
+    keep_bytes: int,
+    *,
+    unused_for: float | None = None,
+    step_where: Callable[[CachedStep], bool] = lambda step: True,
+    mount_where: Callable[[CacheMount], bool] = lambda mount: True,
+) -> tuple[int, int, Reclaimed]:
+    """Give up cached steps and cache mounts, least recently used first, until they take `keep_bytes` at most.
+
+    What counts are the layers that the cache alone holds, and what is in cache mounts. `unused_for` spares what was
+    used within so many seconds, the others what they say no to. Returns how many steps and mounts went, and what came
+    free.
+    """
+    horizon = time.time() - unused_for if unused_for is not None else None
+    steps = [(float(step.last_used), False, step.key) for step in store.steps.list() if step_where(step)]
+    caches = store.cache_mounts.list()
+    sizes = {cache.name: store.cache_mounts.size(cache.name) for cache in caches}
+    mounts = [(cache.last_used, True, cache.name) for cache in caches if mount_where(cache)]
+    store.contexts.trim()
+    taken = private_usage(store) + sum(sizes.values())
+    reclaimed, gone_steps, gone_mounts = Reclaimed(), 0, 0
+    for last_used, is_mount, name in sorted([*steps, *mounts], key=lambda item: item[0]):
+        if taken <= keep_bytes:
             break
+        if horizon is not None and last_used > horizon:
+            continue
+        if is_mount:
+            freed = store.cache_mounts.remove(name)
+            if freed is None:
+                continue  # a step has it
+            reclaimed = reclaimed.plus(Reclaimed(bytes=freed))
+            taken -= sizes[name]
+            gone_mounts += 1
+            continue
         with store.database.transaction():
-            store.steps.forget([key])
+            store.steps.forget([name])
             gone = reach.forget_unreachable_snapshots(store)
         reclaimed = reclaimed.plus(reach.finish(store, gone))
-        private -= gone.usage
-        forgotten += 1
-    return forgotten, reclaimed.plus(collect(store))
+        taken -= gone.usage
+        gone_steps += 1
+    return gone_steps, gone_mounts, reclaimed.plus(collect(store))
+
+
+def cache_usage(store: Store) -> int:
+    """Return the bytes of what the build cache alone holds: layers, and cache mounts."""
+    return private_usage(store) + sum(store.cache_mounts.size(name) for name in store.cache_mounts.names())
 
 
 def prune_cache_mounts(

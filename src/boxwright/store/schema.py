@@ -231,5 +231,14 @@ CREATE TABLE packed_layers (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+-- Whose signatures of a manifest or index were good. A digest never means anything else, so rows stay true for ever.
+CREATE TABLE verified (
+    digest TEXT NOT NULL,
+    key TEXT NOT NULL,               -- the key's fingerprint
+    PRIMARY KEY (digest, key)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """The script at index N brings a database of version N to version N + 1 (SQLite's user_version)."""

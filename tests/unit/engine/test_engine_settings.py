@@ -13,7 +13,7 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(
         'root = "/from/file"\ninsecure-registries = ["a:1", "10.0.0.0/8"]\nruntime = "runc"\nmax-parallelism = 3\n'
-        "build-cache-limit = 5\n"
+        'build-cache-limit = 5\npolicy = "signed.toml"\n'
     )
     return path
 
@@ -22,7 +22,7 @@ def test_everything_from_the_file(config: Path) -> None:
     environ = {"BOXWRIGHT_CONFIG": str(config)}
     settings = Settings.load(environ)
     assert os.fspath(settings.root) == "/from/file"
-    assert settings[1:] == (("a:1", "10.0.0.0/8"), "runc", 3, 5, environ)
+    assert settings[1:] == (("a:1", "10.0.0.0/8"), "runc", 3, 5, environ, str(config.parent / "signed.toml"))
 
 
 def test_who_beats_whom(config: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from boxwright.oci import media
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
 from boxwright.store import fsck, gc, usage
+from boxwright.store.cache_mounts import CacheKey
 from boxwright.store.owner import Owner
 from boxwright.store.store import Store
 from support.images import add_container, add_image, add_layer
@@ -224,9 +225,28 @@ def test_pruning_spares_what_was_used_lately(cached: Store) -> None:
 
 
 def test_pruning_down_to_a_size_takes_the_least_recently_used_first(cached: Store) -> None:
-    gc.prune_build_cache(cached, keep_bytes=30_000)
+    gc.shrink_build_cache(cached, 30_000)
     assert keys(cached) == {"shared", "private1", "private2"}
-    assert gc.prune_build_cache(cached, keep_bytes=10**9)[0] == 0
+    assert gc.shrink_build_cache(cached, 10**9)[0] == 0
+
+
+def test_cache_mounts_count_when_the_cache_is_to_shrink(cached: Store) -> None:
+    def mount(id: str, used: int) -> int:
+        with cached.cache_mounts.mounted(CacheKey(id), "shared") as data:
+            (data / "file").write_bytes(b"x" * 50_000)
+        name = CacheKey(id).name()
+        os.utime(cached.layout.cache_mounts / name / "about.json", (used, used))
+        return cached.cache_mounts.size(name)
+
+    old, new = mount("old", 1001), mount("new", 5000)
+    steps, mounts, reclaimed = gc.shrink_build_cache(cached, gc.cache_usage(cached) - 25_000)
+    assert (steps, mounts) == (2, 1), "what was used before the mount, and the mount"
+    assert reclaimed.bytes >= old
+    assert {cache.key.id for cache in cached.cache_mounts.list()} == {"new"}
+    with cached.cache_mounts.mounted(CacheKey("new"), "shared"):
+        gc.shrink_build_cache(cached, 0)
+    assert (gc.cache_usage(cached), keys(cached)) == (new, set()), "what a step has stays"
+    assert fsck.check(cached, deep=True) == []
 
 
 # -- measuring

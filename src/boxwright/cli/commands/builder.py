@@ -21,7 +21,7 @@ def configure(parser: Parser) -> None:
     command = prune.declare(parser, "remove the build cache", filters=_FILTERS)
     command.flag("-a", "--all", help="remove all of it (which is what happens anyway)")
     command.add_argument(
-        "--keep-storage", "--max-used-space", metavar="SIZE", type=size, help="stop once its layers take no more"
+        "--keep-storage", "--max-used-space", metavar="SIZE", type=size, help="stop once it takes no more"
     )
     command.add_argument("--reserved-space", metavar="SIZE", type=size, help="keep so much in any case")
     command.add_argument("--min-free-space", metavar="SIZE", type=size, help="remove until so much of the disk is free")

@@ -15,15 +15,15 @@ def configure(parser: Parser) -> None:
         default="docker-archive",
         help="docker-archive (which is an OCI layout, too) or oci-archive",
     )
-    parser.refused("--platform", why="an image here is for one platform")
+    parser.add_argument("--platform", metavar="OS/ARCH", help="of an image for several, save the one for this")
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="name or ID of an image")
 
 
 def run(args: Any, session: Session) -> int:
     if args.output:
-        session.engine.save_file(args.images, args.output, form=args.format)
+        session.engine.save_file(args.images, args.output, form=args.format, platform=args.platform)
         return 0
     if sys.stdout.isatty():
         raise UsageError("an archive does not go to a terminal", hint="name a file with -o, or redirect the output")
-    session.engine.save(args.images, sys.stdout.buffer, form=args.format)
+    session.engine.save(args.images, sys.stdout.buffer, form=args.format, platform=args.platform)
     return 0

@@ -14,4 +14,6 @@ def configure(parser: Parser) -> None:
 def run(args: Any, session: Session) -> int:
     from boxwright.hub.registry.server import serve
 
-    return serve(server_settings(args), root=root(args, session), ready=ready)
+    settings = server_settings(args)
+    settings = settings._replace(accounts=settings.accounts._replace(enabled=True))
+    return serve(settings, root=root(args, session), ready=ready)

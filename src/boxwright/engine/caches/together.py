@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from boxwright.build.cachefile import CacheFile
@@ -11,7 +12,7 @@ from boxwright.oci.digest import DiffID
 
 
 class Together:
-    """Gathers what each build gives, and writes all of it to a target at the last one."""
+    """Gathers what each build gives, and writes all of it to a target at the last one. Thread-safe."""
 
     def __init__(self, target: CacheTarget, builds: int) -> None:
         self._target = target
@@ -19,12 +20,17 @@ class Together:
         self._file = CacheFile()
         self._layers: dict[DiffID, Layer] = {}
         self._mounts: set[str] = set()
+        self._lock = threading.Lock()
         self.name = target.name
         self.mode: Mode = target.mode
         self.mounts = target.mounts
         self.ignore_error = target.ignore_error
 
     def write(self, file: CacheFile, layers: Sequence[Layer], mounts: Sequence[str]) -> None:
+        with self._lock:
+            self._gather(file, layers, mounts)
+
+    def _gather(self, file: CacheFile, layers: Sequence[Layer], mounts: Sequence[str]) -> None:
         records = {record.key: record for record in (*self._file.records, *file.records)}
         notes = {note[:2]: note for note in (*self._file.notes, *file.notes)}
         self._file = CacheFile(
@@ -34,5 +40,7 @@ class Together:
         self._mounts.update(mounts)
         self._left -= 1
         if not self._left:
-            whole = self._file._replace(layers=tuple(self._layers))
-            self._target.write(whole, list(self._layers.values()), sorted(self._mounts))
+            # In an order that doesn't depend on which build ended first.
+            gathered = dict(sorted(self._layers.items()))
+            whole = self._file._replace(layers=tuple(gathered))
+            self._target.write(whole, list(gathered.values()), sorted(self._mounts))

@@ -73,7 +73,7 @@ def _join(pid: int) -> None:
 def _mount(store: Store, record: ContainerRecord, bundle: Bundle) -> None:
     mount_rootfs(bundle, layers_of(store, record))
     for point in ContainerConfig.from_json(record.config).mounts:
-        if point.kind == "tmpfs":
+        if point.kind == "tmpfs" or not os.path.exists(point.source):
             continue
         target = Path(bundle.rootfs + point.target)
         # A place for it is only there once the container has run; a link on the way is not followed out of the root.

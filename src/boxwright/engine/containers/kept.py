@@ -68,6 +68,12 @@ def keep(store: Store, ended: EndedStep) -> KeptContainer:
             _copy(ended, directory / "upper")
         faults.point("a step's files are a container's")
         (directory / "work").mkdir()
+        if process.mounts:
+            from boxwright.engine.containers.keptmounts import kept_mounts, shown
+
+            mounts = kept_mounts(process.mounts, directory / "mounts")
+            config = config._replace(options=options._replace(mounts=mounts), mounts=shown(mounts))
+            store.containers.update(process.id, config=config.to_json())
         store.containers.update(process.id, state="exited")
     return KeptContainer(record.id, record.name)
 

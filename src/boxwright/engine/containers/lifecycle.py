@@ -146,6 +146,10 @@ def _start(
     lowers = [str(store.snapshots.path(snapshot)) for snapshot in store.snapshots.stack(record.chain)]
     layers = Layers(lowers, str(directory / "upper"), str(directory / "work"))
     options = config.options
+    if any(mount.source.startswith(f"{store.layout.cache_mounts}/") for mount in options.mounts):
+        from boxwright.engine.containers.keptmounts import without_pruned
+
+        options = options._replace(mounts=without_pruned(options.mounts, store.layout.cache_mounts, directory))
     attachment: Attachment | None = None
     netns = -1
     private = PrivateMounts()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from boxwright.build.product import Product
+from boxwright.build.product import Product, Taker
 from boxwright.build.progress import Delivered, Delivering, Sink
 from boxwright.engine.outputs.spec import STDOUT, Output
 from boxwright.engine.outputs.terms import Terms
@@ -57,7 +57,7 @@ class Delivery:
         self._terms = terms
         self._sink = sink
         self._lease = store.leases.hold()
-        self._products: list[Product] = []
+        self._taken: dict[int, Product] = {}
         self._host = Platform.of_machine(os.uname().machine)
 
     def __enter__(self) -> Delivery:
@@ -66,13 +66,21 @@ class Delivery:
     def __exit__(self, *_: object) -> None:
         self._lease.release()
 
-    def take(self, product: Product) -> None:
-        """See `boxwright.build.product.Taker`."""
-        self._lease.add("image", product.id)
-        if product.chain is not None:
-            self._lease.add("snapshot", product.chain)
-            self._store.snapshots.require(product.chain)
-        self._products.append(product)
+    def taker(self, position: int) -> Taker:
+        """Return what takes the product at a position among those of all platforms. It may be called in any thread."""
+
+        def take(product: Product) -> None:
+            self._lease.add("image", product.id)
+            if product.chain is not None:
+                self._lease.add("snapshot", product.chain)
+                self._store.snapshots.require(product.chain)
+            self._taken[position] = product
+
+        return take
+
+    @property
+    def _products(self) -> list[Product]:
+        return [self._taken[position] for position in sorted(self._taken)]
 
     @property
     def chosen(self) -> Product:
@@ -187,16 +195,12 @@ class Delivery:
 
     def _packed(self, images: Sequence[Image], names: tuple[Reference, ...], form: Form) -> Packed | Indexed:
         from boxwright.image import oci_layout
-        from boxwright.oci.manifest import Index
 
         if not self._terms.indexed:
             platform = images[0].config.platform
             annotations = form.annotations_for("manifest-descriptor", platform)
             return oci_layout.pack(oci_layout.Named(images[0], names, annotations))
-        packed = tuple(oci_layout.pack(oci_layout.Named(image)) for image in images)
-        entries = [form.entry(image, each.manifest) for image, each in zip(images, packed, strict=True)]
-        index = Index.build(entries, media_type=form.index_type, annotations=form.annotations_for("index"))
-        return oci_layout.Indexed(index, packed, names, form.annotations_for("index-descriptor"))
+        return oci_layout.indexed(images, form, names)
 
     def _view(self, product: Product) -> Image:
         from boxwright.store import stored

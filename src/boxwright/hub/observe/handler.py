@@ -19,7 +19,6 @@ from boxwright.hub.observe.metrics import CONTENT_TYPE, Metrics
 from boxwright.hub.observe.request import HEADER, Request, begin, request_id
 
 if TYPE_CHECKING:
-    from boxwright.hub.edge.origins import Origins
     from boxwright.hub.observe.health import Health
     from boxwright.hub.registry.workers import Workers
 
@@ -77,10 +76,10 @@ def _page(status: int, value: Mapping[str, object]) -> web.Response:
 class ObservedHandler:
     """A handler whose requests are counted, logged, and have an id.
 
-    `origins` tells clients from the proxies before them; only a proxy of ours may give a request its id.
+    `trusted` says whether a peer, by its address, is a proxy of ours: only such a one may give a request its id.
     """
 
-    __slots__ = ("_access", "_handler", "_metrics", "_operations", "_origins")
+    __slots__ = ("_access", "_handler", "_metrics", "_operations", "_trusted")
 
     def __init__(
         self,
@@ -88,28 +87,28 @@ class ObservedHandler:
         operations: Operations,
         metrics: Metrics,
         access: AccessLog | None,
-        origins: Origins,
+        *,
+        trusted: Callable[[str], bool] = lambda peer: False,
     ) -> None:
         self._handler = handler
         self._operations = operations
         self._metrics = metrics
         self._access = access
-        self._origins = origins
+        self._trusted = trusted
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         page = await self._operations.answer(request)
         if page is not None:
             return page
         started = time.perf_counter()
-        headers = request.headers
-        origin = self._origins.of(request)
+        headers, peer = request.headers, request.remote or ""
         sent_id = headers.get(HEADER)
         known = Request(
-            request_id(sent_id if sent_id is not None and self._origins.vouches(request) else None),
+            request_id(sent_id if sent_id is not None and self._trusted(peer) else None),
             request.method,
             request.raw_path.partition("?")[0],
-            client=origin.address,
-            host=origin.host,
+            client=peer,
+            host=headers.get(hdrs.HOST, ""),
             agent=headers.get(hdrs.USER_AGENT, ""),
         )
         begin(known)

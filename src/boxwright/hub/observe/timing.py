@@ -86,5 +86,5 @@ class _TimedIncoming:
     def read(self) -> Iterator[bytes]:
         return self._incoming.read()
 
-    def close(self) -> None:
-        self._incoming.close()
+    def close(self, *, keep: bool = True) -> None:
+        self._incoming.close(keep=keep)

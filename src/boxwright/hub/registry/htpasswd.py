@@ -56,25 +56,29 @@ class HtpasswdCredentials:
 
     def check(self, authorization: str | None) -> str | None:
         user, password = parse_basic(authorization)
+        return user if self.check_password(user, password) else None
+
+    def check_password(self, user: str, password: bytes) -> bool:
+        """Whether this is the user's password. For a thread: it may take tenths of a second."""
         if not user or len(password) > _MAX_PASSWORD_BYTES:
-            return None
+            return False
         self._reload()
         hashed = self._hashes.get(user)
         proof = hmac.digest(self._key, password, hashlib.sha256)
         if hashed is not None and hmac.compare_digest(self._verified.get(user, b""), proof):
-            return user
+            return True
         try:
             right = bcrypt.checkpw(password, hashed or self._decoy)
         except ValueError as error:  # a hash of the right form with an impossible salt
             _log.warning("%s: user %r: %s", self._path, user, error)
-            return None
+            return False
         if not right or hashed is None:
-            return None
+            return False
         with self._lock:
             # Unless the file was read again meanwhile, and this password is an old one.
             if self._hashes.get(user) == hashed:
                 self._verified[user] = proof
-        return user
+        return True
 
     def _read_stamp(self) -> tuple[int, int, int]:
         status = self._path.stat()

@@ -12,6 +12,7 @@ from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.routes import is_tag, parse_digest, parse_reference
 from boxwright.hub.registry.workers import Workers
 from boxwright.oci.digest import Digest
+from boxwright.oci.manifest import MAX_MANIFEST_BYTES
 
 MAX_TAGS = 50
 """Tags of one PUT by digest."""
@@ -23,14 +24,12 @@ class ManifestHandlers:
     What the client accepts is not looked at: another answer would have another digest.
     """
 
-    __slots__ = ("_limit", "_metadata", "_sparse", "_workers")
+    __slots__ = ("_metadata", "_sparse", "_workers")
 
-    def __init__(self, metadata: MetadataStore, workers: Workers, *, sparse: bool, limit: int) -> None:
-        """`limit`: bytes of a manifest."""
+    def __init__(self, metadata: MetadataStore, workers: Workers, *, sparse: bool) -> None:
         self._metadata = metadata
         self._workers = workers
         self._sparse = sparse
-        self._limit = limit
 
     async def get(self, call: Call) -> Reply:
         reference = call.route.reference
@@ -59,9 +58,9 @@ class ManifestHandlers:
                 raise RegistryError("TAG_INVALID", f"at most {MAX_TAGS} tags in one request", status=414)
         else:
             tags = [reference]
-        raw = await call.body.read(self._limit)
+        raw = await call.body.read(MAX_MANIFEST_BYTES)
         if raw is None:
-            raise RegistryError("SIZE_INVALID", f"a manifest has at most {self._limit} bytes", status=413)
+            raise RegistryError("SIZE_INVALID", f"a manifest has at most {MAX_MANIFEST_BYTES} bytes", status=413)
         manifest = await self._workers.ask(self._store, call, reference, raw, tags)
         headers = [
             ("Location", f"/v2/{call.route.name}/manifests/{manifest.digest}"),

@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from boxwright.hub.edge.acceptor import Acceptor
-from boxwright.hub.edge.addresses import address_of, listen, remove_socket
-from boxwright.hub.edge.origins import Origins, PublicURL
-from boxwright.hub.edge.tls import Certificates, TLSSettings
+from boxwright.errors import InvalidError
+from boxwright.hub.accounts.doors import check_accounts, first_steps, open_access
 from boxwright.hub.extra import HubExtraMissing, need
 from boxwright.hub.registry.sessions import UploadSessions
-from boxwright.hub.registry.settings import DEFAULT_IDLE
+from boxwright.hub.registry.sockets import listen, parse_address
 
 if TYPE_CHECKING:
+    import ssl
+
+    from aiohttp import web
+
+    from boxwright.hub.accounts.house import House
+    from boxwright.hub.db.leases import Leases
     from boxwright.hub.observe.observer import Observer
-    from boxwright.hub.registry.access import Authority
     from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.collector import Collector
-    from boxwright.hub.registry.http import HttpServer
-    from boxwright.hub.registry.settings import AuthSettings
+    from boxwright.hub.registry.htpasswd import HtpasswdCredentials
+    from boxwright.hub.registry.settings import AuthSettings, ServerSettings
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.settings import HubSettings
 
@@ -34,26 +39,88 @@ _log = logging.getLogger(__name__)
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _UPLOAD_DAYS = 7
 _SWEEP_SECONDS = 3600.0
-_SHUTDOWN_SECONDS = 2.0  # for the last bytes of answers, when all requests have ended or had their time
-_WATCH_SECONDS = 10.0  # from one look at the certificate's files to the next
+_SHUTDOWN_SECONDS = 30.0
+_KEEPALIVE_SECONDS = 75.0
+IDLE_SECONDS = 300.0
+"""How long a client may neither send nor take a byte. A transfer as a whole may take as long as it likes."""
+
+_MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
 _REMOTE_WORKERS = 32
+
+_MAX_LINE = 16 << 10
+_READ_BUFFER = 512 << 10
 
 
 def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = lambda line: None) -> int:
     """Serve until SIGTERM or SIGINT, then let what runs end, and return 0.
 
     `root` is where everything is kept unless the settings name a folder; `ready` is called once with the line that says
-    where it serves. Raises HubExtraMissing, InvalidError, AddressInUse, and what opening the root raises.
+    where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, ChildDied, and what opening the root raises.
     """
     need("aiohttp", "sqlalchemy", "alembic")
-    asyncio.run(_serve(settings, settings.server.root or root, ready))
-    return 0
+    check_accounts(settings.accounts)
+    count, folder = settings.server.processes, settings.server.root or root
+    with ExitStack() as stack:
+        shares = listen(settings.server.address, count)
+        stack.callback(_close, *shares)
+        (apart,) = listen(settings.metrics.address) if settings.metrics.address else ([],)
+        stack.callback(_close, apart)
+        if count > 1:
+            return _serve_by_many(settings, folder, shares, apart, ready)
+        asyncio.run(_serve(settings, folder, shares[0], apart, ready))
+        return 0
 
 
-async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]) -> None:
+def _close(*shares: Iterable[socket.socket]) -> None:
+    for share in shares:
+        for one in share:
+            one.close()
+
+
+def _serve_by_many(
+    settings: HubSettings,
+    root: Path,
+    shares: Sequence[list[socket.socket]],
+    apart: list[socket.socket],
+    ready: Callable[[str], None],
+) -> int:
+    """Have each share of the connections served by a process of its own."""
+    from boxwright.hub.db.database import Database, default_url
+    from boxwright.hub.observe import sharing
+    from boxwright.hub.registry.processes import Processes
+    from boxwright.hub.storage.filesystem import make_directories
+
+    with tempfile.TemporaryDirectory(prefix="boxwright-metrics-") as numbers:
+        sharing.share(Path(numbers))
+        # What is wrong with the settings is said by the parent, once. It also upgrades the schema.
+        make_directories(root)
+        context = _tls_context(settings.server)
+        credentials = _credentials(settings.auth)
+        database = Database(settings.database.url or default_url(root))
+        notice = first_steps(database, settings.accounts, credentials)
+        database.close()
+
+        def work(number: int, is_ready: Callable[[], None]) -> int:
+            _close(*(share for share in shares if share is not shares[number]))
+            # Everybody may answer there, since everybody knows the numbers of all.
+            asyncio.run(_serve(settings, root, shares[number], apart, lambda line: is_ready()))
+            return 0
+
+        line = f"serving on {_url(shares[0], settings.server.address, context)} (root {root}){notice}"
+        return Processes(len(shares), work, ready=lambda: ready(line), ended=sharing.gone).run()
+
+
+async def _serve(
+    settings: HubSettings,
+    root: Path,
+    sockets: list[socket.socket],
+    metrics: list[socket.socket],
+    ready: Callable[[str], None],
+) -> None:
     from aiohttp import web
 
     from boxwright.hub.db.database import Database, default_url
+    from boxwright.hub.db.leases import SQLLeases
     from boxwright.hub.db.sql import SQLMetadata
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
@@ -62,9 +129,8 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
     from boxwright.hub.storage.location import FolderLocation, locate, open_storage
 
     server, gc = settings.server, settings.gc
-    origins = Origins(server.trusted_proxies, PublicURL.parse(server.public_url) if server.public_url else None)
-    certificates = None if settings.tls == TLSSettings() else Certificates(settings.tls)
-    authority = _authority(settings.auth)
+    context = _tls_context(server)
+    credentials = _credentials(settings.auth)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDINGS:
@@ -74,118 +140,157 @@ async def _serve(settings: HubSettings, root: Path, ready: Callable[[str], None]
         location = locate(root, settings.storage.location)
         blobs = open_storage(location)
         stack.callback(blobs.close)
-        metadata = SQLMetadata(Database(settings.database.url or default_url(root)))
-        stack.callback(metadata.close)
+        database = Database(settings.database.url or default_url(root))
+        stack.callback(database.close)
+        metadata, leases = SQLMetadata(database), SQLLeases(database)
         # Threads that wait for an object store wait longer than those that wait for a disk, and are idle meanwhile.
         workers = Workers() if isinstance(location, FolderLocation) else Workers(content=_REMOTE_WORKERS)
         stack.callback(workers.close)
         observer = Observer(settings.log, workers, apart=settings.metrics.address != "")
         stack.callback(observer.close)
         storage = observer.watch(blobs, metadata)
+        access = open_access(database, workers, settings.accounts, credentials)
         application = Application(
             *(storage, metadata, workers),
-            authority=authority,
+            authority=access.authority,
+            endpoints=access.endpoints,
             sparse=server.sparse,
             redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,
-            limits=settings.limits,
         )
         stack.callback(application.sessions.close)
-        http = make_server(application, workers, observer, origins=origins, idle=server.idle_timeout)
-        runner = web.ServerRunner(http, shutdown_timeout=_SHUTDOWN_SECONDS)
+        runner = web.ServerRunner(make_server(application, workers, observer), shutdown_timeout=_SHUTDOWN_SECONDS)
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
         await apart.setup()
-        if settings.metrics.address:
-            sockets = listen(settings.metrics.address)
-            for one in sockets:
-                await web.SockSite(apart, one).start()
-            _log.info("metrics on http://%s", address_of(settings.metrics.address, sockets))
-        sockets = listen(server.address)
-        stack.callback(remove_socket, server.address)
-        place = address_of(server.address, sockets)
-        acceptor = Acceptor(sockets, http, limits=settings.limits, tls=certificates, spares=origins.trusts)
-        http.lost = acceptor.lost
-        tending = [asyncio.create_task(_sweep(application.sessions, workers))]
+        tending = [asyncio.create_task(_sweep(application.sessions, workers, leases))]
+        if access.house is not None:
+            tending.append(asyncio.create_task(_tidy(access.house, workers, leases)))
         if gc.delay is not None:
-            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer)))
-        if certificates is not None:
-            tending.append(asyncio.create_task(_watch(certificates, workers)))
-        loop.add_signal_handler(signal.SIGHUP, _reload, certificates, workers)
+            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
         try:
-            acceptor.start()
-            ready(f"serving on {'http' if certificates is None else 'https'}://{place} (root {root})")
+            if metrics:
+                await _accept(apart, metrics)
+                _log.info("metrics on %s", _url(metrics, settings.metrics.address or "", None))
+            await _accept(runner, sockets, context)
+            notice = first_steps(database, settings.accounts, credentials)
+            ready(f"serving on {_url(sockets, server.address, context)} (root {root}){notice}")
             await stopped.wait()
         finally:
             for number in _ENDINGS:
                 loop.remove_signal_handler(number)  # whoever asks a second time does not want to wait
             for task in tending:
                 task.cancel()
-            acceptor.stop()
-            await http.drain(server.drain_timeout)
             await runner.cleanup()
             await apart.cleanup()
 
 
+async def _accept(
+    runner: web.ServerRunner, sockets: Iterable[socket.socket], context: ssl.SSLContext | None = None
+) -> None:
+    from aiohttp import web
+
+    for one in sockets:
+        await web.SockSite(runner, one, ssl_context=context).start()
+
+
 def make_server(
-    application: Application,
-    workers: Workers,
-    observer: Observer | None = None,
-    *,
-    origins: Origins | None = None,
-    idle: float = DEFAULT_IDLE,
-) -> HttpServer:
-    """Return the server of an application; `idle` is how many seconds a client may be silent."""
-    from boxwright.hub.registry.http import HttpHandler, HttpServer
+    application: Application, workers: Workers, observer: Observer | None = None, *, idle: float = IDLE_SECONDS
+) -> web.Server:
+    """Return the aiohttp server of an application, with its limits; `idle` is how long a client may be silent."""
+    from aiohttp import web
 
-    origins = origins or Origins()
-    handler = HttpHandler(application, workers, origins=origins, idle=idle)
-    return HttpServer(handler if observer is None else observer.around(handler, origins))
+    from boxwright.hub.registry.http import HttpHandler
 
-
-async def _watch(certificates: Certificates, workers: Workers) -> None:
-    """Take up certificates that were renewed."""
-    while True:
-        await asyncio.sleep(_WATCH_SECONDS)
-        await workers.move(certificates.refresh)
+    handler = HttpHandler(application, workers, idle=idle)
+    return web.Server(
+        handler if observer is None else observer.around(handler),
+        access_log=None,
+        keepalive_timeout=_KEEPALIVE_SECONDS,
+        max_line_size=_MAX_LINE,
+        max_field_size=_MAX_FIELD,
+        read_bufsize=_READ_BUFFER,
+        # A body has a digest: it is stored as it came, whatever Content-Encoding claims.
+        auto_decompress=False,
+    )
 
 
-def _reload(certificates: Certificates | None, workers: Workers) -> None:
-    """What SIGHUP asks for. The file of users is read again whenever it changes, so there is nothing to do for it."""
-    if certificates is not None:
-        workers.move(certificates.reload)
-
-
-async def _sweep(sessions: UploadSessions, workers: Workers) -> None:
+async def _sweep(sessions: UploadSessions, workers: Workers, leases: Leases) -> None:
     """Drop abandoned uploads, at the start and every hour."""
+    from boxwright.hub.db.leases import in_turn
+
+    def sweep() -> None:
+        sessions.sweep(_UPLOAD_DAYS * 86400.0)
+
     while True:
-        await workers.move(sessions.sweep, _UPLOAD_DAYS * 86400.0)
+        try:
+            await workers.move(in_turn, leases, "uploads", _SWEEP_SECONDS / 2, sweep)
+        except Exception:
+            _log.exception("sweep of uploads")  # the database is away, say: tried again
         await asyncio.sleep(_SWEEP_SECONDS)
 
 
-async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer) -> None:
+async def _tidy(house: House, workers: Workers, leases: Leases) -> None:
+    """Drop what accounts no longer need, at the start and every hour."""
+    from boxwright.hub.db.leases import in_turn
+
+    while True:
+        try:
+            await workers.move(in_turn, leases, "accounts", _SWEEP_SECONDS / 2, house.tidy)
+        except Exception:
+            _log.exception("tidying up after accounts")  # the database is away, say: tried again
+        await asyncio.sleep(_SWEEP_SECONDS)
+
+
+async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer, leases: Leases) -> None:
     """Collect garbage, at the start and then at intervals."""
+    from boxwright.hub.db.leases import in_turn
+
+    def collect() -> None:
+        done = collector.collect()
+        observer.collected(done, time.monotonic() - started)
+        if done.released or done.destroyed:
+            _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
+
     while True:
         started = time.monotonic()
         try:
-            done = await workers.move(collector.collect)
+            # Servers wake up at different times: with the whole interval, one that wakes a moment early waits twice.
+            await workers.move(in_turn, leases, "garbage", interval / 2, collect)
         except Exception:
             _log.exception("garbage collection")  # a full disk, say: tried again
             observer.collected(None, time.monotonic() - started)
-        else:
-            observer.collected(done, time.monotonic() - started)
-            if done.released or done.destroyed:
-                _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
         await asyncio.sleep(interval)
 
 
-def _authority(auth: AuthSettings) -> Authority | None:
+def _credentials(auth: AuthSettings) -> HtpasswdCredentials | None:
     if auth.htpasswd is None:
         return None
-    from boxwright.hub.registry.access import Members
-
     try:
         from boxwright.hub.registry.htpasswd import HtpasswdCredentials
     except ModuleNotFoundError as error:
         raise HubExtraMissing(error.name or "bcrypt") from None
-    return Members(HtpasswdCredentials(auth.htpasswd))
+    return HtpasswdCredentials(auth.htpasswd)
+
+
+def _tls_context(server: ServerSettings) -> ssl.SSLContext | None:
+    if server.tls_cert is None:
+        if server.tls_key is not None:
+            raise InvalidError("a TLS key without a certificate", hint="add --tls-cert FILE")
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(server.tls_cert, server.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidError(f"cannot use the TLS certificate {server.tls_cert}: {error}") from None
+    # Not h2: a blob is one long stream, and multiplexing it only costs.
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _url(sockets: Sequence[socket.socket], address: str, context: ssl.SSLContext | None) -> str:
+    host, _ = parse_address(address)
+    name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    return f"{'https' if context else 'http'}://{name}:{sockets[0].getsockname()[1]}"

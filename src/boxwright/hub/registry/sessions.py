@@ -1,20 +1,26 @@
 """Uploads, from their start to the blob they become.
 
 An upload is a row in the metadata (which repository, whose), bytes in the storage, and, while this process works on it,
-a running hash. Only the first two must survive: after a restart the hash is made again by reading the bytes back.
+a running hash. Only the first two must survive: after a restart, or when another process has gone on with it, the hash
+is made again by reading the bytes back.
+
+Any process may take the next request. Inside of one, a lock lets one request at a time work on an upload; among all,
+the row says who holds it and until when. Who cannot extend that in time stops writing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from boxwright.errors import CorruptError
-from boxwright.hub.db.metadata import MetadataStore, Upload
+from boxwright.errors import CorruptError, UnavailableError
+from boxwright.hub.db.holders import new_holder
+from boxwright.hub.db.metadata import Hold, MetadataStore, Upload, UploadBusy
 from boxwright.hub.registry.call import Body
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.workers import Workers
@@ -23,6 +29,11 @@ from boxwright.oci.digest import Digest
 
 _GRACE_SECONDS = 2.0
 """How long a request waits for another one on the same upload: a connection that just broke may still be settling."""
+
+_HOLD_SECONDS = 15.0
+"""How long a server that is heard of no more still holds an upload. On the same machine its death is seen at once."""
+
+_POLL_SECONDS = 0.1
 
 _MAX_IDLE = 256
 """Uploads between two requests whose file and hash are kept at hand."""
@@ -42,10 +53,24 @@ class DigestMismatch(CorruptError):
         self.found = found
 
 
+class UploadLost(UnavailableError):
+    """Another server may have taken over an upload, since this one could not extend its hold."""
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(f"the hold on the upload {upload_id} was lost", hint="ask for its status and go on from there")
+
+
+class _Busy(RegistryError):
+    """Another request works on an upload."""
+
+    def __init__(self) -> None:
+        super().__init__("RANGE_INVALID", "another request is writing to this upload")
+
+
 class Session:
     """An upload that a request holds. Only its holder may touch it."""
 
-    __slots__ = ("_algorithm", "_hash", "_incoming", "_lock", "closed", "upload", "waiting")
+    __slots__ = ("_algorithm", "_hash", "_incoming", "_lock", "_shared", "closed", "held_until", "upload", "waiting")
 
     def __init__(self, upload: Upload, incoming: Incoming | None = None) -> None:
         self.upload = upload
@@ -55,6 +80,9 @@ class Session:
         self._lock = asyncio.Lock()
         self._algorithm = DEFAULT_ALGORITHM
         self._hash = hashlib.new(DEFAULT_ALGORITHM) if incoming is not None else None
+        self._shared = False
+        self.held_until = math.inf
+        """By the monotonic clock: until when nobody else works on it."""
 
     @property
     def lock(self) -> asyncio.Lock:
@@ -74,14 +102,28 @@ class Session:
         """The number of bytes received so far."""
         return self.incoming.size
 
-    def open(self, incoming: Incoming) -> None:
-        """Take up bytes of which some may have been received by another process."""
+    def open(self, incoming: Incoming, *, shared: bool = False) -> None:
+        """Take up bytes of which some may have been received by another process.
+
+        `shared`: it may even be alive and write a last piece, so what counts is what is read back at the end.
+        """
         self._incoming = incoming
-        self._hash = None if incoming.size else hashlib.new(self._algorithm)
+        self._shared = shared
+        self._hash = None if incoming.size or shared else hashlib.new(self._algorithm)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another process may have the upload by now."""
+        return time.monotonic() > self.held_until
+
+    def check_held(self) -> None:
+        """Raise UploadLost when another process may have the upload by now."""
+        if self.is_lost:
+            raise UploadLost(self.upload.id)
 
     def expect(self, algorithm: str) -> None:
         """Hash with `algorithm` from the start; too late once there are bytes, which are then read again at the end."""
-        if self._algorithm != algorithm and not self.size:
+        if self._algorithm != algorithm and not self.size and not self._shared:
             self._algorithm, self._hash = algorithm, hashlib.new(algorithm)
 
     def update(self, batch: list[bytes]) -> None:
@@ -107,34 +149,30 @@ class Session:
     def close(self) -> None:
         """Let go of the file."""
         if self._incoming is not None:
-            self._incoming.close()
+            self._incoming.close(keep=not self.is_lost)
             self._incoming = None
             self._hash = None
 
 
 class UploadSessions:
-    """All uploads of this process: one request at a time works on each."""
+    """All uploads, as this process sees them: one request at a time works on each."""
 
-    __slots__ = ("_metadata", "_sessions", "_storage", "_workers")
+    __slots__ = ("_holder", "_metadata", "_sessions", "_storage", "_workers")
 
     def __init__(self, storage: BlobStorage, metadata: MetadataStore, workers: Workers) -> None:
         self._storage = storage
         self._metadata = metadata
         self._workers = workers
         self._sessions: dict[str, Session] = {}
+        self._holder = new_holder()
 
-    async def start(self, repository: str, owner: str, client: str = "", algorithm: str | None = None) -> Upload:
-        """Open an upload that stays until it is finished, cancelled or swept.
-
-        It counts as `client`'s. `algorithm` is the one of the digest to come, if that was announced.
-        """
-        upload = Upload(secrets.token_hex(16), repository, owner, time.time(), client)
+    async def start(self, repository: str, owner: str) -> Upload:
+        """Open an upload that stays until it is finished, cancelled or swept."""
+        upload = Upload(secrets.token_hex(16), repository, owner, time.time())
         # The bytes first: a row without them means that the upload ended.
         incoming = await self._workers.move(self._storage.begin, upload.id)
-        await self._workers.ask(self._metadata.add_upload, upload)
-        session = self._sessions[upload.id] = Session(upload, incoming)
-        if algorithm is not None:
-            session.expect(algorithm)
+        await self._workers.ask(self._metadata.add_upload, upload, self._holder)
+        self._sessions[upload.id] = Session(upload, incoming)
         self._evict()
         return upload
 
@@ -151,8 +189,13 @@ class UploadSessions:
                 await self._workers.move(self._storage.abort, upload.id)
 
     @asynccontextmanager
-    async def hold(self, upload_id: str, repository: str, owner: str) -> AsyncIterator[Session]:
-        """Have an upload for the block, alone. Raises RegistryError when it is unknown, another's, or busy."""
+    async def hold(
+        self, upload_id: str, repository: str, owner: str, *, patience: float = _HOLD_SECONDS + _GRACE_SECONDS
+    ) -> AsyncIterator[Session]:
+        """Have an upload for the block, alone. Raises RegistryError when it is unknown, another's, or busy.
+
+        `patience`: how many seconds to wait for another process to give it back.
+        """
         upload = await self._find(upload_id, repository, owner)
         session = self._sessions.setdefault(upload_id, Session(upload))
         session.waiting += 1
@@ -160,23 +203,73 @@ class UploadSessions:
             async with asyncio.timeout(_GRACE_SECONDS):
                 await session.lock.acquire()
         except TimeoutError:
-            raise RegistryError("RANGE_INVALID", "another request is writing to this upload") from None
+            raise _Busy from None
         finally:
             session.waiting -= 1
         try:
-            if session.closed:
+            hold = await self._take(upload_id, patience)
+            if session.closed or hold is None:
+                self._close(session)
                 raise _unknown(upload_id)
-            if not session.is_open:
-                try:
-                    session.open(await self._workers.move(self._storage.resume, upload_id))
-                except IncomingMissing:
-                    self._close(session)
-                    await self._workers.ask(self._metadata.remove_upload, upload_id)
-                    raise _unknown(upload_id) from None
-            yield session
+            if hold.previous != self._holder:
+                session.close()  # others have gone on with it since
+            try:
+                if not session.is_open:
+                    await self._open(session, shared=hold.broken)
+                async with self._keeping(session):
+                    yield session
+            finally:
+                if session.is_lost:
+                    session.close()
+                session.held_until = math.inf
+                if not session.closed:
+                    await self._workers.ask(self._metadata.release_upload, upload_id, self._holder)
         finally:
             session.lock.release()
             self._evict()
+
+    async def _take(self, upload_id: str, patience: float) -> Hold | None:
+        """Hold an upload among all processes; None when there is none. Raises RegistryError when it stays busy."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return await self._workers.ask(self._metadata.hold_upload, upload_id, self._holder, _HOLD_SECONDS)
+            except UploadBusy:
+                if time.monotonic() >= deadline:
+                    raise _Busy from None
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _open(self, session: Session, *, shared: bool) -> None:
+        upload_id = session.upload.id
+        try:
+            session.open(await self._workers.move(self._storage.resume, upload_id), shared=shared)
+        except IncomingMissing:
+            self._close(session)
+            await self._workers.ask(self._metadata.remove_upload, upload_id)
+            raise _unknown(upload_id) from None
+
+    @asynccontextmanager
+    async def _keeping(self, session: Session) -> AsyncIterator[None]:
+        """Extend the hold of a session during the block."""
+        session.held_until = time.monotonic() + _HOLD_SECONDS
+
+        async def extend() -> None:
+            while True:
+                await asyncio.sleep(_HOLD_SECONDS / 3)
+                asked = time.monotonic()
+                try:
+                    kept = await self._workers.ask(
+                        self._metadata.extend_hold, session.upload.id, self._holder, _HOLD_SECONDS
+                    )
+                except UnavailableError:
+                    continue  # perhaps the database is there again before the time is over
+                session.held_until = asked + _HOLD_SECONDS if kept else -math.inf
+
+        extending = asyncio.create_task(extend())
+        try:
+            yield
+        finally:
+            extending.cancel()
 
     def is_busy(self, upload_id: str) -> bool:
         """Whether a request of this process works on an upload."""
@@ -188,8 +281,22 @@ class UploadSessions:
         await self._find(upload_id, repository, owner)
         if self.is_busy(upload_id):
             return self._sessions[upload_id].size
-        async with self.hold(upload_id, repository, owner) as held:
-            return held.size
+        try:
+            async with self.hold(upload_id, repository, owner, patience=0) as held:
+                return held.size
+        except _Busy:
+            # Another process works on it: what the storage has of it by now.
+            return await self._workers.move(self._stored, upload_id)
+
+    def _stored(self, upload_id: str) -> int:
+        try:
+            incoming = self._storage.resume(upload_id)
+        except IncomingMissing:
+            raise _unknown(upload_id) from None
+        try:
+            return incoming.size
+        finally:
+            incoming.close()
 
     async def _find(self, upload_id: str, repository: str, owner: str) -> Upload:
         upload = await self._workers.ask(self._metadata.upload, upload_id)
@@ -208,7 +315,7 @@ class UploadSessions:
             received = await self._receive(session, body)
             whole = True
         finally:
-            if not (last and whole):
+            if not (last and whole) and not session.is_lost:
                 await self._workers.move(session.incoming.checkpoint)
         return received
 
@@ -238,6 +345,7 @@ class UploadSessions:
         return received
 
     async def _append(self, session: Session, batch: list[bytes]) -> None:
+        session.check_held()
         writing = self._workers.move(session.incoming.append, batch)
         hashing = self._workers.move(session.update, batch)
         await asyncio.wait([writing, hashing])
@@ -262,6 +370,7 @@ class UploadSessions:
         found = session.digest(digest.algorithm)
         if found != digest:
             raise DigestMismatch(digest, found)
+        session.check_held()
         # In this order: claimed, so that no collector takes the bytes away; then the bytes; and a row that names them
         # only when they are durable. Dying on the way leaves a claim that nobody follows up: garbage.
         self._metadata.claim_blob(digest, size)

@@ -69,8 +69,11 @@ class Incoming(Protocol):
     def read(self) -> Iterator[bytes]:
         """Yield everything from the first byte on, in pieces of at most a few MiB. Afterwards `append` may refuse."""
 
-    def close(self) -> None:
-        """Let go of it, after a checkpoint; the bytes stay. Idempotent."""
+    def close(self, *, keep: bool = True) -> None:
+        """Let go of it, after a checkpoint; the bytes stay. Idempotent.
+
+        Without `keep` there is no checkpoint: another process has the upload by now.
+        """
 
 
 class BlobStorage(Protocol):

@@ -60,7 +60,7 @@ class FileIncoming:
             yield chunk
             position += len(chunk)
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = True) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -38,7 +38,7 @@ class MemoryIncoming:
     def read(self) -> Iterator[bytes]:
         yield bytes(self.content)
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = True) -> None:
         """Nothing to do: the bytes stay with the storage."""
 
 

@@ -115,5 +115,4 @@ login_failure = Table(
     Column("subject", Name, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("last", Seconds, nullable=False, index=True),
-    Column("until", Seconds, nullable=False),
 )

@@ -347,11 +347,12 @@ class S3Incoming:
             self._budgeted = 0
         self._tail = None
 
-    def close(self) -> None:
+    def close(self, *, keep: bool = True) -> None:
         if self._ended:
             return
         try:
-            self.checkpoint()
+            if keep:
+                self.checkpoint()
         except UnavailableError as error:
             # The bytes since the last checkpoint are lost, of which no client was told that they had arrived.
             _log.warning("upload %s: %s", self._key, error)

@@ -112,7 +112,6 @@ def _tokens() -> None:
         sa.Column("subject", Name, primary_key=True),
         sa.Column("count", sa.Integer, nullable=False),
         sa.Column("last", Seconds, nullable=False),
-        sa.Column("until", Seconds, nullable=False),
     )
     op.create_index("login_failure_last", "login_failure", ["last"])
 

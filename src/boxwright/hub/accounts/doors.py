@@ -1,0 +1,77 @@
+"""What decides who comes into a server: nobody's list, a file of users, or accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from boxwright.errors import InvalidError
+from boxwright.hub.accounts.settings import AccountSettings
+from boxwright.hub.extra import need
+from boxwright.hub.registry.access import Authority, Members
+from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.hub.accounts.house import House
+    from boxwright.hub.accounts.passwords import Passwords
+    from boxwright.hub.db.database import Database
+    from boxwright.hub.registry.application import Handler
+    from boxwright.hub.registry.htpasswd import HtpasswdCredentials
+    from boxwright.hub.registry.workers import Workers
+
+
+class Access(NamedTuple):
+    """What the application is given, and the accounts, where there are any."""
+
+    authority: Authority | None
+    endpoints: Mapping[str, Mapping[str, Handler]]
+    house: House | None = None
+
+
+def check_accounts(settings: AccountSettings) -> None:
+    """Raise HubExtraMissing for a package that accounts need, InvalidError for settings of accounts without any."""
+    if settings.enabled:
+        need("argon2", "joserfc", "bcrypt")
+    elif settings != AccountSettings():
+        raise InvalidError("there are settings in [accounts]", hint="boxwright hub serve is what has accounts")
+
+
+def open_access(
+    database: Database,
+    workers: Workers,
+    settings: AccountSettings,
+    credentials: HtpasswdCredentials | None,
+    *,
+    passwords: Passwords | None = None,
+) -> Access:
+    """Return who may come in. With accounts, the users of the file are further users of the hub.
+
+    `passwords` None hashes them as is good now.
+    """
+    if not settings.enabled:
+        return Access(None if credentials is None else Members(credentials), {})
+    from boxwright.hub.accounts.authority import AccountAuthority
+    from boxwright.hub.accounts.bearer import BearerTokens
+    from boxwright.hub.accounts.house import House
+    from boxwright.hub.accounts.issuer import Issuer
+    from boxwright.hub.accounts.keys import KeyRing
+    from boxwright.hub.accounts.logins import Logins
+    from boxwright.hub.accounts.permits import Rights
+    from boxwright.hub.accounts.signing import SQLKeys
+
+    house = House(database, passwords)
+    logins = Logins(house.directory, house.tokens, house.passwords, house.throttle, house.audit, file=credentials)
+    rights = Rights(house.directory, house.repositories)
+    ring = KeyRing(SQLKeys(database))
+    bearer = BearerTokens(ring, settings.service, lifetime=settings.token_lifetime)
+    issuer = Issuer(logins, rights, house.tokens, bearer, ring, house.audit, workers)
+    return Access(AccountAuthority(logins, rights, bearer), issuer.endpoints, house)
+
+
+def first_steps(database: Database, settings: AccountSettings, credentials: HtpasswdCredentials | None) -> str:
+    """Return what somebody who has just started the server should know: lines, each after a line break."""
+    from boxwright.hub.accounts.house import House
+
+    if not settings.enabled or credentials is not None or House(database).has_users():
+        return ""
+    return "\nnobody has an account yet; make the first administrator: boxwright hub user add NAME --admin"

@@ -1,0 +1,51 @@
+"""Everything about accounts on one database, put together for a server and for the commands beside it."""
+
+from __future__ import annotations
+
+from boxwright.hub.accounts.audit import AuditLog
+from boxwright.hub.accounts.directory import USER, Directory
+from boxwright.hub.accounts.grants import Grants
+from boxwright.hub.accounts.organisations import Organisations
+from boxwright.hub.accounts.passwords import Passwords
+from boxwright.hub.accounts.repositories import Repositories
+from boxwright.hub.accounts.throttle import Throttle
+from boxwright.hub.accounts.tokens import Tokens
+from boxwright.hub.db.database import Database
+
+
+class House:
+    """The accounts of a hub and what belongs to them."""
+
+    __slots__ = (
+        "audit",
+        "database",
+        "directory",
+        "grants",
+        "organisations",
+        "passwords",
+        "repositories",
+        "throttle",
+        "tokens",
+    )
+
+    def __init__(self, database: Database, passwords: Passwords | None = None) -> None:
+        """`passwords` None hashes them as is good now."""
+        self.database = database
+        self.directory = Directory(database)
+        self.organisations = Organisations(database)
+        self.grants = Grants(database)
+        self.repositories = Repositories(database)
+        self.tokens = Tokens(database)
+        self.passwords = passwords or Passwords()
+        self.throttle = Throttle(database)
+        self.audit = AuditLog(database)
+
+    def has_users(self) -> bool:
+        """Whether anybody could log in."""
+        return bool(self.directory.list(USER))
+
+    def tidy(self) -> None:
+        """Drop what is too old to matter: entries of the audit log, counts of failed logins, logins that expired."""
+        self.audit.prune()
+        self.throttle.prune()
+        self.tokens.prune()

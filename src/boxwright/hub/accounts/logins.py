@@ -1,0 +1,152 @@
+"""Logins: a name and a password or a token in, an account and what limits it out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from boxwright.errors import UnavailableError
+from boxwright.hub.accounts.audit import FAILURE, Actor, AuditLog
+from boxwright.hub.accounts.directory import USER, AccountExists, Directory
+from boxwright.hub.accounts.names import InvalidName, is_login
+from boxwright.hub.accounts.passwords import Passwords
+from boxwright.hub.accounts.personal import is_token
+from boxwright.hub.accounts.roles import UNLIMITED, Limit, Standing
+from boxwright.hub.accounts.throttle import Throttle
+from boxwright.hub.accounts.tokens import PERSONAL, REFRESH, Token, Tokens
+from boxwright.values import NamedTuple
+
+_log = logging.getLogger(__name__)
+
+
+class TooManyAttempts(UnavailableError):
+    """Wrong passwords came too often; `seconds` from now another one is looked at."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("too many failed logins, try again later")
+        self.seconds = seconds
+
+
+class PasswordFile(Protocol):
+    """Users that are kept elsewhere."""
+
+    def check_password(self, user: str, password: bytes) -> bool:
+        """Whether this is the user's password. For a thread: it may take long."""
+
+
+class Login(NamedTuple):
+    """Somebody who has shown who they are."""
+
+    standing: Standing
+    limit: Limit = UNLIMITED
+    token: int | None = None
+    """The id of the token that was used in place of a password."""
+    expires: float | None = None
+    """When that token does."""
+
+
+class Logins:
+    """Checks names with passwords or tokens. Methods are for threads: they take the time of a slow hash.
+
+    A failure looks the same whatever was wrong, and takes the same time for a name that nobody has.
+    """
+
+    __slots__ = ("_audit", "_directory", "_file", "_passwords", "_throttle", "_tokens")
+
+    def __init__(
+        self,
+        directory: Directory,
+        tokens: Tokens,
+        passwords: Passwords,
+        throttle: Throttle,
+        audit: AuditLog,
+        *,
+        file: PasswordFile | None = None,
+    ) -> None:
+        """`file`: further users; one gets an account, without a password in it, when it first logs in."""
+        self._directory = directory
+        self._tokens = tokens
+        self._passwords = passwords
+        self._throttle = throttle
+        self._audit = audit
+        self._file = file
+
+    def login(self, name: str, secret: str, address: str, *, silent: bool = False) -> Login | None:
+        """Return who this is; None when the secret is wrong. Raises TooManyAttempts.
+
+        With `silent` a success is not noted in the audit log: it comes with every request.
+        """
+        if is_token(secret):
+            token = self._tokens.find(secret)
+            ours = token is not None and token.kind == PERSONAL and token.account == name
+            found = self._of(token) if token is not None and ours else None
+        else:
+            self._wait(name, address)
+            found = self._by_password(name, secret)
+            if found is not None:
+                self._throttle.succeeded(name, address)
+        if found is None:
+            self._failed(name, address)
+        elif not silent:
+            self._audit.record(Actor(name, address), "login", "", detail=_how(found))
+        return found
+
+    def refresh(self, secret: str, address: str) -> Login | None:
+        """Return whose a refresh token is; None when it is none. Raises TooManyAttempts."""
+        token = self._tokens.find(secret)
+        found = self._of(token) if token is not None and token.kind == REFRESH else None
+        if found is None:
+            self._failed("", address)
+        return found
+
+    def _wait(self, name: str, address: str) -> None:
+        if (seconds := self._throttle.wait(_counted(name), address)) > 0:
+            raise TooManyAttempts(seconds)
+
+    def _failed(self, name: str, address: str) -> None:
+        # A right token is never kept waiting, since it cannot be guessed. A wrong one is, since it makes us write.
+        self._wait(name, address)
+        self._throttle.failed(_counted(name), address)
+        self._audit.record(Actor(name, address), "login", "", outcome=FAILURE)
+
+    def _of(self, token: Token) -> Login | None:
+        standing = self._directory.standing(token.account)
+        return None if standing is None else Login(standing, token.limit, token.id, token.expires)
+
+    def _by_password(self, name: str, password: str) -> Login | None:
+        standing = self._directory.standing(name) if self._is_password(name, password) else None
+        return None if standing is None else Login(standing)
+
+    def _is_password(self, name: str, password: str) -> bool:
+        found = self._directory.find(name) if is_login(name) else None
+        kept = found.password if found is not None and found.kind == USER else None
+        verdict = self._passwords.verify(kept, password)
+        if verdict.right and verdict.renewed is not None and kept is not None:
+            self._directory.renew_password(name, kept, verdict.renewed)
+        if verdict.right or self._file is None:
+            return verdict.right
+        # Asked also for those who have a password of their own, which counts alone: or its time would tell who has one.
+        in_file = self._file.check_password(name, password.encode("utf-8", "surrogateescape"))
+        if not in_file or kept is not None:
+            return False
+        return self._adopt(name) if found is None else found.kind == USER
+
+    def _adopt(self, name: str) -> bool:
+        """Give a user of the file an account."""
+        try:
+            self._directory.add_user(name, None, Actor("", "htpasswd"))
+        except InvalidName as error:
+            _log.warning("a user of the htpasswd file cannot have an account: %s", error)
+            return False
+        except AccountExists:
+            pass  # made by another request, a moment ago
+        return True
+
+
+def _counted(name: str) -> str:
+    """Return the name under which failures are counted: what cannot be a login is one name, however it is spelled."""
+    return name if is_login(name) else "?"
+
+
+def _how(login: Login) -> str:
+    return "with a password" if login.token is None else "with a token"

@@ -1,0 +1,194 @@
+"""Repositories as accounts see them: whether they are for everybody, what they are about, who began them.
+
+A repository has a profile from its first push on, or from the moment somebody says something of it. One without, from
+before there were accounts, is as its namespace's new ones are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, delete, exc, insert, select, union, update
+
+from boxwright.errors import ConflictError, NotFoundError
+from boxwright.hub.accounts.audit import Actor, note
+from boxwright.hub.accounts.directory import AccountUnknown
+from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, namespace_of
+from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.tables import accounts as t
+from boxwright.hub.db.tables.registry import blob, repository, repository_blob
+from boxwright.values import NamedTuple
+
+TOP_LEVEL_PUBLIC = True
+"""What its curators put at the top level is meant for everybody."""
+
+_CHUNK = 500
+_MAX_DESCRIPTION = 1000
+
+
+class RepositoryUnknown(NotFoundError):
+    """Neither content nor a profile has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no repository {name[:300]!r}", hint="boxwright hub repo list shows them")
+
+
+class RepositoryExists(ConflictError):
+    """There is one of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a repository {name!r} already")
+
+
+class Profile(NamedTuple):
+    """What is known of a repository beside its content."""
+
+    name: str
+    public: bool
+    description: str
+    created: float | None
+    """None: from before there were accounts."""
+
+
+class Repositories:
+    """All profiles. Methods may be called from any thread; a change is one transaction, and noted in the audit log."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    @retried
+    def public(self, names: Sequence[str]) -> dict[str, bool]:
+        """Return for each of the names whether everybody may pull it, also for those that don't exist (yet)."""
+        found: dict[str, bool] = {}
+        with self._db.read() as connection:
+            for start in range(0, len(names), _CHUNK):
+                found.update(_public(connection, names[start : start + _CHUNK]))
+        return found
+
+    @retried
+    def enter(self, name: str, by: Actor) -> None:
+        """Make the profile of a repository that is about to get its first content. Idempotent."""
+        with self._db.read() as connection:
+            if connection.execute(
+                select(t.repository_profile.c.name).where(t.repository_profile.c.name == name)
+            ).first():
+                return
+        try:
+            with self._db.write() as connection:
+                _add(connection, name, _public(connection, [name])[name], "", by)
+        except exc.IntegrityError:
+            return  # somebody else, a moment ago
+
+    @retried
+    def create(self, name: str, by: Actor, *, public: bool | None, description: str = "") -> None:
+        """Create a repository without content; `public` None: as its namespace has it.
+
+        Raises InvalidError, RepositoryExists, AccountUnknown (the namespace).
+        """
+        check_pattern(name)
+        _check_namespace_exists(self._db, name)
+        try:
+            with self._db.write() as connection:
+                shown = _public(connection, [name])[name] if public is None else public
+                _add(connection, name, shown, description[:_MAX_DESCRIPTION], by)
+        except exc.IntegrityError:
+            raise RepositoryExists(name) from None
+
+    @retried
+    def set(self, name: str, by: Actor, *, public: bool | None = None, description: str | None = None) -> None:
+        """Change what is said of a repository; None: stays. Raises RepositoryUnknown."""
+        with self._db.write() as connection:
+            held = select(t.repository_profile.c.name).where(t.repository_profile.c.name == name)
+            if not connection.execute(held).first():
+                if not _has_content(connection, name):
+                    raise RepositoryUnknown(name)
+                _add(connection, name, _public(connection, [name])[name], "", by)
+            values: dict[str, object] = {}
+            if public is not None:
+                values["public"] = public
+                note(connection, by, "repo.public", name, detail="yes" if public else "no")
+            if description is not None:
+                values["description"] = description[:_MAX_DESCRIPTION]
+                note(connection, by, "repo.describe", name)
+            if values:
+                own = t.repository_profile.c.name == name
+                connection.execute(update(t.repository_profile).where(own).values(values))
+
+    @retried
+    def remove(self, name: str, by: Actor) -> None:
+        """Remove a repository with its content, its profile and what was granted on it. Raises RepositoryUnknown.
+
+        The bytes go once the garbage collector finds that nothing has named them for its delay.
+        """
+        with self._db.write() as connection:
+            profile = t.repository_profile.c.name == name
+            known = connection.execute(delete(t.repository_profile).where(profile)).rowcount
+            row = select(repository.c.id).where(repository.c.name == name).with_for_update()
+            repository_id = connection.execute(row).scalar()
+            if repository_id is None and not known:
+                raise RepositoryUnknown(name)
+            if repository_id is not None:
+                held = select(repository_blob.c.digest).where(repository_blob.c.repository_id == repository_id)
+                # Released now: they wait as what any deletion released does.
+                connection.execute(update(blob).where(blob.c.digest.in_(held)).values(touched=time.time()))
+                connection.execute(delete(repository).where(repository.c.id == repository_id))
+            connection.execute(delete(t.access_grant).where(t.access_grant.c.pattern == name))
+            note(connection, by, "repo.rm", name)
+
+    @retried
+    def list(self, namespace: str | None = None) -> list[Profile]:
+        """Return all repositories by name; with `namespace`, those of one (TOP_LEVEL: those that have none)."""
+        everything = union(select(t.repository_profile.c.name), select(repository.c.name)).subquery()
+        profile = t.repository_profile
+        query = (
+            select(everything.c.name, profile.c.public, profile.c.description, profile.c.created)
+            .outerjoin(profile, profile.c.name == everything.c.name)
+            .order_by(everything.c.name)
+        )
+        with self._db.read() as connection:
+            rows = [
+                row
+                for row in connection.execute(query).all()
+                if namespace is None or namespace_of(row.name) == namespace
+            ]
+            unsaid = _public(connection, [row.name for row in rows if row.public is None])
+        return [
+            Profile(
+                row.name, unsaid[row.name] if row.public is None else row.public, row.description or "", row.created
+            )
+            for row in rows
+        ]
+
+
+def _public(connection: Connection, names: Iterable[str]) -> dict[str, bool]:
+    wanted = list(names)
+    profile = t.repository_profile
+    said = select(profile.c.name, profile.c.public).where(profile.c.name.in_(wanted))
+    found = {name: bool(public) for name, public in connection.execute(said)}
+    namespaces = {namespace_of(name) for name in wanted if name not in found}
+    defaults = {TOP_LEVEL: TOP_LEVEL_PUBLIC}
+    if namespaces - {TOP_LEVEL}:
+        query = select(t.account.c.name, t.account.c.public).where(t.account.c.name.in_(namespaces))
+        defaults.update({name: bool(public) for name, public in connection.execute(query)})
+    return {name: found.get(name, defaults.get(namespace_of(name), False)) for name in wanted}
+
+
+def _add(connection: Connection, name: str, public: bool, description: str, by: Actor) -> None:
+    row = {"name": name, "public": public, "description": description, "created": time.time()}
+    connection.execute(insert(t.repository_profile).values(row))
+    note(connection, by, "repo.create", name, detail="public" if public else "private")
+
+
+def _has_content(connection: Connection, name: str) -> bool:
+    return connection.execute(select(repository.c.id).where(repository.c.name == name)).first() is not None
+
+
+def _check_namespace_exists(database: Database, name: str) -> None:
+    namespace = namespace_of(name)
+    with database.read() as connection:
+        known = select(t.account.c.id).where(t.account.c.name == namespace)
+        if namespace != TOP_LEVEL and not connection.execute(known).first():
+            raise AccountUnknown(namespace)

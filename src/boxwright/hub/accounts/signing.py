@@ -1,0 +1,34 @@
+"""The keys that access tokens are signed with, in the database: every server of the hub has them."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, insert, select
+
+from boxwright.hub.accounts.keys import StoredKey
+from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.tables.accounts import signing_key as t
+
+
+class SQLKeys:
+    """A `KeyStore`. Who can read the database can sign, as it can also replace every password."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    @retried
+    def keys(self) -> list[StoredKey]:
+        with self._db.read() as connection:
+            rows = connection.execute(select(t.c.kid, t.c.jwk, t.c.created).order_by(t.c.created.desc(), t.c.kid))
+            return [StoredKey(*row) for row in rows]
+
+    @retried
+    def add_key(self, key: StoredKey) -> None:
+        with self._db.write() as connection:
+            connection.execute(insert(t).values(key._asdict()))
+
+    @retried
+    def remove_keys(self, before: float) -> None:
+        with self._db.write() as connection:
+            connection.execute(delete(t).where(t.c.created < before))
