@@ -7,6 +7,17 @@ from boxwright.cli.session import Session
 
 COMMANDS = {
     "serve": "serve a registry with accounts until it is told to end",
+    "user": "make, change and list users",
+    "org": "make, change and list organisations",
+    "team": "make, change and list teams of organisations",
+    "robot": "make, change and list accounts of programs",
+    "token": "make, list and revoke tokens, which stand in for passwords",
+    "repo": "list, make, change and remove repositories",
+    "grant": "let a user, a robot or a team read, write or administer repositories",
+    "revoke": "take back what was granted",
+    "grants": "list what was granted",
+    "curator": "let an account write repositories at the top level",
+    "audit": "show who did what, and who was refused",
 }
 """Every command: a module of `boxwright.cli.hub` of the same name (``-`` is ``_`` there), and what it does."""
 

@@ -42,7 +42,7 @@ class LastOwner(ConflictError):
     def __init__(self, organisation: str, user: str) -> None:
         super().__init__(
             f"{user!r} is the only owner of {organisation!r}",
-            hint=f"make another first: boxwright hub org member {organisation} NAME --owner",
+            hint=f"make another first: boxwright hub org join {organisation} NAME --owner",
         )
 
 
