@@ -8,7 +8,7 @@ from boxwright.bake.mistakes import BakeFileError, lines_of
 from boxwright.bake.syntax import Place
 from boxwright.dockerfile.source import Source
 
-_MAX_DEPTH = 100
+_MAX_DEPTH = 50
 _MAX_TEXT = 1 << 20
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NoReturn, Protocol
+from operator import add, mul, sub, truediv
+from typing import Any, Protocol
 
 from boxwright.bake.mistakes import BakeFileError
 from boxwright.bake.syntax import (
@@ -23,13 +23,15 @@ from boxwright.bake.syntax import (
     Splat,
     Template,
     Variable,
+    fail,
 )
 from boxwright.bake.values import (
     ConversionError,
     Value,
+    convert,
     equal,
+    exactly,
     kind,
-    number,
     to_bool,
     to_number,
     to_string,
@@ -38,8 +40,9 @@ from boxwright.dockerfile.suggest import did_you_mean
 
 _MAX_STEPS = 1_000_000
 _MAX_SIZE = 1 << 20  # characters of a text, items of a list
-_MAX_DEPTH = 200
-_LAZY = frozenset({"try", "can"})
+_MAX_TOTAL = 1 << 26  # of all that is made on the way
+_MAX_DEPTH = 100
+_LAZY = frozenset({"try", "can", "convert"})
 
 
 class Names(Protocol):
@@ -64,10 +67,11 @@ class Names(Protocol):
 class Budget:
     """How much one file may compute."""
 
-    __slots__ = ("depth", "steps")
+    __slots__ = ("depth", "made", "steps")
 
     def __init__(self) -> None:
         self.steps = 0
+        self.made = 0
         self.depth = 0
 
 
@@ -98,10 +102,14 @@ class Evaluator:
             found = self._value(expression)
         except ConversionError as error:
             fail(str(error), expression.place)
+        except RecursionError:
+            fail("this is nested too deeply", expression.place)
         finally:
             budget.depth -= 1
-        if isinstance(found, (str, list, dict)) and len(found) > _MAX_SIZE:
-            fail("a value is too long", expression.place)
+        if isinstance(found, (str, list, dict)):
+            budget.made += len(found)
+            if len(found) > _MAX_SIZE or budget.made > _MAX_TOTAL:
+                fail("a value is too long", expression.place)
         return found
 
     def _value(self, expression: Expression) -> Value:
@@ -125,8 +133,7 @@ class Evaluator:
             case Operation():
                 return self._operation(expression)
             case Conditional():
-                chosen = to_bool(self._not_null(expression.condition))
-                return self.value(expression.then if chosen else expression.otherwise)
+                return self._conditional(expression)
             case ListOf():
                 return [self.value(item) for item in expression.items]
             case MapOf():
@@ -195,12 +202,14 @@ class Evaluator:
 
     def _call(self, expression: Call) -> Value:
         if expression.name in _LAZY:
-            return self._try(expression)
+            return self._convert(expression) if expression.name == "convert" else self._try(expression)
         try:
             function = self._names.function(expression.name)
         except KeyError:
-            from boxwright.bake.functions import FUNCTIONS
+            from boxwright.bake.functions import FUNCTIONS, UNSUPPORTED
 
+            if expression.name in UNSUPPORTED:
+                fail(f"the function {expression.name} is not supported", expression.place)
             near = did_you_mean(expression.name, FUNCTIONS)
             fail(f"there is no function {expression.name}{near}", expression.place)
         arguments = [self.value(each) for each in expression.arguments]
@@ -231,11 +240,18 @@ class Evaluator:
             fail("try needs an argument", expression.place)
         raise error
 
+    def _convert(self, expression: Call) -> Value:
+        from boxwright.bake.constraints import constraint
+
+        if len(expression.arguments) != 2 or expression.expand:
+            fail("convert takes a value and a type", expression.place)
+        return convert(self.value(expression.arguments[0]), constraint(expression.arguments[1]))
+
     def _operation(self, expression: Operation) -> Value:
         operator, operands = expression.operator, expression.operands
         if operator in ("&&", "||"):
-            left, right = (to_bool(self._not_null(each)) for each in operands)
-            return left and right if operator == "&&" else left or right
+            left = to_bool(self._not_null(operands[0]))
+            return left if left == (operator == "||") else to_bool(self._not_null(operands[1]))
         if operator in ("==", "!="):
             return equal(*map(self.value, operands)) == (operator == "==")
         if operator == "!":
@@ -247,6 +263,19 @@ class Evaluator:
             return arithmetic(operator, numbers[0], numbers[1])
         except ValueError as error:
             fail(str(error), expression.place)
+
+    def _conditional(self, expression: Conditional) -> Value:
+        """Return one of two results; where the other one would be a text, it is one, too."""
+        chosen, other = expression.then, expression.otherwise
+        if not to_bool(self._not_null(expression.condition)):
+            chosen, other = other, chosen
+        value = self.value(chosen)
+        if not isinstance(value, (bool, int, float)):
+            return value
+        try:
+            return to_string(value) if isinstance(self.value(other), str) else value
+        except BakeFileError:  # the other one may be what the condition guards against
+            return value
 
     def _for(self, expression: For) -> Value:
         made: list[tuple[str, Value]] = []
@@ -272,9 +301,10 @@ class Evaluator:
         return result
 
 
-def fail(message: str, place: Place, *, hint: str | None = None) -> NoReturn:
-    """Raise BakeFileError at a place."""
-    raise BakeFileError(message, place.span, mark=place.text.split("\n")[0].strip() or None, hint=hint)
+def _remainder(left: Any, right: Any) -> Any:
+    """Return what a division leaves, with the sign of `left`."""
+    rest = abs(left) % abs(right)
+    return -rest if left < 0 else rest
 
 
 def items(of: Value, place: Place) -> Iterator[tuple[Value, Value]]:
@@ -307,17 +337,17 @@ def arithmetic(operator: str, left: float, right: float) -> Value:
     """Return the result of an operator on two numbers. Raises ValueError."""
     match operator:
         case "+":
-            return number(left + right)
+            return exactly(add, left, right)
         case "-":
-            return number(left - right)
+            return exactly(sub, left, right)
         case "*":
-            return number(left * right)
+            return exactly(mul, left, right)
         case "/" | "%" if right == 0:
             raise ValueError("a division by zero")
         case "/":
-            return left // right if isinstance(left, int) and left % right == 0 else number(left / right)
+            return left // right if isinstance(left, int) and left % right == 0 else exactly(truediv, left, right)
         case "%":
-            return number(math.fmod(left, right))
+            return exactly(_remainder, left, right)
         case ">":
             return left > right
         case ">=":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from boxwright.bake.mistakes import lines_of
+from boxwright.bake.mistakes import BakeFileError, lines_of
 from boxwright.bake.values import Value
 from boxwright.dockerfile.source import Source, Span
 from boxwright.values import NamedTuple
@@ -22,6 +22,11 @@ class Place(NamedTuple):
     @property
     def text(self) -> str:
         return self.source.text[self.start : self.end]
+
+
+def fail(message: str, place: Place, *, hint: str | None = None) -> NoReturn:
+    """Raise BakeFileError at a place."""
+    raise BakeFileError(message, place.span, mark=place.text.split("\n")[0].strip() or None, hint=hint)
 
 
 class Expression(Protocol):

@@ -28,7 +28,7 @@ def quoted(cursor: Cursor) -> Expression:
     """Read a string in double quotes; one that is only ``${x}`` is x itself. Raises BakeFileError."""
     start = cursor.position
     cursor.position += 1
-    parts = _Parts(cursor, start)
+    parts = _Parts(cursor, start, by_line=False)
     while not cursor.take('"'):
         if cursor.at_end or cursor.char == "\n":
             cursor.fail("a string is not closed", start)
@@ -50,17 +50,15 @@ def heredoc(cursor: Cursor) -> Expression:
     if end is None:
         cursor.fail(f"a here-document is not closed: no line is just {marker[2]}", start)
     cursor.position, stop = marker.end(), end.start()
-    indent = _indent(cursor.text[cursor.position : stop]) if marker[1] else 0
-    parts = _Parts(cursor, start)
+    parts = _Parts(cursor, start, by_line=True)
     while cursor.position < stop:
-        if cursor.text[cursor.position - 1] == "\n":
-            for _ in range(indent):
-                cursor.take(" ") or cursor.take("\t")
-        if cursor.position < stop and not parts.special():
+        if not parts.special():
             parts.text(cursor.char)
             cursor.position += 1
     if cursor.position > stop:
         cursor.fail("${…} is not closed within the here-document", start)
+    if marker[1]:
+        parts.outdent()
     found = parts.finish()
     cursor.position = end.end()
     return found
@@ -69,7 +67,7 @@ def heredoc(cursor: Cursor) -> Expression:
 def template(source: Source) -> Expression:
     """Return what a text that has no escapes means: a string of a JSON file. Raises BakeFileError."""
     cursor = Cursor(source)
-    parts = _Parts(cursor, 0)
+    parts = _Parts(cursor, 0, by_line=True)
     while not cursor.at_end:
         if not parts.special():
             parts.text(cursor.char)
@@ -78,20 +76,23 @@ def template(source: Source) -> Expression:
 
 
 class _Parts:
-    """Collects a template."""
+    """Collects a template as HCL does: texts and what stands between them, with ``~`` taking blanks of one text alone.
 
-    def __init__(self, cursor: Cursor, start: int) -> None:
+    With `by_line`, every line is a text of its own, so that ``~`` takes no more than blanks and the end of its line.
+    """
+
+    def __init__(self, cursor: Cursor, start: int, *, by_line: bool) -> None:
         self._cursor = cursor
         self._start = start
-        self._parts: list[Expression | _Directive] = []
+        self._by_line = by_line
+        self._parts: list[str | Expression | _Directive] = []
         self._text: list[str] = []
         self._trim = False
 
     def text(self, text: str) -> None:
-        if self._trim and text.isspace():
-            return
-        self._trim = False
         self._text.append(text)
+        if self._by_line and text == "\n":
+            self._end_text()
 
     def special(self) -> bool:
         """Read ``${…}``, ``%{…}`` or one of these escaped, if it is next."""
@@ -120,23 +121,56 @@ class _Parts:
         after = cursor.take("~")
         cursor.expect("}", f"to close {cursor.text[start : start + 2]!r}")
         cursor.lines = lines
-        self._flush(trim=before)
+        self._end_text()
+        if before and self._parts and isinstance(self._parts[-1], str):
+            self._parts[-1] = self._parts[-1].rstrip()
         self._parts.append(found)
         self._trim = after
 
-    def _flush(self, *, trim: bool = False) -> None:
-        text = "".join(self._text)
-        self._text.clear()
-        if trim:
-            text = text.rstrip()
-        if text:
-            self._parts.append(Literal(text, self._cursor.place(self._start)))
+    def _end_text(self) -> None:
+        if self._text:
+            text = "".join(self._text)
+            self._parts.append(text.lstrip() if self._trim else text)
+            self._text.clear()
+            self._trim = False
+
+    def outdent(self) -> None:
+        """Take as many blanks from the beginning of all lines as all of them have, as ``<<-`` wants it.
+
+        What begins a line is what comes behind a text that ends one; a line of blanks counts for nothing.
+        """
+        self._end_text()
+        least: int | None = None
+        begins: list[int] = []
+        begin = True
+        for number, part in enumerate(self._parts):
+            if begin:
+                blanks = len(part) - len(part.lstrip()) if isinstance(part, str) else 0
+                if not isinstance(part, str) or part.strip() or not part.endswith("\n"):
+                    least = blanks if least is None else min(least, blanks)
+                    if isinstance(part, str):
+                        begins.append(number)
+            begin = isinstance(part, str) and part.endswith("\n")
+        for number in begins:
+            text = self._parts[number]
+            assert isinstance(text, str)
+            self._parts[number] = text[least or 0 :]
 
     def finish(self) -> Expression:
-        self._flush()
+        self._end_text()
         place = self._cursor.place(self._start)
-        parts = iter(self._parts)
-        found, end = self._until(parts, ())
+        joined: list[Expression | _Directive] = []
+        texts: list[str] = []
+        for part in [*self._parts, None]:
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            if any(texts):
+                joined.append(Literal("".join(texts), place))
+            texts.clear()
+            if part is not None:
+                joined.append(part)
+        found, end = self._until(iter(joined), ())
         if end is not None:
             self._cursor.fail(f"%{{{end.word}}} has no beginning", end.start)
         if not found:
@@ -165,10 +199,12 @@ class _Parts:
         place = self._cursor.place(begin.start)
         assert begin.expression is not None
         words = ("else", "endif") if begin.word == "if" else ("endfor",)
+        self._cursor.deeper()
         body, end = self._until(parts, words)
         otherwise: list[Expression] = []
         if end is not None and end.word == "else":
             otherwise, end = self._until(parts, ("endif",))
+        self._cursor.back()
         if end is None:
             self._cursor.fail(f"%{{{begin.word}}} is not closed", begin.start)
         result = Template(tuple(body), place)
@@ -219,8 +255,3 @@ def _escape(cursor: Cursor) -> str:
             cursor.position += 2 + digits
             return chr(number)
     cursor.fail(f"there is no escape \\{char}", start, hint='write \\\\ for a backslash, \\n, \\t, \\" or \\u00e9')
-
-
-def _indent(body: str) -> int:
-    """Return how many blanks all lines begin with."""
-    return min((len(line) - len(line.lstrip(" \t")) for line in body.split("\n") if line.strip()), default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from boxwright.values import NamedTuple
@@ -12,6 +13,7 @@ Value: TypeAlias = Any
 
 _NUMBER = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)"
 _LONGEST_NUMBER = 100
+_LARGEST_NUMBER = 10**_LONGEST_NUMBER
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -29,7 +31,6 @@ class Type(NamedTuple):
     """What a list, set or map is of; the elements of a tuple; the attributes of an object."""
     names: tuple[str, ...] = ()
     """An object's attributes."""
-    optional: frozenset[str] = frozenset()
 
     @property
     def is_primitive(self) -> bool:
@@ -69,12 +70,26 @@ def kind(value: Value) -> str:
 
 
 def number(value: float) -> int | float:
-    """Return a number as it is written: whole ones without a point. Raises ConversionError for no number."""
+    """Return a number as it is written: whole ones without a point. Raises ConversionError for none, or a huge one."""
     if isinstance(value, int):
+        if abs(value) > _LARGEST_NUMBER:  # numbers that grow without end would take all time and memory
+            raise ConversionError("the number is too large")
         return value
     if not math.isfinite(value):
         raise ConversionError("it is no number")
     return int(value) if value.is_integer() and abs(value) < 1e15 else value
+
+
+def exactly(operator: Callable[[Any, Any], Any], left: float, right: float) -> int | float:
+    """Return the result of an operator on numbers as they are written: 0.1 + 0.2 is 0.3. Raises ConversionError."""
+    if isinstance(left, int) and isinstance(right, int):
+        return number(operator(left, right))
+    from decimal import Decimal, InvalidOperation, Overflow
+
+    try:
+        return number(float(operator(Decimal(repr(left)), Decimal(repr(right)))))
+    except (InvalidOperation, Overflow, OverflowError):
+        raise ConversionError("the number is too large") from None
 
 
 def to_string(value: Value) -> str:
@@ -107,7 +122,16 @@ def parse_number(text: str) -> int | float | None:
 
     if len(text) > _LONGEST_NUMBER or not re.fullmatch(_NUMBER, text):
         return None
-    return int(text) if text.lstrip("-").isdecimal() else number(float(text))
+    if text.lstrip("-").isdecimal():
+        return int(text)
+    found = float(text)
+    if not math.isfinite(found):
+        return None
+    if found.is_integer() and abs(found) < _LARGEST_NUMBER:
+        from decimal import Decimal
+
+        return int(Decimal(text))
+    return found
 
 
 def to_bool(value: Value) -> bool:
@@ -222,9 +246,9 @@ def _constant(text: str) -> Value:
 def _object(value: dict[str, Value], wanted: Type) -> dict[str, Value]:
     made = {}
     for name, of in zip(wanted.names, wanted.of, strict=True):
-        if name not in value and name not in wanted.optional:
+        if name not in value:
             raise ConversionError(f'the attribute "{name}" is required')
-        made[name] = convert(value.get(name), of)
+        made[name] = convert(value[name], of)
     return made
 
 

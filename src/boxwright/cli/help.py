@@ -38,7 +38,7 @@ def usage(parser: Parser) -> str:
     """Return how to call the command, without the word "Usage"."""
     if parser.usage is not None:
         return parser.usage
-    shown = {"": "{}", "?": "[{}]", "+": "{0} [{0} ...]", "...": "[{}...]"}
+    shown = {"": "{}", "?": "[{}]", "*": "[{} ...]", "+": "{0} [{0} ...]", "...": "[{}...]"}
     operands = [shown[operand.nargs].format(operand.metavar) for operand in parser.operands]
     return " ".join([parser.prog, "[OPTIONS]", *operands, *(["COMMAND"] if parser.commands else [])])
 

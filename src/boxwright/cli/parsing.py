@@ -62,7 +62,8 @@ class Option:
         self.convert = convert
         self.choices = choices
         self.nargs = nargs
-        """How many words an operand takes: one, at most one (``?``), one or more (``+``), all that follow (``...``)."""
+        """How many words an operand takes: one, at most one (``?``), any number (``*``), one or more (``+``),
+        all that follow (``...``)."""
         self.why = why
 
     @property
@@ -107,7 +108,7 @@ class Parser:
         *names: str,
         help: str,
         metavar: str | None = None,
-        nargs: Literal["", "?", "+", "..."] = "",
+        nargs: Literal["", "?", "*", "+", "..."] = "",
         default: Any = None,
         type: Callable[[str], Any] | None = None,
         choices: Sequence[str] = (),
@@ -235,12 +236,12 @@ class Parser:
         return index
 
     def _operands(self, words: list[str], values: dict[str, Any]) -> None:
-        missing = [operand.metavar for operand in self.operands[len(words) :] if operand.nargs not in ("?", "...")]
+        missing = [operand.metavar for operand in self.operands[len(words) :] if operand.nargs not in ("?", "*", "...")]
         if missing:
             self._fail(f"missing {', '.join(missing)}")
         for position, operand in enumerate(self.operands):
             later = len(self.operands) - position - 1
-            if operand.nargs in ("+", "..."):
+            if operand.nargs in ("*", "+", "..."):
                 taken = words[: len(words) - later] if later else words
                 words = words[len(taken) :]
                 values[operand.dest] = [self._value(operand, word) for word in taken]

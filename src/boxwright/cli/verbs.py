@@ -24,6 +24,7 @@ _SYSTEM = "System"
 
 VERBS: dict[str, Verb] = {
     "build": Verb("build", "Build an image from a Dockerfile", _BUILD),
+    "bake": Verb("bake", "Build all that a file says: docker-bake.hcl, compose.yaml", _BUILD),
     "bootstrap": Verb("bootstrap", "Make a base image from the host's own packages", _BUILD),
     "commit": Verb("commit", "Make an image of a container's changes", _BUILD),
     "images": Verb("images", "List images", _IMAGES),
@@ -83,7 +84,7 @@ INTERNAL: dict[str, Verb] = {
 _SWARM = "boxwright works on one machine"
 # docker's verbs that are known and not supported: → why.
 REFUSED = {
-    "buildx": "there is one builder, and it is here; it knows buildx build, du, prune and version",
+    "buildx": "there is one builder, and it is here; it knows buildx bake, build, du, prune and version",
     "compose": "one container at a time is run",
     "context": "there is no daemon to choose",
     "events": "there is no daemon that sees them all",
@@ -130,6 +131,13 @@ MANAGEMENT: dict[str, dict[str, str]] = {
         "remove": "rm",
     },
     "builder": {"build": "build"},
-    "buildx": {"b": "build", "build": "build", "du": "builder du", "prune": "builder prune", "version": "version"},
+    "buildx": {
+        "b": "build",
+        "bake": "bake",
+        "build": "build",
+        "du": "builder du",
+        "prune": "builder prune",
+        "version": "version",
+    },
     "system": {"info": "info"},
 }

@@ -1,0 +1,147 @@
+"""Files and the environment → the targets that are wanted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
+
+from boxwright.bake.definition import Definition, File, read
+from boxwright.bake.functions.signature import Function
+from boxwright.bake.interpolation import dotenv
+from boxwright.bake.mistakes import BakeError
+from boxwright.bake.overrides import Override
+from boxwright.bake.scope import Outside
+from boxwright.bake.selection import DEFAULT, HERE, Selection, select
+from boxwright.bake.values import ConversionError, parse_bool
+from boxwright.errors import NotFoundError, UnsupportedError
+from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
+
+# Where nobody names files: all of these that are there, the later ones added to the earlier.
+DEFAULT_FILES = (
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+    "docker-bake.json",
+    "docker-bake.hcl",
+    "docker-bake.override.json",
+    "docker-bake.override.hcl",
+)
+_STDIN = "-"
+_MAX_FILE = (1 << 20) + 1
+_EPOCH = "SOURCE_DATE_EPOCH"
+_FILES, _SEPARATOR = "BUILDX_BAKE_FILE", "BUILDX_BAKE_PATH_SEPARATOR"
+_RELATIVE = "BUILDX_BAKE_FILE_RELATIVE_PATHS"
+_NO_ENVIRONMENT = "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"
+
+
+class NoBakeFile(NotFoundError):
+    """Nothing says what to build."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no bake file here",
+            hint=f"name one with -f, or write one of {', '.join(DEFAULT_FILES[4:6])} and {DEFAULT_FILES[0]}",
+        )
+
+
+class Bake(NamedTuple):
+    """What a command line says."""
+
+    targets: tuple[str, ...] = ()
+    """Targets, groups and patterns; none: ``default``."""
+    files: tuple[str, ...] = ()
+    """Paths, or ``-`` for `stdin`; none: `DEFAULT_FILES`."""
+    overrides: tuple[str, ...] = ()
+    """``TARGET.KEY=VALUE``: see `boxwright.bake.overrides`."""
+    variables: Mapping[str, str] = {}
+    """Values of variables, before those of the environment."""
+    stdin: BinaryIO | None = None
+
+
+def define(wanted: Bake, environ: Mapping[str, str]) -> Definition:
+    """Read what files define. Raises NoBakeFile, BakeError and its kinds, OSError."""
+    if parse_bool(environ.get(_RELATIVE, "").strip()):
+        raise UnsupportedError(f"{_RELATIVE} is not supported", hint="paths are those of the current folder: unset it")
+    seen = {} if parse_bool(environ.get(_NO_ENVIRONMENT, "")) else environ
+
+    def lookup(name: str) -> str | None:
+        return wanted.variables.get(name, seen.get(name))
+
+    builtin = {"BAKE_CMD_CONTEXT": HERE, "BAKE_LOCAL_PLATFORM": str(Platform.of_machine(os.uname().machine))}
+    outside = Outside(lookup, builtin, _functions(environ))
+    return read(_files(wanted, environ), outside, {**_dotenv(seen), **seen, **wanted.variables})
+
+
+def choose(wanted: Bake, definition: Definition, environ: Mapping[str, str]) -> Selection:
+    """Return the targets that are wanted of a definition. Raises BakeError, TargetMissing."""
+    parsed = [Override.parse(text, environ.get) for text in wanted.overrides]
+    selection = select(definition, wanted.targets or (DEFAULT,), [each for each in parsed if each is not None])
+    epoch = environ.get(_EPOCH)
+    if not epoch:
+        return selection
+    targets = {
+        name: target.having("args", {_EPOCH: epoch, **(target.args or {})})
+        for name, target in selection.targets.items()
+    }
+    return selection._replace(targets=targets)
+
+
+def _files(wanted: Bake, environ: Mapping[str, str]) -> list[File]:
+    names = list(wanted.files)
+    if not names and _FILES in environ:
+        separator = environ.get(_SEPARATOR) or os.pathsep
+        names = [name.strip() for name in environ[_FILES].split(separator) if name.strip()]
+    if not names:
+        names = [name for name in DEFAULT_FILES if os.path.isfile(name)]
+        if not names:
+            raise NoBakeFile
+    return [_file(name.removeprefix(HERE), wanted.stdin) for name in names]
+
+
+def _file(name: str, stdin: BinaryIO | None) -> File:
+    if name == _STDIN:
+        if stdin is None:
+            raise BakeError("nothing is given as the standard input")
+        return File(name, stdin.read(_MAX_FILE))
+    try:
+        with open(name, "rb") as stream:
+            return File(name, stream.read(_MAX_FILE))
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no bake file {name}") from None
+    except IsADirectoryError:
+        raise BakeError(f"{name} is a folder", hint="name a file in it") from None
+
+
+def _dotenv(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``.env`` sets for compose files; the environment goes before it."""
+    try:
+        with open(".env", encoding="utf-8") as stream:
+            return dotenv(stream.read(_MAX_FILE), environ)
+    except (FileNotFoundError, IsADirectoryError):
+        return {}
+    except UnicodeDecodeError:
+        raise BakeError(".env is not UTF-8") from None
+    except ConversionError as error:
+        raise BakeError(str(error)) from None
+
+
+def _functions(environ: Mapping[str, str]) -> dict[str, Function]:
+    """Return the functions of bake files that don't give the same every time and everywhere."""
+
+    def timestamp() -> str:
+        import time
+
+        from boxwright.bake.functions.times import rfc3339
+
+        return rfc3339(time.time())
+
+    def random() -> str:
+        import uuid
+
+        return str(uuid.uuid4())
+
+    home: Callable[[], str] = lambda: environ.get("HOME") or os.path.expanduser("~")  # noqa: E731
+    return {"timestamp": Function(timestamp, ()), "homedir": Function(home, ()), "uuidv4": Function(random, ())}
