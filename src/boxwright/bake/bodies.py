@@ -55,7 +55,12 @@ def _block(cursor: Cursor, kind: str, start: int) -> Block:
         cursor.skip()
     place = cursor.place(start)
     cursor.deeper()
+    cursor.skip()
+    on_one_line = cursor.char not in ("\n", "}", "")
     body = _body(cursor)
+    if on_one_line and (len(body.settings) != 1 or body.blocks or "\n" in cursor.text[place.end : cursor.position]):
+        hint = "what stands in the line of the brace is one attribute, and the closing brace stands behind it"
+        cursor.fail(f"the block {kind} is neither on one line nor on several", start, hint=hint)
     cursor.back()
     cursor.expect("}", f"to close the block {kind}")
     _end_of_line(cursor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ def read_compose(
 
     Raises BakeError and its kinds, YamlMissing.
     """
+    environment = {"COMPOSE_PROJECT_NAME": "bake", **environment}
     services: dict[str, dict[str, Value]] = {}
     secrets: dict[str, Value] = {}
     for source in sources:
@@ -300,7 +302,11 @@ def _contexts(contexts: Mapping[str, Value]) -> dict[str, str]:
     for name, where in contexts.items():
         text = to_string(where)
         kind, colon, other = text.partition(":")
-        found[name] = f"target:{other.replace('.', '_')}" if colon and kind in ("service", "target") else text
+        if colon and kind in ("service", "target"):
+            text = f"target:{other.replace('.', '_')}"
+        elif not colon:
+            text = posixpath.normpath(text)
+        found[name] = text
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from boxwright.bake.expressions import whole_expression
 from boxwright.bake.syntax import Call, Expression, ListOf, Literal, MapOf, Variable, fail
 from boxwright.bake.values import ANY, BOOL, NUMBER, STRING, Type
+from boxwright.dockerfile.source import Source
 
 _WORDS = {"any": ANY, "bool": BOOL, "number": NUMBER, "string": STRING}
 _COLLECTIONS = ("list", "map", "set")
@@ -13,6 +15,8 @@ _HINT = "there are string, number, bool, any, list(…), set(…), map(…), tup
 def constraint(expression: Expression) -> Type:
     """Return the type that an expression names. Raises BakeFileError."""
     match expression:
+        case Literal(value=str() as text):  # of a JSON file
+            return constraint(whole_expression(Source(expression.place.source.name, text)))
         case Variable(name=name) if name in _WORDS:
             return _WORDS[name]
         case Call(name=name, arguments=(one,), expand=False) if name in _COLLECTIONS:

@@ -21,6 +21,7 @@ from boxwright.bake.syntax import (
     Variable,
 )
 from boxwright.bake.values import parse_number
+from boxwright.dockerfile.source import Source
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _PRECEDENCE = {
@@ -55,6 +56,16 @@ def expression(cursor: Cursor) -> Expression:
         cursor.expect(":", "between the two results of a condition")
         found = Conditional(found, then, expression(cursor), cursor.place(start))
     cursor.back()
+    return found
+
+
+def whole_expression(source: Source) -> Expression:
+    """Return the expression that a text is. Raises BakeFileError."""
+    cursor = Cursor(source)
+    found = expression(cursor)
+    cursor.skip_lines()
+    if not cursor.at_end:
+        cursor.fail("expected the end of an expression")
     return found
 
 

@@ -179,6 +179,8 @@ class Scope:
         found = [named for named in self.named() if named.block.kind == kind and named.name == name]
         if not found:
             raise KeyError(name)
+        if attribute == "name":
+            return name
         if attribute is None:
             return {key: _shown(kind, key, value) for named in found for key, value in self.attributes(named).items()}
         if attribute not in (ATTRIBUTES if kind == "target" else _GROUP):

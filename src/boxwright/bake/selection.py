@@ -63,10 +63,11 @@ class _Selector:
         groups: dict[str, Group] = {}
         for name in named:
             self._take(name, targets, groups, ())
-        loose = [name for name in named if name != DEFAULT or DEFAULT not in groups]
-        if loose:
+        for name in named:
+            if name == DEFAULT and DEFAULT in groups:
+                continue
             default = groups.get(DEFAULT) or Group(DEFAULT, ())
-            groups[DEFAULT] = default._replace(targets=(*default.targets, *loose))
+            groups[DEFAULT] = default._replace(targets=(*default.targets, name))
         if DEFAULT in groups:
             groups[DEFAULT] = groups[DEFAULT]._replace(targets=tuple(sorted({*groups[DEFAULT].targets})))
         chosen = frozenset(targets)
