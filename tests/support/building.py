@@ -31,6 +31,7 @@ from boxwright.build.progress import Event, StepDone
 from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import StepCancelled, StepProcess
+from boxwright.build.together import Together
 from boxwright.layer.union import UnionView
 from boxwright.oci.config import ImageConfig
 from boxwright.oci.platform import Platform
@@ -180,7 +181,7 @@ class Workbench:
         self.failed: list[EndedStep] = []
         self.opened: list[str] = []
         """The named contexts that the last build looked at, in the order in which it did."""
-        self.cancelled = threading.Event()
+        self.together = Together(share_steps=False)
         self.attest: Attester | None = None
         self.on_event: Callable[[Event], None] = lambda event: None
         context.mkdir(exist_ok=True)
@@ -212,7 +213,7 @@ class Workbench:
         self.write(files or {})
         self.events = []
         self.opened = []
-        self.cancelled = threading.Event()
+        self.together = Together(share_steps=False)
         request = BuildRequest(
             context or local_context(str(self.context), text=dockerfile),
             AMD64,
@@ -228,7 +229,7 @@ class Workbench:
             bases=self.bases,
             sink=self._sink,
             keep=self._keep,
-            cancelled=self.cancelled,
+            together=self.together,
             attest=self.attest,
         )
         return Built(self.store, result, self.events)

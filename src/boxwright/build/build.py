@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from boxwright.build.provenance import Attester, Made
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import Runner
 from boxwright.build.state import ImageState
+from boxwright.build.together import Together
 from boxwright.dockerfile.directives import CHECK_ARGUMENT
 from boxwright.dockerfile.stages import Dockerfile, load
 from boxwright.oci.digest import Digest
@@ -39,18 +39,17 @@ def build(
     bases: Bases,
     sink: Sink,
     keep: Keeper,
-    cancelled: threading.Event | None = None,
+    together: Together | None = None,
     take: Taker = leave,
     attest: Attester | None = None,
-    commands: threading.Semaphore | None = None,
 ) -> BuildResult:
     """Build an image and tag it.
 
     `take` is given what was built before anything of it can be collected. Whatever is finished when a build fails or
     is killed is in the cache, and the next build goes on from there; an image and its tags appear at the end, whole.
-    Setting `cancelled` ends the build soon (the build sets it itself once a stage has failed, to end the others). The
-    sink is called from several threads, one call at a time. `attest` is called with the image before its tags name it.
-    `commands` bounds how many RUNs of this build and of others with the same bound are at work at once.
+    Cancelling `together`, which the build may share with others, ends it soon (it does so itself once a stage has
+    failed, to end the others). The sink is called from several threads, one call at a time. `attest` is called with the
+    image before its tags name it.
 
     Raises DockerfileError, UnsupportedSyntax, TargetNotFound, WarningsAreErrors, BuildFailed when a command failed,
     CancelledError, and whatever else a step raises; `detail` of those shows the place in the Dockerfile.
@@ -79,7 +78,7 @@ def build(
         sink(Warned(f"no stage is called {' or '.join(sorted(unknown))}: --no-cache-filter has nothing to do with it"))
     if planned.unused_args:
         sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
-    cancelled = cancelled or threading.Event()
+    together = together or Together(request.max_parallelism, share_steps=False)
     with ExitStack() as stack:
         imports: Imports | None = None
         if request.cache_from and not request.no_cache:
@@ -89,15 +88,7 @@ def build(
             imports = stack.enter_context(imported(request, store, sink))
         while True:
             execution = Execution(
-                request,
-                planned,
-                store,
-                runner,
-                sink=sink,
-                keep=keep,
-                cancelled=cancelled,
-                imports=imports,
-                commands=commands,
+                request, planned, store, runner, sink=sink, keep=keep, together=together, imports=imports
             )
             try:
                 end = execution.run()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from boxwright.build.actions import Document, Work
 from boxwright.build.failure import CommandFailed
 from boxwright.build.keys import StepKey, step_key
+from boxwright.build.together import Together
 from boxwright.host.locks import locked
 from boxwright.oci.digest import ChainID, DiffID, chain_id
 from boxwright.store.steps import CachedStep
@@ -48,16 +49,16 @@ class Cache:
         *,
         read: bool = True,
         imports: Imports | None = None,
-        cancelled: threading.Event | None = None,
+        together: Together | None = None,
     ) -> None:
-        """Without `read` nothing is answered, and everything is remembered all the same.
+        """Without `read` nothing is answered but what `together` has done, and everything is remembered all the same.
 
-        What `imports` answer is remembered once its layers are here; `cancelled` ends fetching them.
+        What `imports` answer is remembered once its layers are here; the end of `together` ends fetching them.
         """
         self._store = store
         self._read = read
         self._imports = imports if read else None
-        self._cancelled = cancelled or threading.Event()
+        self._together = together or Together(share_steps=False)
         self._awaited: dict[ChainID, list[tuple[StepKey, int]]] = {}
         self._lease: Lease | None = None
         self._lock = threading.Lock()
@@ -79,11 +80,12 @@ class Cache:
             cached = found is not None
             created = found.created if found is not None else None
             step = self._store.steps.record(key.key, None, document=key.document, created=created)
+            self._together.note(key.key)
         return Answer(key.key, None, None, step.created, cached, None, document)
 
     def answer(self, work: Work, parent: ChainID | None) -> Answer | None:
         """Return what the cache has for this work, None when it has nothing."""
-        document = work.document() if self._read else None
+        document = work.document() if self._read or self._together.shares_steps else None
         if document is None:
             return None
         key = step_key(document)
@@ -105,7 +107,7 @@ class Cache:
         if chain in self._store.snapshots:
             return
         assert self._lease is not None, "something is claimed"
-        self._imports.fetch(chain, self._lease, self._cancelled)
+        self._imports.fetch(chain, self._lease, self._together.cancelled)
         self.wrote = True
         with self._lock:
             here = [awaited for awaited in self._awaited if awaited in self._store.snapshots]
@@ -163,6 +165,7 @@ class Cache:
                     chain = draft.commit(parent, made.diff_id, made.size, usage=made.content).chain
                     self.wrote = True
             step = self._store.steps.record(key.key, chain, document=key.document)
+            self._together.note(key.key)
             return self._answer(key, step, parent, document, added=made.content if made is not None else None)
 
     def finish(self) -> None:
@@ -175,7 +178,7 @@ class Cache:
             self._store.steps.touch(self._used)
 
     def _lookup(self, key: StepKey) -> CachedStep | None:
-        if not self._read:
+        if not self._read and not self._together.has_done(key.key):
             return None
         step = self._store.steps.lookup(key.key)
         if step is not None:

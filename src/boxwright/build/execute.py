@@ -6,7 +6,6 @@ before. Whatever is asked for twice at once, by two stages or by two builds, is 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from boxwright.build.progress import Event, Sink, StepDone
 from boxwright.build.runner import Runner, StepCancelled
 from boxwright.build.state import ImageState
 from boxwright.build.steps import StageSteps, Surroundings
+from boxwright.build.together import Together
 from boxwright.build.workshop import Workshop
 from boxwright.errors import CancelledError
 from boxwright.host.paths import Path
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from boxwright.build.exports import Exported
     from boxwright.build.imports import Imports
     from boxwright.build.request import BuildRequest
-
-_COPIES_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
-"""They keep processors and disks busy; more of them would only take turns."""
-COMMANDS_AT_ONCE = 256
-"""Commands wait more than they work, so nothing but the machine's means bounds how many run, where nobody says."""
 
 
 class Execution:
@@ -47,20 +42,19 @@ class Execution:
         *,
         sink: Sink,
         keep: Keeper,
-        cancelled: threading.Event,
+        together: Together,
         imports: Imports | None = None,
-        commands: threading.Semaphore | None = None,
     ) -> None:
-        """`imports` are caches from elsewhere, already loaded; `commands` bounds how many RUNs are at work at once."""
+        """`imports` are caches from elsewhere, already loaded."""
         self._plan = plan
         self._store = store
         self._sink = sink
-        self._cancelled = cancelled
+        self._cancelled = cancelled = together.cancelled
         self._telling = threading.Lock()
         self._scratch: Path | None = None
         self._scratch_lock = threading.Lock()
         self._ends = {stage.number: _End() for stage in plan.stages}
-        self.cache = Cache(store, read=not request.no_cache, imports=imports, cancelled=cancelled)
+        self.cache = Cache(store, read=not request.no_cache, imports=imports, together=together)
         self._contents = _contents(request, store, imports)
         self.cached_steps = 0
         workshop = Workshop(
@@ -84,8 +78,8 @@ class Execution:
             workshop,
             self._tell,
             keep,
-            commands or threading.BoundedSemaphore(COMMANDS_AT_ONCE),
-            threading.BoundedSemaphore(_COPIES_AT_ONCE),
+            together.commands,
+            together.copies,
             {stage.number: stage for stage in plan.stages},
             lambda number: self._ends[number].wait(),
             plan.total,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from boxwright.build.context import Context
 
 OCI_LAYOUT = "oci-layout://"
+RESULT = "result://"
+"""Before the name of what is built together with this; nobody can write it where an image is named."""
 _IMAGE = "docker-image://"
 _LATEST = ":latest"
 
@@ -43,7 +45,7 @@ class NamedContext(NamedTuple):
         """The image that it is, by a name for `boxwright.build.plan.Bases`; None where it is files."""
         if self.value.startswith(_IMAGE):
             return self.value.removeprefix(_IMAGE)
-        return self.value if self.value.startswith(OCI_LAYOUT) else None
+        return self.value if self.value.startswith((OCI_LAYOUT, RESULT)) else None
 
     @property
     def is_folder(self) -> bool:

@@ -38,6 +38,9 @@ class StepStarted(NamedTuple):
     inputs: tuple[int, ...] = ()
     """The numbers of the steps that it is built on: the one before it, and the last one of a stage that it takes files
     from."""
+    before: int = 0
+    """How many numbers are those of other builds that run at the same time: `number` and `total` are that much more
+    than a person is told."""
 
 
 class StepOutput(NamedTuple):
@@ -80,6 +83,8 @@ class StepDone(NamedTuple):
     """The image as of this step: that of FROM, and of every step where intermediate images are made."""
     explanation: str = ""
     """Why it was built again, or which change made no difference; empty unless it was asked for."""
+    before: int = 0
+    """As that of `StepStarted`."""
 
 
 class Warned(NamedTuple):

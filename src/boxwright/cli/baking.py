@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import UsageError
 
 if TYPE_CHECKING:
     from boxwright.bake.definition import Definition
+    from boxwright.bake.selection import Selection
+    from boxwright.build.request import BuildResult
+    from boxwright.engine.baking.jobs import Means
+    from boxwright.engine.engine import Engine
 
+_BUILD = "build"
 _LISTS = ("targets", "variables")
 _FORMATS = ("table", "json")
 
@@ -25,7 +30,79 @@ def variables(items: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def as_json(value: Any) -> str:
+def overrides(args: Any, call: str) -> Iterable[str]:
+    """Yield what flags mean as values of ``--set``. Raises UsageError."""
+    from boxwright.cli.calls import parse
+
+    if args.push:
+        yield "*.push=true"
+    if args.load:
+        yield "*.load=true"
+    if call != _BUILD:
+        yield f"*.call={parse(call).method}"
+    for name, said in (("no-cache", args.no_cache), ("pull", args.pull)):
+        if said is not None:
+            yield f"*.{name}={'true' if said else 'false'}"
+    for kind, text in (("sbom", args.sbom), ("provenance", args.provenance)):
+        if text:
+            yield f"*.attest=type={kind},{_attestation(kind, text)}"
+
+
+def _attestation(kind: str, text: str) -> str:
+    """Return the fields that the value of ``--sbom`` or ``--provenance`` means."""
+    from boxwright.bake.values import parse_bool
+
+    switch = parse_bool(text)
+    if switch is not None:
+        return f"disabled={'false' if switch else 'true'}"
+    return text if "=" in text else f"{'format' if kind == 'sbom' else 'mode'}={text}"
+
+
+def called(selection: Selection) -> list[str]:
+    """Return the targets that are only to be looked at."""
+    return [name for name, target in selection.targets.items() if (target.call or _BUILD) != _BUILD]
+
+
+def answer(call: str, selection: Selection, means: Means, engine: Engine) -> int:
+    """Print what the Dockerfiles of targets say of themselves; return 1 when a check found something."""
+    from boxwright.cli.calls import found, parse
+    from boxwright.engine.baking.jobs import job
+
+    as_json = call != _BUILD and parse(call).as_json
+    code = 0
+    told: dict[str, Any] = {}
+    for number, name in enumerate(sorted(called(selection))):
+        target = selection.targets[name]
+        asked = parse(str(target.call))._replace(as_json=as_json)
+        status, shown = found(asked, job(target, means, {}, needed=False), engine)
+        code = code or status
+        if isinstance(shown, dict):
+            told[name] = {_BUILD: target.to_json(), asked.method: shown}
+            continue
+        title = [name, *([target.description] if target.description else []), ""]
+        print("\n".join([*([""] if number else []), *title, *shown]))
+    if as_json:
+        print(
+            shown_json({**{key: each for key, each in selection.to_json().items() if key == "group"}, "target": told})
+        )
+    return code
+
+
+def write_metadata(path: str, selection: Selection, results: Mapping[str, BuildResult]) -> None:
+    """Write what was built to a file, as buildx tells it: by target, without those that others needed alone."""
+    import json
+
+    from boxwright.host import durable
+
+    told = {
+        name: result.metadata or {"containerimage.config.digest": result.image, "containerimage.digest": result.image}
+        for name, result in results.items()
+        if name not in selection.linked
+    }
+    durable.write(path, (json.dumps(told, indent=2, sort_keys=True) + "\n").encode(), durable=False)
+
+
+def shown_json(value: Any) -> str:
     """Return a value as buildx prints it."""
     from boxwright.bake.values import to_json
 
@@ -47,7 +124,7 @@ def listed(what: str, definition: Definition) -> str:
                 }
                 for each in found
             ]
-            return as_json(shown or None)
+            return shown_json(shown or None)
         rows = [
             [each.name, each.type, "<null>" if each.value is None else each.value, each.description] for each in found
         ]
@@ -58,7 +135,7 @@ def listed(what: str, definition: Definition) -> str:
             {"name": name, **({"description": text} if text else {}), **({"group": True} if group else {})}
             for name, group, text in told
         ]
-        return as_json(named or None)
+        return shown_json(named or None)
     return _table([["TARGET", "DESCRIPTION"], *([name, text] for name, _, text in told)])
 
 

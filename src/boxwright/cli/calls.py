@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import UsageError
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.build.checking import Checked
@@ -20,29 +21,46 @@ _METHODS = ("build", "check", "lint", "outline", "targets")
 _FORMATS = ("text", "json")
 
 
+class Call(NamedTuple):
+    """What ``--call`` says."""
+
+    method: str
+    as_json: bool
+
+
 def answer(call: str, wanted: Build, engine: Engine) -> int:
     """Print what ``--call`` asks for, and return the exit code: 1 for a check that found something.
 
     Raises UsageError for an unknown method or format, and what reading the Dockerfile raises.
     """
+    asked = parse(call)
+    code, shown = found(asked, wanted, engine)
+    _print(shown)
+    return code
+
+
+def parse(call: str) -> Call:
+    """Read the value of ``--call``. Raises UsageError for an unknown method or format."""
     method, _, option = call.partition(",")
     name, _, form = option.partition("=")
     if method not in _METHODS[1:]:
         raise UsageError(f"unknown method {method!r} of --call", hint=f"it is one of {', '.join(_METHODS)}")
     if option and (name != "format" or form not in _FORMATS):
         raise UsageError(f"invalid --call option {option!r}", hint="write --call=METHOD,format=json or format=text")
-    as_json = form == "json"
-    if method == "outline":
+    return Call(method, form == "json")
+
+
+def found(call: Call, wanted: Build, engine: Engine) -> tuple[int, dict[str, Any] | Iterable[str]]:
+    """Return the exit code, and what is to be shown: JSON or lines. Raises what reading the Dockerfile raises."""
+    if call.method == "outline":
         outline = engine.outline_build(wanted)
-        _print(_outline_json(outline) if as_json else _outline_text(outline))
-    elif method == "targets":
+        return 0, _outline_json(outline) if call.as_json else _outline_text(outline)
+    if call.method == "targets":
         dockerfile, targets = engine.build_targets(wanted)
-        _print(_targets_json(dockerfile, targets) if as_json else _targets_text(targets))
-    else:
-        checked = engine.check_build(wanted)
-        _print(_check_json(checked) if as_json else _check_text(checked))
-        return int(bool(checked.warnings or checked.error))
-    return 0
+        return 0, _targets_json(dockerfile, targets) if call.as_json else _targets_text(targets)
+    checked = engine.check_build(wanted)
+    code = int(bool(checked.warnings or checked.error))
+    return code, _check_json(checked) if call.as_json else _check_text(checked)
 
 
 def _print(shown: dict[str, Any] | Iterable[str]) -> None:

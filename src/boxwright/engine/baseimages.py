@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from boxwright.build.namedcontexts import OCI_LAYOUT
+from boxwright.build.namedcontexts import OCI_LAYOUT, RESULT
 from boxwright.build.plan import BaseImage
+from boxwright.build.together import Together
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError
+from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 
 if TYPE_CHECKING:
@@ -25,18 +26,26 @@ class BaseImages:
     """Images out of the store, fetched when they aren't there: from their registries, or from the folder of an OCI
     layout that they name (see `boxwright.build.plan.Bases`). Thread-safe: builds for several platforms share one."""
 
-    def __init__(self, wiring: Wiring, *, pull: bool = False, insecure: tuple[str, ...] = ()) -> None:
-        """With `pull`, a registry is asked for a newer one in any case; `insecure` may speak plain HTTP."""
+    def __init__(
+        self,
+        wiring: Wiring,
+        together: Together,
+        *,
+        pull: bool = False,
+        insecure: tuple[str, ...] = (),
+        results: Mapping[str, Mapping[Platform, Digest]] = {},
+    ) -> None:
+        """With `pull`, a registry is asked for a newer one in any case, once for all of `together`; `insecure` may
+        speak plain HTTP. `results` were built for what is built now, and are in the store.
+        """
+        self._together = together
+        self._results = results
         self._wiring = wiring
         self._always = pull
         self._insecure = insecure
-        self._lock = threading.Lock()
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def resolve(self, name: str, platform: Platform) -> BaseImage:
-        with self._lock:
-            lock = self._locks[name]
-        with lock:  # a name means the image that was pulled last, for whatever platform
+        with self._together.lock(name):  # a name means the image that was pulled last, for whatever platform
             return self._resolve(name, platform)
 
     def _resolve(self, name: str, platform: Platform) -> BaseImage:
@@ -44,7 +53,9 @@ class BaseImages:
         if name.startswith(OCI_LAYOUT):
             record = layout_image(store, name, platform)
             return BaseImage(name, record.id, record.chain, store.images.config(record))
-        if self._always and not _is_id(name):
+        if name.startswith(RESULT):
+            return self._result(name.removeprefix(RESULT), platform)
+        if self._always and not _is_id(name) and self._together.is_first(f"{name} for {platform}"):
             self._pull(name, platform)
         try:
             record = store.images.find(name)
@@ -62,6 +73,18 @@ class BaseImages:
             record = store.images.find(name)
             config = store.images.config(record)
         return BaseImage(name, record.id, record.chain, config)
+
+    def _result(self, name: str, platform: Platform) -> BaseImage:
+        """Return what was built under a name: for the platform, or the only one that there is."""
+        built = self._results.get(name)
+        if built is None:
+            raise NotFoundError(f"nothing is built under the name {name}")
+        images = self._wiring.store.images
+        id = built.get(platform) or (next(iter(built.values())) if len(built) == 1 else None)
+        if id is None:
+            raise NotFoundError(f"{name} is not built for {platform}")
+        record = images.find(str(id))
+        return BaseImage(name, record.id, record.chain, images.config(record))
 
     def _pull(self, name: str, platform: Platform) -> None:
         from boxwright.engine import sharing
@@ -84,7 +107,6 @@ def layout_image(store: Store, name: str, platform: Platform) -> ImageRecord:
     from boxwright.host.paths import Path
     from boxwright.image.oci_layout import image_in
     from boxwright.image.tree import Directory
-    from boxwright.oci.digest import Digest
     from boxwright.store.ingest import ingest_image
 
     folder, at, digest = name.removeprefix(OCI_LAYOUT).partition("@")

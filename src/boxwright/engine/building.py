@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
 from boxwright.build.context import Context, local_context, no_context
-from boxwright.build.execute import COMMANDS_AT_ONCE
 from boxwright.build.failure import EndedStep, KeptContainer
-from boxwright.build.product import Taker, leave
+from boxwright.build.product import Product, Taker, leave
 from boxwright.build.progress import Sink
 from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
+from boxwright.build.together import Together
 from boxwright.dockerfile.stages import Dockerfile, load
 from boxwright.engine.baseimages import BaseImages
 from boxwright.engine.containers.wiring import Wiring
@@ -25,6 +25,7 @@ from boxwright.engine.contexts import Access, open_context
 from boxwright.engine.outputs.terms import Terms
 from boxwright.engine.privileges import require_root
 from boxwright.errors import InvalidError
+from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.store.store import Store
@@ -110,13 +111,23 @@ class Build(NamedTuple):
     """``[type:]key=value``."""
     squash: bool = False
     """Put all that is built into one layer."""
+    results: Mapping[str, Mapping[Platform, Digest]] = {}
+    """What was built together with this: the images of a name, each for its platform; ``result://NAME`` is one as a
+    context."""
+    needed: bool = False
+    """Something else is built on the image, which is in the store for that, whatever the outputs are."""
     stdin: BinaryIO | None = None
     stdout: BinaryIO | None = None
     """For outputs that say so."""
 
 
-def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
+def build(
+    wiring: Wiring, wanted: Build, sink: Sink, *, together: Together | None = None, hold: Taker = leave
+) -> BuildResult:
     """Build an image: see `boxwright.build.build.build`. For the main thread: Ctrl-C ends the build cleanly.
+
+    `together` is shared with builds that run at the same time; `hold` is given each image before anything of it can be
+    collected.
 
     Several platforms are built side by side; outputs follow when all of it is built. Raises what that raises,
     InvalidReference for a tag, and what an output raises (see `boxwright.engine.outputs`).
@@ -149,9 +160,9 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         )
         inline = inline or said
     runner = _LazyRunner(wiring)
-    bases = BaseImages(wiring, pull=wanted.pull, insecure=wanted.insecure)
-    commands = threading.BoundedSemaphore(wiring.settings.max_parallelism or COMMANDS_AT_ONCE)
-    cancelled = threading.Event()
+    alone = together is None
+    together = together or Together(wiring.settings.max_parallelism, share_steps=False)
+    bases = BaseImages(wiring, together, pull=wanted.pull, insecure=wanted.insecure, results=wanted.results)
     dockerfile = _described(wanted)
     keep_git_dir = _is_set(arguments.get(_KEEP_GIT_DIR))
     with (
@@ -189,8 +200,8 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
             epoch=epoch,
             squash=wanted.squash,
             clamp=any(output.rewrite for output in outputs),
-            keep_image=not outputs or image is not None,
-            variant=index and bool(tags),
+            keep_image=not outputs or image is not None or wanted.needed,
+            variant=(index and bool(tags)) or (wanted.needed and bool(outputs) and image is None),
             publication=_publication(image),
             cache_from=sources,
             cache_to=targets,
@@ -198,6 +209,10 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
         )
 
         def run(platform: Platform, sink: Sink, take: Taker) -> BuildResult:
+            def taken(product: Product) -> None:
+                hold(product)
+                take(product)
+
             return run_build(
                 request._replace(platform=platform, context=context if len(platforms) == 1 else context.private()),
                 store=wiring.store,
@@ -205,10 +220,9 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 bases=bases,
                 sink=sink,
                 keep=_Keeper(wiring),
-                cancelled=cancelled,
-                take=take,
+                together=together,
+                take=taken,
                 attest=attest,
-                commands=commands,
             )
 
         try:
@@ -216,12 +230,13 @@ def build(wiring: Wiring, wanted: Build, sink: Sink) -> BuildResult:
                 result = run(platforms[0], sink, leave)
             else:
                 terms = Terms(tags, index, epoch, wanted.stdout, wanted.insecure)
-                result = _deliver(wiring, outputs, terms, sink, platforms, run, cancelled)
+                result = _deliver(wiring, outputs, terms, sink, platforms, run, together.cancelled)
         finally:
-            cancelled.set()
+            if alone:
+                together.cancelled.set()
             runner.close()
-    if wiring.settings.build_cache_limit is not None:
-        _trim(wiring.store, wiring.settings.build_cache_limit)
+    if alone and wiring.settings.build_cache_limit is not None:
+        trim(wiring.store, wiring.settings.build_cache_limit)
     return result
 
 
@@ -234,7 +249,7 @@ def _check_hostname(name: str | None) -> None:
         )
 
 
-def _trim(store: Store, limit: int) -> None:
+def trim(store: Store, limit: int) -> None:
     """Give up what was used longest ago, until the build cache, its mounts among it, takes `limit` bytes."""
     from boxwright.store import gc
 

@@ -11,6 +11,7 @@ from boxwright.build.plan import BaseImage, PlanOptions, plan
 from boxwright.dockerfile.stages import Dockerfile
 from boxwright.engine.building import Build, opened_context
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.errors import NotFoundError
 from boxwright.oci.platform import Platform
 from boxwright.store.store import Store
 
@@ -56,5 +57,7 @@ class _Stored:
         self._store = store
 
     def resolve(self, name: str, platform: Platform) -> BaseImage:
+        if "://" in name:  # what an OCI layout has, or another target makes, would have to be fetched or built
+            raise NotFoundError(f"{name} is not in the store")
         record = self._store.images.find(name)
         return BaseImage(name, record.id, record.chain, self._store.images.config(record))

@@ -15,12 +15,14 @@ from boxwright.engine.privileges import require_root
 from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from boxwright.bake.selection import Selection
     from boxwright.build.checking import Checked
     from boxwright.build.outline import Outline, Target
     from boxwright.build.progress import Sink as BuildSink
     from boxwright.build.request import BuildResult
     from boxwright.dockerfile.stages import Dockerfile
     from boxwright.engine.attesting import Said
+    from boxwright.engine.baking.jobs import Means
     from boxwright.engine.buildcache import CacheItem, CacheLimits
     from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
@@ -208,6 +210,13 @@ class Engine:
             wanted = Build(image=wanted, context="")
 
         return building.build(self.wiring, wanted, sink or discard)
+
+    def bake(self, selection: Selection, means: Means, sink: BuildSink | None = None) -> dict[str, BuildResult]:
+        """Build all targets of bake files at once: see `boxwright.engine.baking.running.run`."""
+        from boxwright.build.progress import discard
+        from boxwright.engine.baking import running
+
+        return running.run(self.wiring, selection, means, sink or discard)
 
     def check_build(self, wanted: Build) -> Checked:
         """Check a Dockerfile without building it: see `boxwright.engine.calls.check_build`."""

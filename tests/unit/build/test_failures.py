@@ -165,7 +165,7 @@ def test_a_failed_stage_ends_the_others(bench: Workbench) -> None:
 def test_cancelling(bench: Workbench) -> None:
     def cancel(event: Event) -> None:
         if isinstance(event, StepRunning):
-            bench.cancelled.set()
+            bench.together.cancelled.set()
 
     bench.on_event = cancel
     with pytest.raises(StepCancelled):

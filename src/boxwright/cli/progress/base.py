@@ -13,6 +13,7 @@ from boxwright.build.progress import (
     ImageBuilt,
     StepDone,
     StepKept,
+    StepStarted,
 )
 from boxwright.cli import human
 
@@ -43,11 +44,11 @@ def opening(event: BuildStarted) -> str:
     return " · ".join(parts)
 
 
-def heading(number: int, total: int, instruction: str, stage: str = "") -> str:
+def heading(event: StepStarted | StepDone) -> str:
     """Return ``[2/4] RUN make``; a stage's name goes before the numbers."""
-    width = len(str(total))
-    name = "" if stage.isdigit() or not stage else f"{stage} "
-    return f"[{name}{number:>{width}}/{total}] {instruction}"
+    number, total = event.number - event.before, event.total - event.before
+    name = "" if event.stage.isdigit() or not event.stage else f"{event.stage} "
+    return f"[{name}{number:>{len(str(total))}}/{total}] {event.instruction}"
 
 
 def result(event: StepDone) -> str:

@@ -31,7 +31,7 @@ class Plain(base.Base):
         if isinstance(event, BuildStarted):
             self._write(base.opening(event))
         elif isinstance(event, StepStarted):
-            self._headings[event.number] = base.heading(event.number, event.total, event.instruction, event.stage)
+            self._headings[event.number] = base.heading(event)
         elif isinstance(event, StepOutput):
             if self._speaking != event.number:
                 # The heading stands above the output; when steps take turns, it is said again whose turn it is.
@@ -54,7 +54,7 @@ class Plain(base.Base):
             self._write(base.delivered(event))
 
     def _done(self, event: StepDone) -> None:
-        heading = base.heading(event.number, event.total, event.instruction, event.stage)
+        heading = base.heading(event)
         if event.number in self._spoken:
             heading = heading.partition("]")[0] + "]" + (" done" if event.exit_code is None else " failed")
         self._speaking = 0

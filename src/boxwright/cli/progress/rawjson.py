@@ -43,7 +43,7 @@ class RawJson(base.Base):
         if isinstance(event, BuildStarted):
             self._vertex(_CONTEXT, f"[internal] load {base.opening(event)}", started=now, completed=now)
         elif isinstance(event, StepStarted):
-            name = base.heading(event.number, event.total, event.instruction, event.stage)
+            name = base.heading(event)
             inputs = [self._digest(str(number)) for number in event.inputs]
             self._vertex(str(event.number), name, inputs=inputs, started=now)
         elif isinstance(event, StepRunning):

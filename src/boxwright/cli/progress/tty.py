@@ -54,7 +54,7 @@ class Tty(base.Base):
     def __call__(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, StepStarted):
-                heading = base.heading(event.number, event.total, event.instruction, event.stage)
+                heading = base.heading(event)
                 self._running[event.number] = _Running(heading)
             elif isinstance(event, StepOutput):
                 running = self._running[event.number]
@@ -84,7 +84,7 @@ class Tty(base.Base):
 
     def _done(self, event: StepDone) -> None:
         running = self._running.pop(event.number, None)
-        heading = base.heading(event.number, event.total, event.instruction, event.stage)
+        heading = base.heading(event)
         right = base.result(event)
         colours = self._colours
         colour = colours.error if event.exit_code is not None else colours.cached if event.cached else colours.run

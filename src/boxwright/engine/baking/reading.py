@@ -34,6 +34,7 @@ _MAX_FILE = (1 << 20) + 1
 _EPOCH = "SOURCE_DATE_EPOCH"
 _FILES, _SEPARATOR = "BUILDX_BAKE_FILE", "BUILDX_BAKE_PATH_SEPARATOR"
 _RELATIVE = "BUILDX_BAKE_FILE_RELATIVE_PATHS"
+_CHECK_FILES = "BUILDX_BAKE_ENTITLEMENTS_FS"
 _NO_ENVIRONMENT = "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"
 
 
@@ -59,6 +60,11 @@ class Bake(NamedTuple):
     variables: Mapping[str, str] = {}
     """Values of variables, before those of the environment."""
     stdin: BinaryIO | None = None
+
+
+def files_are_checked(environ: Mapping[str, str]) -> bool:
+    """Whether targets may use files elsewhere only where that is allowed: buildx's switch for it."""
+    return parse_bool(environ.get(_CHECK_FILES, "")) is not False
 
 
 def define(wanted: Bake, environ: Mapping[str, str]) -> Definition:

@@ -1,0 +1,137 @@
+"""Target → what is to be built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import BinaryIO
+
+from boxwright.bake.entries import Attestation
+from boxwright.bake.selection import LINK, is_elsewhere
+from boxwright.bake.targets import Target
+from boxwright.build.namedcontexts import RESULT
+from boxwright.build.runner import StepLimits
+from boxwright.engine.baking.permission import dockerfile_path
+from boxwright.engine.building import Build
+from boxwright.errors import InvalidError
+from boxwright.oci.digest import Digest
+from boxwright.oci.platform import Platform
+from boxwright.values import NamedTuple
+
+_UNITS = "kmgtp"
+_FORMS, _MODES = ("spdx", "cyclonedx"), ("min", "max")
+
+
+class Means(NamedTuple):
+    """What all targets of a command line have in common."""
+
+    allow: tuple[str, ...] = ()
+    insecure: tuple[str, ...] = ()
+    explain: bool = False
+    stdout: BinaryIO | None = None
+
+
+def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Digest]], *, needed: bool) -> Build:
+    """Return what to build for a target; `results` are those of targets before it. Raises InvalidError."""
+    assert target.context is not None
+    assert target.dockerfile is not None
+    try:
+        sbom, provenance = _attestations(target.attest or ())
+        limits, shm_size = _limits(target.resources or {}), None if target.shm_size is None else _size(target.shm_size)
+    except InvalidError as error:
+        error.message = f"{target.name}: {error.message}"
+        raise
+    dockerfile, stdin = target.dockerfile, None
+    if target.dockerfile_inline is not None:
+        dockerfile, stdin = "-", BytesIO(target.dockerfile_inline.encode())
+    elif not is_elsewhere(target.context) and not is_elsewhere(dockerfile):
+        dockerfile = dockerfile_path(target)
+    return Build(
+        context=target.context,
+        contexts={
+            name: RESULT + where.removeprefix(LINK) if where.startswith(LINK) else where
+            for name, where in (target.contexts or {}).items()
+        },
+        dockerfile=dockerfile,
+        tags=target.tags or (),
+        build_args=dict(target.args or {}),
+        target=target.target or None,
+        labels=target.labels or {},
+        platform=",".join(target.platforms or ()) or None,
+        network=target.network or "default",
+        add_hosts=tuple(f"{host}={address}" for host, address in sorted((target.extra_hosts or {}).items())),
+        shm_size=shm_size,
+        ulimits=target.ulimits or (),
+        secrets=tuple(map(str, target.secret or ())),
+        ssh=tuple(map(str, target.ssh or ())),
+        allow=tuple(each for each in target.entitlements or () if each in means.allow),
+        limits=limits,
+        no_cache=bool(target.no_cache),
+        no_cache_filter=target.no_cache_filter or (),
+        pull=bool(target.pull),
+        explain=means.explain,
+        sbom=sbom,
+        provenance=provenance,
+        cache_from=tuple(map(str, target.cache_from or ())),
+        cache_to=tuple(map(str, target.cache_to or ())),
+        insecure=means.insecure,
+        outputs=tuple(map(str, target.output or ())),
+        annotations=target.annotations or () if _makes_image(target) else (),
+        results=results,
+        needed=needed,
+        stdin=stdin,
+        stdout=means.stdout,
+    )
+
+
+def _makes_image(target: Target) -> bool:
+    """Whether there is something that annotations can be of."""
+    return not target.output or any(output.type not in ("local", "tar", "cacheonly") for output in target.output)
+
+
+def _attestations(said: tuple[Attestation, ...]) -> tuple[str | None, str | None]:
+    """Return the form of an SBOM and the mode of provenance, where they are wanted."""
+    sbom = provenance = None
+    for each in said:
+        attributes = dict(each.attributes)
+        if each.type not in ("sbom", "provenance"):
+            raise InvalidError(f"there is no attestation {each.type!r}", hint="there are sbom and provenance")
+        name, choices = ("format", _FORMS) if each.type == "sbom" else ("mode", _MODES)
+        chosen = attributes.pop(name, choices[0])
+        if chosen not in choices:
+            raise InvalidError(f"unknown {name} {chosen!r} of {each.type}", hint=f"there are {' and '.join(choices)}")
+        if attributes and not each.disabled:
+            raise InvalidError(
+                f"{each.type} with {min(attributes)} is not supported", hint=f"leave {min(attributes)} out"
+            )
+        wanted = None if each.disabled else chosen
+        if each.type == "sbom":
+            sbom = wanted
+        else:
+            provenance = wanted
+    return sbom, provenance
+
+
+def _limits(resources: Mapping[str, str | int]) -> StepLimits:
+    swap = str(resources.get("memory-swap", 0))
+    return StepLimits(
+        memory=_size(str(resources.get("memory", 0))),
+        memory_swap=-1 if swap == "-1" else _size(swap),
+        cpu_shares=int(resources.get("cpu-shares", 0)),
+        cpu_period=int(resources.get("cpu-period", 0)),
+        cpu_quota=int(resources.get("cpu-quota", 0)),
+        cpuset_cpus=str(resources.get("cpuset-cpus", "")),
+        cpuset_mems=str(resources.get("cpuset-mems", "")),
+    )
+
+
+def _size(text: str) -> int:
+    """Return bytes of ``64m``, ``1.5GiB``, ``128MiB``. Raises InvalidError."""
+    digits = text.strip().lower().removesuffix("ib").removesuffix("b").strip()
+    factor = 1
+    if digits and digits[-1] in _UNITS:
+        factor = 1024 ** (_UNITS.index(digits[-1]) + 1)
+        digits = digits[:-1].strip()
+    if not digits.isascii() or not digits.replace(".", "", 1).isdigit():
+        raise InvalidError(f"invalid size {text[:100]!r}", hint="a size is a number with k, m or g behind it: 512m")
+    return int(float(digits) * factor)
