@@ -41,7 +41,7 @@ class Type(NamedTuple):
             case "list" | "set" | "map":
                 return f"{self.name} of {self.of[0]}"
             case "any":
-                return "dynamic"
+                return "any type"
             case _:
                 return self.name
 
@@ -210,12 +210,12 @@ def equal(one: Value, other: Value) -> bool:
     return canonical(one) == canonical(other) or (kind(one) == kind(other) == "number" and bool(one == other))
 
 
-def to_json(value: Value, *, indent: int | None = None) -> str:
-    """Return a value as Go writes JSON: with ``<``, ``>`` and ``&`` escaped, fit for a page."""
+def to_json(value: Value, *, indent: int | None = None, sort: bool = True) -> str:
+    """Return a value as Go writes JSON: maps by their keys, with ``<``, ``>`` and ``&`` escaped, fit for a page."""
     import json
 
     separators = (",", ": " if indent else ":")
-    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
+    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, sort_keys=sort)
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return text

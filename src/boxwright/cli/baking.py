@@ -106,7 +106,7 @@ def shown_json(value: Any) -> str:
     """Return a value as buildx prints it."""
     from boxwright.bake.values import to_json
 
-    return to_json(value, indent=2)
+    return to_json(value, indent=2, sort=False)
 
 
 def listed(what: str, definition: Definition) -> str:
@@ -129,7 +129,7 @@ def listed(what: str, definition: Definition) -> str:
             [each.name, each.type, "<null>" if each.value is None else each.value, each.description] for each in found
         ]
         return _table([["VARIABLE", "TYPE", "VALUE", "DESCRIPTION"], *rows])
-    told = sorted(_targets(definition))
+    told = sorted(each for each in _targets(definition) if not each[0].startswith("_"))  # those are for inheriting
     if form == "json":
         named = [
             {"name": name, **({"description": text} if text else {}), **({"group": True} if group else {})}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boxwright.bake.functions.signature import NULLABLE, Function
-from boxwright.bake.values import STRING, from_json, to_json
+from boxwright.bake.values import STRING, Value, from_json, to_json
 
 
 def _base64decode(text: str) -> str:
@@ -39,7 +39,41 @@ def _urlencode(text: str) -> str:
     return "".join(made)
 
 
+def _csvdecode(text: str) -> list[Value]:
+    """Return the lines of a table as maps by the names in its first line."""
+    import csv
+
+    try:
+        rows = [row for row in csv.reader(text.splitlines(), strict=True) if row]
+    except csv.Error as error:
+        raise ValueError(f"it is no CSV: {error}") from None
+    if not rows:
+        raise ValueError("it has no first line with names")
+    names, *lines = rows
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have one name")
+    for line in lines:
+        if len(line) != len(names):
+            raise ValueError(f"a line has {len(line)} fields, and there are {len(names)} names")
+    return [dict(zip(names, line, strict=True)) for line in lines]
+
+
+_SPACES = {"dns": "NAMESPACE_DNS", "url": "NAMESPACE_URL", "oid": "NAMESPACE_OID", "x500": "NAMESPACE_X500"}
+
+
+def _uuidv5(space: str, name: str) -> str:
+    import uuid
+
+    try:
+        base = getattr(uuid, _SPACES[space]) if space in _SPACES else uuid.UUID(space)
+    except ValueError:
+        raise ValueError(f"a namespace is one of {', '.join(_SPACES)} or a UUID") from None
+    return str(uuid.uuid5(base, name))
+
+
 ENCODINGS = {
+    "csvdecode": Function(_csvdecode, (STRING,)),
+    "uuidv5": Function(_uuidv5, (STRING, STRING)),
     "base64encode": Function(_base64encode, (STRING,)),
     "base64decode": Function(_base64decode, (STRING,)),
     "jsonencode": Function(to_json, (NULLABLE,)),

@@ -11,6 +11,7 @@ _LIST = Type("list", (ANY,))
 _MAP = Type("map", (ANY,))
 _TEXTS = Type("list", (STRING,))
 _LONGEST_RANGE = 1024
+_LARGEST_PRODUCT = 10_000
 _DEEPEST = 100
 
 
@@ -131,6 +132,17 @@ def _sets(keep: Callable[[Value, list[list[Value]]], bool]) -> Function:
     return Function(combined, (_LIST,), _LIST)
 
 
+def _product(*sets: list[Value]) -> list[list[Value]]:
+    if len(sets) < 2:
+        raise ValueError("it takes 2 lists or more")
+    found: list[list[Value]] = [[]]
+    for items in sets:
+        if len(found) * len(items) > _LARGEST_PRODUCT:
+            raise ValueError(f"it would have more than {_LARGEST_PRODUCT} items")
+        found = [[*before, item] for before in found for item in items]
+    return found
+
+
 def _contains(items: list[Value], value: Value) -> bool:
     return any(equal(item, value) for item in items)
 
@@ -166,5 +178,7 @@ LISTS = {
     "setsubtract": Function(
         lambda one, other: unique(item for item in one if not _contains(other, item)), (_LIST, _LIST)
     ),
+    "setsymmetricdifference": _sets(lambda item, sets: sum(_contains(each, item) for each in sets) == 1),
+    "setproduct": Function(_product, (), _LIST),
     "sethaselement": Function(_contains, (_LIST, NULLABLE)),
 }

@@ -10,9 +10,9 @@ from boxwright.bake.values import BOOL, NUMBER, Value, equal
 
 def _coalesce(*values: Value) -> Value:
     for value in values:
-        if value is not None and value != "":
+        if value is not None:
             return value
-    raise ValueError("all arguments are null or empty")
+    raise ValueError("all arguments are null")
 
 
 LOGIC = {

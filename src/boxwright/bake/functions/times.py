@@ -28,6 +28,9 @@ _MONTHS = (
 )
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_DURATION = re.compile(rf"[+-]?(?:{_PART.pattern.replace('(', '(?:', 1).replace('(ns', '(?:ns')}){{1,20}}", re.ASCII)
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def rfc3339(seconds: float) -> str:
@@ -125,7 +128,22 @@ def _unix(seconds: Value) -> dict[str, Value]:
     }
 
 
+def _add(text: str, duration: str) -> str:
+    from datetime import timedelta
+
+    match = _DURATION.fullmatch(duration)
+    if match is None or not duration.strip("+-"):
+        raise ValueError(f"{duration[:40]!r} is no duration like 1h30m or -10s")
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(duration))
+    try:
+        when = _parse(text) + timedelta(seconds=-seconds if duration.startswith("-") else seconds)
+    except OverflowError:
+        raise ValueError("it is no time") from None
+    return when.isoformat().replace("+00:00", "Z")
+
+
 TIMES = {
+    "timeadd": Function(_add, (STRING, STRING)),
     "formatdate": Function(format_date, (STRING, STRING)),
     "formattimestamp": Function(_format_timestamp, (STRING, ANY)),
     "unixtimestampparse": Function(_unix, (ANY,)),
