@@ -10,7 +10,17 @@ from boxwright.bake.entries import Attestation, CacheEntry, SecretEntry, SshEntr
 from boxwright.bake.interpolation import interpolate
 from boxwright.bake.mistakes import BakeError
 from boxwright.bake.targets import ATTRIBUTES, Group, Target, is_name, texts
-from boxwright.bake.values import ConversionError, Value, parse_bool, to_bool, to_list, to_map, to_number, to_string
+from boxwright.bake.values import (
+    ConversionError,
+    Value,
+    parse_bool,
+    size,
+    to_bool,
+    to_list,
+    to_map,
+    to_number,
+    to_string,
+)
 from boxwright.bake.yamlfile import parse_yaml
 from boxwright.dockerfile.source import Source
 from boxwright.dockerfile.suggest import did_you_mean
@@ -230,7 +240,7 @@ def _target(
     made = Target(
         name,
         context=build.get("context") or None,
-        contexts=_contexts(build.get("additional_contexts") or {}) or None,
+        contexts=_contexts(build.get("additional_contexts") or {}, resolve=True) or None,
         dockerfile=build.get("dockerfile") or None,
         dockerfile_inline=build.get("dockerfile_inline") or None,
         args=args or None,
@@ -296,7 +306,7 @@ def _decoded(name: str, value: Value) -> tuple[CacheEntry, ...] | None:
     return ATTRIBUTES[name].decode(value) if value else None
 
 
-def _contexts(contexts: Mapping[str, Value]) -> dict[str, str]:
+def _contexts(contexts: Mapping[str, Value], *, resolve: bool = False) -> dict[str, str]:
     """Return named contexts; ``service:web`` is what the target of a service makes."""
     found = {}
     for name, where in contexts.items():
@@ -304,7 +314,7 @@ def _contexts(contexts: Mapping[str, Value]) -> dict[str, str]:
         kind, colon, other = text.partition(":")
         if colon and kind in ("service", "target"):
             text = f"target:{other.replace('.', '_')}"
-        elif not colon:
+        elif not colon and resolve:
             text = posixpath.normpath(text)
         found[name] = text
     return found
@@ -322,7 +332,7 @@ def _secret(said: Value, secrets: Mapping[str, Value]) -> SecretEntry:
     if declared.get("external"):
         raise ConversionError(f"the secret {id} is external, which is not supported")
     file, variable = declared.get("file"), declared.get("environment")
-    return SecretEntry(id, to_string(file) if file else "", to_string(variable) if variable else "")
+    return SecretEntry(id, posixpath.normpath(to_string(file)) if file else "", to_string(variable) if variable else "")
 
 
 def _attestation(kind: str, said: Value) -> Attestation:
@@ -335,9 +345,7 @@ def _attestation(kind: str, said: Value) -> Attestation:
 
 def _size(said: Value) -> str:
     """Return a size as docker writes it: ``128MiB``."""
-    if not isinstance(said, int):
-        return to_string(said)
-    value, unit = float(said), 0
+    value, unit = float(size(to_string(said))), 0
     while value >= 1024 and unit < 5:
         value, unit = value / 1024, unit + 1
     return f"{value:.4g}{('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"

@@ -12,6 +12,7 @@ Value: TypeAlias = Any
 """None | bool | int | float | str | list[Value] | dict[str, Value]"""
 
 _NUMBER = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?)"
+_UNITS = "kmgtp"
 _LONGEST_NUMBER = 100
 _LARGEST_NUMBER = 10**_LONGEST_NUMBER
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -187,6 +188,19 @@ def convert(value: Value, wanted: Type) -> Value:
             return [convert(each, of) for each, of in zip(items, wanted.of, strict=True)]
         case _:
             return _object(to_map(value), wanted)
+
+
+def size(text: str) -> int:
+    """Return the bytes of ``64m``, ``1.5GiB``, ``128MiB``. Raises ConversionError."""
+    digits = text.strip().lower().removesuffix("ib").removesuffix("b").strip()
+    factor = 1
+    if digits and digits[-1] in _UNITS:
+        factor = 1024 ** (_UNITS.index(digits[-1]) + 1)
+        digits = digits[:-1].strip()
+    number = parse_number(digits)
+    if number is None or number < 0:
+        raise ConversionError(f"{text[:100]!r} is no size: it is a number with k, m or g behind it, as in 512m")
+    return int(number * factor)
 
 
 def unique(values: Any) -> list[Value]:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from boxwright.bake.entries import Attestation
 from boxwright.bake.selection import LINK, is_elsewhere
 from boxwright.bake.targets import Target
+from boxwright.bake.values import ConversionError, size
 from boxwright.build.namedcontexts import RESULT
 from boxwright.build.runner import StepLimits
 from boxwright.engine.baking.permission import dockerfile_path
@@ -18,7 +19,6 @@ from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.values import NamedTuple
 
-_UNITS = "kmgtp"
 _FORMS, _MODES = ("spdx", "cyclonedx"), ("min", "max")
 
 
@@ -37,7 +37,9 @@ def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Di
     assert target.dockerfile is not None
     try:
         sbom, provenance = _attestations(target.attest or ())
-        limits, shm_size = _limits(target.resources or {}), None if target.shm_size is None else _size(target.shm_size)
+        limits, shm_size = _limits(target.resources or {}), None if target.shm_size is None else size(target.shm_size)
+    except ConversionError as error:
+        raise InvalidError(f"{target.name}: {error}") from None
     except InvalidError as error:
         error.message = f"{target.name}: {error.message}"
         raise
@@ -115,23 +117,11 @@ def _attestations(said: tuple[Attestation, ...]) -> tuple[str | None, str | None
 def _limits(resources: Mapping[str, str | int]) -> StepLimits:
     swap = str(resources.get("memory-swap", 0))
     return StepLimits(
-        memory=_size(str(resources.get("memory", 0))),
-        memory_swap=-1 if swap == "-1" else _size(swap),
+        memory=size(str(resources.get("memory", 0))),
+        memory_swap=-1 if swap == "-1" else size(swap),
         cpu_shares=int(resources.get("cpu-shares", 0)),
         cpu_period=int(resources.get("cpu-period", 0)),
         cpu_quota=int(resources.get("cpu-quota", 0)),
         cpuset_cpus=str(resources.get("cpuset-cpus", "")),
         cpuset_mems=str(resources.get("cpuset-mems", "")),
     )
-
-
-def _size(text: str) -> int:
-    """Return bytes of ``64m``, ``1.5GiB``, ``128MiB``. Raises InvalidError."""
-    digits = text.strip().lower().removesuffix("ib").removesuffix("b").strip()
-    factor = 1
-    if digits and digits[-1] in _UNITS:
-        factor = 1024 ** (_UNITS.index(digits[-1]) + 1)
-        digits = digits[:-1].strip()
-    if not digits.isascii() or not digits.replace(".", "", 1).isdigit():
-        raise InvalidError(f"invalid size {text[:100]!r}", hint="a size is a number with k, m or g behind it: 512m")
-    return int(float(digits) * factor)
