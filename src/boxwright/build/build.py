@@ -78,7 +78,7 @@ def build(
         sink(Warned(f"no stage is called {' or '.join(sorted(unknown))}: --no-cache-filter has nothing to do with it"))
     if planned.unused_args:
         sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
-    together = together or Together(request.max_parallelism, share_steps=False)
+    together = together or Together(share_steps=False)
     with ExitStack() as stack:
         imports: Imports | None = None
         if request.cache_from and not request.no_cache:
