@@ -108,6 +108,7 @@ class ObservedHandler:
             request.method,
             request.raw_path.partition("?")[0],
             client=peer,
+            scheme=request.scheme,
             host=headers.get(hdrs.HOST, ""),
             agent=headers.get(hdrs.USER_AGENT, ""),
         )

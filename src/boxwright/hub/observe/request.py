@@ -19,15 +19,27 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,127}")
 class Request:
     """Who asks for what. What is learnt on the way (route, repository, user) is filled in where it is learnt."""
 
-    __slots__ = ("agent", "client", "host", "id", "method", "path", "repository", "route", "user")
+    __slots__ = ("agent", "client", "host", "id", "method", "path", "repository", "route", "scheme", "user")
 
-    def __init__(self, id: str, method: str, path: str, *, client: str = "", host: str = "", agent: str = "") -> None:
+    def __init__(
+        self,
+        id: str,
+        method: str,
+        path: str,
+        *,
+        client: str = "",
+        scheme: str = "http",
+        host: str = "",
+        agent: str = "",
+    ) -> None:
         self.id = id
         self.method = method
         self.path = path
         """As it was sent, without the query, which may hold secrets."""
         self.client = client
         """The address of the client."""
+        self.scheme = scheme
+        """What the client spoke: http or https."""
         self.host = host
         """The name under which the client knows this server."""
         self.agent = agent
