@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from boxwright.hub.accounts.settings import AccountSettings, read_accounts
 from boxwright.hub.configfile import read_file
 from boxwright.hub.db.settings import DatabaseSettings, read_database
+from boxwright.hub.events.settings import WebhookSettings, read_webhooks
 from boxwright.hub.observe.settings import LogSettings, MetricsSettings, read_log, read_metrics
 from boxwright.hub.registry.settings import (
     AuthSettings,
@@ -37,6 +38,7 @@ class HubSettings(NamedTuple):
     gc: GarbageSettings = GarbageSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
 
 
@@ -53,6 +55,7 @@ def load_settings(path: Path | None) -> HubSettings:
         gc=read_garbage(file.section("gc")),
         log=read_log(file.section("log")),
         metrics=read_metrics(file.section("metrics")),
+        webhooks=read_webhooks(file.section("webhooks")),
         storage=read_storage(file.section("storage")),
     )
     file.finish()

@@ -18,6 +18,7 @@ COMMANDS = {
     "grants": "list what was granted",
     "curator": "let an account write repositories at the top level",
     "audit": "show who did what, and who was refused",
+    "webhook": "manage what is told when something happens",
 }
 """Every command: a module of `boxwright.cli.hub` of the same name (``-`` is ``_`` there), and what it does."""
 

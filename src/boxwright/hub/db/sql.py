@@ -27,6 +27,8 @@ from boxwright.hub.db.metadata import (
     UploadBusy,
 )
 from boxwright.hub.db.tables import registry as t
+from boxwright.hub.events import outbox
+from boxwright.hub.events.event import deleted, mounted, pushed
 from boxwright.oci.digest import Digest
 
 _LIST_SIZE = 500  # digests in one IN (…): SQLite allows 32766 parameters, some builds 999
@@ -122,7 +124,7 @@ class SQLMetadata:
     @retried
     def mount_blob(self, repository: str, digest: Digest, source: str | None) -> bool:
         found = (
-            select(t.blob.c.digest)
+            select(t.blob.c.size)
             .join(t.repository_blob, t.repository_blob.c.digest == t.blob.c.digest)
             .where(t.blob.c.digest == digest)
             .limit(1)
@@ -131,9 +133,11 @@ class SQLMetadata:
             found = found.where(t.repository_blob.c.repository_id == _known(source))
         with self._db.write() as c:
             # Locked, so that the bytes stay until they have one more owner.
-            if c.execute(found.with_for_update(read=True, key_share=True, of=t.blob)).first() is None:
+            size = c.execute(found.with_for_update(read=True, key_share=True, of=t.blob)).scalar()
+            if size is None:
                 return False
             link_blob(c, make_repository(c, repository), digest, time.time())
+            outbox.append(c, [mounted(repository, digest, source or "", size)])
             return True
 
     @retried
@@ -233,6 +237,7 @@ class SQLMetadata:
             manifest_id = _put_manifest(c, known, manifest, requirements, now)
             for name in tags:
                 _point_tag(c, known, name, manifest_id, now)
+            outbox.append(c, [pushed(repository, manifest, name) for name in tags or ("",)])
 
     @retried
     def manifest(self, repository: str, reference: Digest | str) -> Manifest | None:
@@ -258,13 +263,23 @@ class SQLMetadata:
             gone = c.execute(
                 delete(t.manifest).where(t.manifest.c.repository_id == known, t.manifest.c.digest == digest)
             )
+            if gone.rowcount:
+                outbox.append(c, [deleted(repository, digest)])
             return gone.rowcount > 0
 
     @retried
     def remove_tag(self, repository: str, tag: str) -> bool:
         with self._db.write() as c:
             known = lock_repository(c, repository)
+            named = (
+                select(t.manifest.c.digest)
+                .join(t.tag, t.tag.c.manifest_id == t.manifest.c.id)
+                .where(t.tag.c.repository_id == known, t.tag.c.name == tag)
+            )
+            digest = c.execute(named).scalar()
             gone = c.execute(delete(t.tag).where(t.tag.c.repository_id == known, t.tag.c.name == tag))
+            if gone.rowcount:
+                outbox.append(c, [deleted(repository, digest or "", tag)])
             return gone.rowcount > 0
 
     # -- listings

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import logging
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from boxwright.hub.db.holders import new_holder
 from boxwright.hub.events import schedule, signing
 from boxwright.hub.events.addresses import AddressPolicy
+from boxwright.hub.events.event import Event
 from boxwright.hub.events.formats import render
 from boxwright.hub.events.sending import TIMEOUT_SECONDS, Attempt, post
 from boxwright.hub.events.store import Delivery, WebhookStore
 from boxwright.hub.events.webhook import Keys, Webhook, WebhookUnknown
+
+if TYPE_CHECKING:
+    from boxwright.hub.db.database import Database
+    from boxwright.hub.events.settings import WebhookSettings
+    from boxwright.hub.observe.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +74,7 @@ class Dispatcher:
         self._counted = counted
         self._poll = poll
         self._timeout = timeout
-        self._owner = secrets.token_hex(8)
+        self._owner = new_holder()
         self._stopped = threading.Event()
         self._working: set[int] = set()
         self._turns: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -139,7 +146,7 @@ class Dispatcher:
                 webhook, keys = self._store.webhook(number), self._store.keys(number)
             except WebhookUnknown:
                 return
-            attempt = deliver(webhook, keys, delivery, self._policy, timeout=self._timeout)
+            attempt = deliver(webhook, keys, delivery.event, self._policy, timeout=self._timeout)
             if not self._noted(webhook, delivery, attempt):
                 return
 
@@ -168,10 +175,21 @@ class Dispatcher:
 
 
 def deliver(
-    webhook: Webhook, keys: Keys, delivery: Delivery, policy: AddressPolicy, *, timeout: float = TIMEOUT_SECONDS
+    webhook: Webhook, keys: Keys, event: Event, policy: AddressPolicy, *, timeout: float = TIMEOUT_SECONDS
 ) -> Attempt:
     """Send one event to a webhook, once; write nothing down."""
     now = time.time()
-    body = render(delivery.event, webhook.format)
-    headers = signing.headers(keys.at(now), delivery.event.id, int(now), body.content)
+    body = render(event, webhook.format)
+    headers = signing.headers(keys.at(now), event.id, int(now), body.content)
     return post(webhook.url, {"Content-Type": body.content_type, **headers}, body.content, policy, timeout=timeout)
+
+
+def start_dispatcher(db: Database, settings: WebhookSettings, metrics: Metrics) -> Dispatcher:
+    """Begin to deliver what a server's settings allow, and count it."""
+    store = WebhookStore(db)
+    metrics.ask("webhook_backlog", "Deliveries to webhooks that wait.", store.backlog)
+    dispatcher = Dispatcher(
+        store, AddressPolicy(settings.allow), counted=lambda result: metrics.deliveries.labels(result).inc()
+    )
+    dispatcher.start()
+    return dispatcher

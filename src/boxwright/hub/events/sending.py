@@ -73,7 +73,8 @@ def _exchange(
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     # Given to the connection, so that it never looks the name up again.
     connection.sock = socket.socket(target.family, socket.SOCK_STREAM)
-    watchdog = threading.Timer(timeout, _cut, [connection])
+    late = threading.Event()
+    watchdog = threading.Timer(timeout, _cut, [connection, late])
     watchdog.daemon = True
     watchdog.start()
     try:
@@ -90,6 +91,8 @@ def _exchange(
         sent = {"Host": parts.netloc, "User-Agent": f"boxwright/{__version__}", "Connection": "close", **headers}
         connection.request("POST", path, body, sent)
         response = connection.getresponse()
+        if late.is_set():
+            raise TimeoutError  # for http.client, headers that break off have ended
         answer = _beginning(response)
         return response.status, answer, _retry_after(response.headers.get("Retry-After"))
     finally:
@@ -109,7 +112,8 @@ def _beginning(response: http.client.HTTPResponse) -> str:
     return read.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
+    late.set()
     opened: socket.socket | None = connection.sock
     if opened is not None:
         try:

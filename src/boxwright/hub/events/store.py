@@ -7,12 +7,13 @@ delivers, in order. A lease ends by itself when its holder died; then what it wa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, Update, delete, exists, func, select, update
 
-from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.database import Database, current_time, retried
+from boxwright.hub.db.holders import is_gone
 from boxwright.hub.db.tables import events as t
 from boxwright.hub.events import outbox
 from boxwright.hub.events.event import Event
@@ -63,18 +64,17 @@ class Delivery(NamedTuple):
 class WebhookStore:
     """Methods may be called from any thread; each is one transaction."""
 
-    __slots__ = ("_clock", "_db")
+    __slots__ = ("_db",)
 
-    def __init__(self, db: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._clock = clock
 
     # -- webhooks
 
     @retried
     def add(self, webhook: Webhook, secret: str) -> Webhook:
         """Store a webhook and return it with its number. The values have been checked by `webhook`'s functions."""
-        now = self._clock()
+        now = time.time()
         row = {
             "scope": webhook.scope,
             "url": webhook.url,
@@ -125,7 +125,7 @@ class WebhookStore:
         values = {
             "secret": secret,
             "old_secret": t.webhook.c.secret,
-            "old_until": self._clock() + OLD_SECRET_SECONDS,
+            "old_until": time.time() + OLD_SECRET_SECONDS,
         }
         with self._db.write() as c:
             if not c.execute(update(t.webhook).where(t.webhook.c.id == number).values(values)).rowcount:
@@ -195,29 +195,34 @@ class WebhookStore:
     @retried
     def due(self, limit: int) -> list[int]:
         """Return webhooks for which something waits and that nobody is delivering to: first who waits longest."""
-        now = self._clock()
         waits = exists(t.delivery.c.id).where(t.delivery.c.webhook_id == t.webhook.c.id, t.delivery.c.state == PENDING)
-        wanted = select(t.webhook.c.id).where(
-            t.webhook.c.active, t.webhook.c.lease_until < now, t.webhook.c.resume_at <= now, waits
-        )
+        columns = t.webhook.c.id, t.webhook.c.lease_owner, t.webhook.c.lease_until
         with self._db.read() as c:
-            return list(c.scalars(wanted.order_by(t.webhook.c.lease_until, t.webhook.c.id).limit(limit)))
+            now = current_time(c)
+            wanted = select(*columns).where(t.webhook.c.active, t.webhook.c.resume_at <= now, waits)
+            rows = c.execute(wanted.order_by(t.webhook.c.lease_until, t.webhook.c.id)).all()
+        return [number for number, owner, until in rows if _is_free(owner, until, now)][:limit]
 
     @retried
     def claim(self, number: int, owner: str, seconds: float) -> bool:
         """Take a webhook's lease; False when somebody else has it, or nothing is to be done."""
-        now = self._clock()
-        free = t.webhook.c.id == number, t.webhook.c.active, t.webhook.c.lease_until < now, t.webhook.c.resume_at <= now
+        columns = t.webhook.c.lease_owner, t.webhook.c.lease_until, t.webhook.c.resume_at
+        one = select(*columns).where(t.webhook.c.id == number, t.webhook.c.active)
         with self._db.write(durable=False) as c:
-            taken = c.execute(update(t.webhook).where(*free).values(lease_owner=owner, lease_until=now + seconds))
-            return taken.rowcount > 0
+            row = c.execute(one.with_for_update()).first()
+            now = current_time(c)
+            if row is None or not _is_free(row.lease_owner, row.lease_until, now) or row.resume_at > now:
+                return False
+            mine = {"lease_owner": owner, "lease_until": now + seconds}
+            c.execute(update(t.webhook).where(t.webhook.c.id == number).values(mine))
+            return True
 
     @retried
     def extend(self, number: int, owner: str, seconds: float) -> bool:
         """Keep a lease for so long from now on; False when it was lost."""
         held = t.webhook.c.id == number, t.webhook.c.lease_owner == owner, t.webhook.c.active
         with self._db.write(durable=False) as c:
-            kept = c.execute(update(t.webhook).where(*held).values(lease_until=self._clock() + seconds))
+            kept = c.execute(update(t.webhook).where(*held).values(lease_until=current_time(c) + seconds))
             return kept.rowcount > 0
 
     @retried
@@ -226,7 +231,7 @@ class WebhookStore:
         held = t.webhook.c.id == number, t.webhook.c.lease_owner == owner
         with self._db.write(durable=False) as c:
             # Not 0: who was served last comes last.
-            c.execute(update(t.webhook).where(*held).values(lease_owner="", lease_until=self._clock()))
+            c.execute(update(t.webhook).where(*held).values(lease_owner="", lease_until=current_time(c)))
 
     @retried
     def head(self, number: int) -> Delivery | None:
@@ -240,7 +245,7 @@ class WebhookStore:
     def succeeded(self, delivery: Delivery, attempt: Attempt) -> None:
         """Note that a delivery has arrived. A power loss may forget it: then it arrives again."""
         with self._db.write(durable=False) as c:
-            c.execute(_tried(delivery, attempt, DELIVERED, self._clock()))
+            c.execute(_tried(delivery, attempt, DELIVERED, current_time(c)))
             healthy = t.webhook.c.id == delivery.webhook, t.webhook.c.failing_since.is_not(None)
             c.execute(update(t.webhook).where(*healthy).values(failing_since=None))
 
@@ -250,8 +255,8 @@ class WebhookStore:
 
         Return for how many seconds nothing has arrived at the webhook.
         """
-        now = self._clock()
         with self._db.write() as c:
+            now = current_time(c)
             c.execute(_tried(delivery, attempt, PENDING if delay is not None else FAILED, now))
             values = {
                 "failing_since": func.coalesce(t.webhook.c.failing_since, now),
@@ -280,7 +285,7 @@ class WebhookStore:
     @retried
     def prune(self) -> int:
         """Forget what was delivered or given up long ago; return how many deliveries. In small transactions."""
-        before, gone = self._clock() - KEPT_SECONDS, 0
+        before, gone = time.time() - KEPT_SECONDS, 0
         old = select(t.delivery.c.id).where(t.delivery.c.state != PENDING, t.delivery.c.created < before).limit(_PRUNE)
         unsent = ~exists(t.delivery.c.id).where(t.delivery.c.outbox_id == t.outbox.c.id)
         while True:
@@ -292,6 +297,11 @@ class WebhookStore:
         with self._db.write(durable=False) as c:
             c.execute(delete(t.outbox).where(t.outbox.c.at < before, unsent))
         return gone
+
+
+def _is_free(owner: str, until: float, now: float) -> bool:
+    """Whether a lease can be taken: it was given back, or its holder is late or dead."""
+    return not owner or until < now or is_gone(owner)
 
 
 def _deliveries() -> Select[*tuple[Any, ...]]:

@@ -122,6 +122,7 @@ async def _serve(
     from boxwright.hub.db.database import Database, default_url
     from boxwright.hub.db.leases import SQLLeases
     from boxwright.hub.db.sql import SQLMetadata
+    from boxwright.hub.events.dispatcher import start_dispatcher
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
     from boxwright.hub.registry.workers import Workers
@@ -159,6 +160,8 @@ async def _serve(
             gc_delay=gc.delay or GC_DELAY,
         )
         stack.callback(application.sessions.close)
+        if settings.webhooks.deliver:
+            stack.callback(start_dispatcher(database, settings.webhooks, observer.metrics).stop)
         runner = web.ServerRunner(make_server(application, workers, observer), shutdown_timeout=_SHUTDOWN_SECONDS)
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
