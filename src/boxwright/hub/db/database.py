@@ -66,6 +66,10 @@ class DatabaseUnavailable(UnavailableError):
         self.again = again
 
 
+def _ignore(kind: str, seconds: float) -> None:
+    """Nobody asked to be told."""
+
+
 def default_url(root: Path) -> URL:
     """Return the URL of the database of a registry's folder, where none is named."""
     return URL.create("sqlite", database=str(root / "registry.db"))
@@ -74,7 +78,7 @@ def default_url(root: Path) -> URL:
 class Database:
     """An open database. Its methods may be called from any thread."""
 
-    __slots__ = ("_all", "_closed", "_engine", "_local", "_lock", "_sqlite")
+    __slots__ = ("_all", "_closed", "_engine", "_local", "_lock", "_sqlite", "observe")
 
     def __init__(self, url: str | URL) -> None:
         """Open ``sqlite:///FILE`` (created when missing) or ``postgresql://…`` and upgrade its schema if it is older.
@@ -85,6 +89,8 @@ class Database:
         self._lock = threading.Lock()
         self._all: list[Connection] = []
         self._closed = False
+        self.observe: Callable[[str, float], object] = _ignore
+        """Told of each block that ended: read or write, and its seconds, with those of waiting for a lock."""
         self._engine = _engine(url)
         self._sqlite = self._engine.dialect.name == "sqlite"
         try:
@@ -111,11 +117,14 @@ class Database:
 
         Inside a `write` of the same thread it is that transaction. Raises DatabaseUnavailable.
         """
+        started = time.perf_counter()
         connection = self._connection()
         try:
             yield connection
         except exc.DBAPIError as error:
             raise self._failure(error) from error
+        finally:
+            self.observe("read", time.perf_counter() - started)
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -129,6 +138,7 @@ class Database:
 
         Raises DatabaseUnavailable; when PostgreSQL has sacrificed it to another transaction, it says `again`.
         """
+        started = time.perf_counter()
         connection = self._connection()
         if getattr(self._local, "writing", False):
             raise RuntimeError("a transaction inside a transaction")
@@ -152,6 +162,7 @@ class Database:
             self._local.writing = False
             if self._sqlite and not durable:
                 connection.exec_driver_sql("PRAGMA synchronous = FULL")
+            self.observe("write", time.perf_counter() - started)
 
     def _begin(self, connection: Connection, durable: bool) -> None:
         if self._sqlite:

@@ -119,7 +119,8 @@ class Metrics:
         self._storage = histogram(
             "storage_seconds", "Time of a call of the blob storage.", "operation", buckets=_OPERATION_BUCKETS
         )
-        self._database = histogram("database_seconds", "Time of a transaction.", "kind", buckets=_OPERATION_BUCKETS)
+        database = histogram("database_seconds", "Time of a transaction.", "kind", buckets=_OPERATION_BUCKETS)
+        self._database = {kind: database.labels(kind) for kind in ("read", "write")}
         self.deliveries = counter("webhook_deliveries", "Attempts to deliver events.", "result")
         self._requests: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter, Counter]] = {}
         self._operations: dict[str, Histogram] = {}
@@ -163,7 +164,7 @@ class Metrics:
 
     def observe_transaction(self, kind: str, seconds: float) -> None:
         """Count a transaction: `kind` is read or write."""
-        self._database.labels(kind).observe(seconds)
+        self._database[kind].observe(seconds)
 
     def ask(self, name: str, documentation: str, ask: Callable[[], float]) -> None:
         """Show a number that is asked for when somebody scrapes. `ask` is called in a thread, and may take long."""

@@ -150,6 +150,7 @@ async def _serve(
         observer = Observer(settings.log, workers, apart=settings.metrics.address != "")
         stack.callback(observer.close)
         storage = observer.watch(blobs, metadata)
+        database.observe = observer.metrics.observe_transaction
         access = open_access(database, workers, settings.accounts, credentials)
         application = Application(
             *(storage, metadata, workers),
