@@ -23,6 +23,7 @@ from boxwright.hub.registry.settings import (
     read_server,
 )
 from boxwright.hub.storage.settings import StorageSettings, read_storage
+from boxwright.hub.upstream.settings import UpstreamSettings, read_upstreams
 from boxwright.values import NamedTuple
 
 _S = TypeVar("_S", bound=NamedTuple)
@@ -40,6 +41,7 @@ class HubSettings(NamedTuple):
     metrics: MetricsSettings = MetricsSettings()
     webhooks: WebhookSettings = WebhookSettings()
     storage: StorageSettings = StorageSettings()
+    upstreams: tuple[UpstreamSettings, ...] = ()
 
 
 def load_settings(path: Path | None) -> HubSettings:
@@ -57,6 +59,7 @@ def load_settings(path: Path | None) -> HubSettings:
         metrics=read_metrics(file.section("metrics")),
         webhooks=read_webhooks(file.section("webhooks")),
         storage=read_storage(file.section("storage")),
+        upstreams=read_upstreams(file.sections("upstream")),
     )
     file.finish()
     return settings

@@ -57,6 +57,8 @@ class RegistryFailure(BoxwrightError):
         self.what = what
         self.status = status
         self.complaints = complaints
+        self.retry_after: float | None = None
+        """The seconds after which the registry wants to be asked again, when it said so."""
 
     @property
     def codes(self) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection
 
 from boxwright.errors import UnavailableError
@@ -12,7 +13,7 @@ from boxwright.remote.credentials import Credential, Keychain
 from boxwright.remote.endpoint import Endpoint, candidates
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import MAX_ERROR_BODY, RegistryFailure, failure_of, nonsense, wrong_credentials
-from boxwright.remote.headers import origin_of
+from boxwright.remote.headers import origin_of, retry_after
 from boxwright.remote.transport import Body, ConnectionFailed, Request, Response
 from boxwright.values import NamedTuple
 
@@ -110,7 +111,9 @@ class Session:
         except ConnectionFailed:
             pass  # the status says enough
         response.abandon()
-        return failure_of(self.domain, what, response.status, body, insufficient=insufficient)
+        failure = failure_of(self.domain, what, response.status, body, insufficient=insufficient)
+        failure.retry_after = retry_after(response.header("Retry-After"), time.time())
+        return failure
 
     def _ping(self) -> Ping:
         failure: ConnectionFailed | None = None

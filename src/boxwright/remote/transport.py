@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -40,6 +41,9 @@ _DRAIN_BYTES = 64 << 10
 
 Body = bytes | Callable[[], Iterator[bytes | memoryview]] | None
 """What is sent: bytes, or a function that begins the stream (anew, when a request is repeated)."""
+
+Admission = Callable[[str, str], object]
+"""Is given the host that is meant and the IP address that was reached; raises when that isn't to be talked to."""
 
 Reason = Literal["name", "refused", "timeout", "tls", "plain", "certificate", "proxy", "broken"]
 
@@ -158,10 +162,13 @@ class PooledTransport:
         environment: Mapping[str, str] = os.environ,
         certificate_directories: Sequence[Path] = CERTIFICATE_DIRECTORIES,
         idle_seconds: float = IDLE_SECONDS,
+        admit: Admission | None = None,
     ) -> None:
+        """`admit` is asked before anything is sent over a connection, unless it goes through a proxy."""
         self._environment = environment
         self._directories = certificate_directories
         self._timeout = urllib3.Timeout(connect=idle_seconds, read=idle_seconds)
+        self._classes = _POOLS if admit is None else _guarded(admit)
         self._pools: dict[tuple[Origin, bool], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
 
@@ -215,7 +222,7 @@ class PooledTransport:
         proxy = proxy_for(origin, self._environment)
         if proxy is None:
             pool = urllib3.PoolManager(maxsize=_CONNECTIONS, timeout=self._timeout, ssl_context=context)
-            pool.pool_classes_by_scheme = _POOLS
+            pool.pool_classes_by_scheme = self._classes
             return pool
         parts = urlsplit(proxy)
         headers = None
@@ -228,7 +235,7 @@ class PooledTransport:
         pool = urllib3.ProxyManager(
             proxy, proxy_headers=headers, maxsize=_CONNECTIONS, timeout=self._timeout, ssl_context=context
         )
-        pool.pool_classes_by_scheme = _POOLS
+        pool.pool_classes_by_scheme = self._classes
         return pool
 
 
@@ -264,7 +271,34 @@ class _SecurePool(HTTPSConnectionPool):
             conn.connect()
 
 
-_POOLS = {"http": _Pool, "https": _SecurePool}
+_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
+
+
+def _guarded(admit: Admission) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose connections are looked at when they are made: a name that is resolved once to be checked and
+    once to be used may be two addresses."""
+
+    class Guarded(_Connection):
+        def _new_conn(self) -> socket.socket:
+            connection = super()._new_conn()
+            if self.proxy is None:
+                try:
+                    admit(self.host, connection.getpeername()[0])
+                except BaseException:
+                    connection.close()
+                    raise
+            return connection
+
+    class SecureGuarded(Guarded, _SecureConnection):
+        pass
+
+    class GuardedPool(_Pool):
+        ConnectionCls = Guarded
+
+    class SecureGuardedPool(_SecurePool):
+        ConnectionCls = SecureGuarded
+
+    return {"http": GuardedPool, "https": SecureGuardedPool}
 
 
 class _Stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from boxwright.errors import BoxwrightError, UnavailableError
 from boxwright.hub.db.metadata import MetadataStore
@@ -32,6 +33,21 @@ GC_DELAY = 86400.0
 """Seconds."""
 
 Handler = Callable[[Call], Awaitable[Reply]]
+Handlers = Mapping[str, Mapping[str, Handler]]
+"""The kind of a route → method → handler."""
+
+
+class Elsewhere(Protocol):
+    """Repositories that are other registries'."""
+
+    def rename(self, route: routes.Route, target: routes.Target) -> routes.Route | None:
+        """Return a route with the one name that its repository has here; None for what is our own.
+
+        Raises RegistryError when it is neither.
+        """
+
+    def over(self, handlers: Handlers) -> Handlers:
+        """Return what answers for such routes; `handlers` answer for what is here."""
 
 
 class Application:
@@ -39,10 +55,19 @@ class Application:
 
     `redirect` sends those who GET a blob to the storage itself. `gc_delay` is how many seconds garbage is kept: longer
     than any push takes between its first blob and its manifest.
-    `endpoints` are further paths that it answers, path → method → handler: whoever calls them, they decide themselves.
+    `elsewhere` answers for repositories of other registries. `endpoints` are further paths that it answers, path →
+    method → handler: whoever calls them, they decide themselves.
     """
 
-    __slots__ = ("_endpoints", "_gate", "_handlers", "collector", "sessions")
+    __slots__ = (
+        "_elsewhere",
+        "_endpoints",
+        "_gate",
+        "_handlers",
+        "_handlers_elsewhere",
+        "collector",
+        "sessions",
+    )
 
     def __init__(
         self,
@@ -52,6 +77,7 @@ class Application:
         *,
         authority: Authority | None = None,
         endpoints: Mapping[str, Mapping[str, Handler]] | None = None,
+        elsewhere: Elsewhere | None = None,
         sparse: bool = False,
         redirect: bool = False,
         gc_delay: float = GC_DELAY,
@@ -64,7 +90,7 @@ class Application:
         blobs = BlobHandlers(storage, metadata, workers, refresh=gc_delay / 4, redirect=redirect)
         manifests = ManifestHandlers(metadata, workers, sparse=sparse)
         listings = ListingHandlers(metadata, workers, self._gate)
-        self._handlers: Mapping[str, Mapping[str, Handler]] = {
+        self._handlers: Handlers = {
             routes.PING: {"GET": _ping, "HEAD": _ping},
             routes.CATALOG: {"GET": listings.catalog},
             routes.TAGS: {"GET": listings.tags},
@@ -85,6 +111,9 @@ class Application:
                 "DELETE": uploads.cancel,
             },
         }
+
+        self._elsewhere = elsewhere
+        self._handlers_elsewhere = elsewhere.over(self._handlers) if elsewhere is not None else {}
 
     async def answer(
         self, method: str, raw_target: str, headers: Mapping[str, str], body: Body, origin: Origin = _NOWHERE
@@ -116,6 +145,11 @@ class Application:
             call = Call(method, routes.Route(routes.ENDPOINT), target, headers, body, origin)
             return await _handler(endpoint, method)(call)
         route = routes.route(target.path)
+        handlers = self._handlers
+        if route is not None and self._elsewhere is not None:
+            renamed = self._elsewhere.rename(route, target)
+            if renamed is not None:
+                route, handlers = renamed, self._handlers_elsewhere
         if route is not None:
             observed.learn(route=route.kind, repository=route.name)
         need = need_of(method, route) if route else None
@@ -123,7 +157,7 @@ class Application:
         observed.learn(user=permit.name)
         if route is None:
             raise RegistryError("UNSUPPORTED", "no such endpoint", status=404)
-        handler = _handler(self._handlers[route.kind], method)
+        handler = _handler(handlers[route.kind], method)
         if need is not None:
             await self._gate.demand(permit, need, headers, origin)
         if begins(method, route):

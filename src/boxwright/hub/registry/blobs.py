@@ -6,7 +6,7 @@ import secrets
 from typing import BinaryIO
 
 from boxwright.hub.db.metadata import BlobInUse, MetadataStore
-from boxwright.hub.registry.call import Call, Reply, Stretches
+from boxwright.hub.registry.call import Call, Growing, Reply, Stretches
 from boxwright.hub.registry.conditions import is_current, is_same
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.ranges import Span, Unsatisfiable, parse_range
@@ -45,10 +45,7 @@ class BlobHandlers:
     async def head(self, call: Call) -> Reply:
         digest = parse_digest(call.route.reference)
         size = await self._workers.ask(self._counted_on, call.route.name, digest)
-        headers = _headers(digest)
-        if is_current(call.headers, digest):
-            return Reply(304, headers)
-        return Reply(200, [*headers, ("Content-Type", _CONTENT_TYPE), ("Content-Length", str(size))])
+        return size_reply(call, digest, size)
 
     async def get(self, call: Call) -> Reply:
         digest = parse_digest(call.route.reference)
@@ -60,22 +57,7 @@ class BlobHandlers:
             # A client repeats its Range there. HEAD is answered here: the URL is signed for GET alone.
             return Reply(307, [*headers, ("Location", url)])
         size, file = await self._workers.ask(self._open, call.route.name, digest)
-        wanted = call.headers.get("Range") if is_same(call.headers.get("If-Range"), digest) else None
-        try:
-            spans = parse_range(wanted, size)
-        except Unsatisfiable:
-            file.close()
-            raise RegistryError(
-                "RANGE_INVALID",
-                f"the blob has {size} bytes, {str(wanted)[:100]!r} asks for none of them",
-                headers=[("Content-Range", f"bytes */{size}")],
-            ) from None
-        if spans is None:
-            return Reply(200, [*headers, ("Content-Type", _CONTENT_TYPE)], Stretches(file, (Span(0, size),)))
-        if len(spans) == 1:
-            more = [("Content-Type", _CONTENT_TYPE), ("Content-Range", spans[0].content_range(size))]
-            return Reply(206, [*headers, *more], Stretches(file, tuple(spans)))
-        return _multipart(headers, file, spans, size)
+        return content_reply(call, digest, size, file)
 
     async def delete(self, call: Call) -> Reply:
         digest = parse_digest(call.route.reference)
@@ -117,6 +99,38 @@ class BlobHandlers:
             raise _unknown(digest) from None
 
 
+def size_reply(call: Call, digest: Digest, size: int) -> Reply:
+    """Return the answer to HEAD."""
+    headers = _headers(digest)
+    if is_current(call.headers, digest):
+        return Reply(304, headers)
+    return Reply(200, [*headers, ("Content-Type", _CONTENT_TYPE), ("Content-Length", str(size))])
+
+
+def content_reply(call: Call, digest: Digest, size: int, file: BinaryIO | Growing) -> Reply:
+    """Return the answer to GET, of all or of the ranges that are wanted, and pass `file` on to it.
+
+    Raises RegistryError, when the file is closed.
+    """
+    headers = _headers(digest)
+    wanted = call.headers.get("Range") if is_same(call.headers.get("If-Range"), digest) else None
+    try:
+        spans = parse_range(wanted, size)
+    except Unsatisfiable:
+        file.close()
+        raise RegistryError(
+            "RANGE_INVALID",
+            f"the blob has {size} bytes, {str(wanted)[:100]!r} asks for none of them",
+            headers=[("Content-Range", f"bytes */{size}")],
+        ) from None
+    if spans is None:
+        return Reply(200, [*headers, ("Content-Type", _CONTENT_TYPE)], Stretches(file, (Span(0, size),)))
+    if len(spans) == 1:
+        more = [("Content-Type", _CONTENT_TYPE), ("Content-Range", spans[0].content_range(size))]
+        return Reply(206, [*headers, *more], Stretches(file, tuple(spans)))
+    return _multipart(headers, file, spans, size)
+
+
 def _headers(digest: Digest) -> list[tuple[str, str]]:
     return [("Docker-Content-Digest", digest), ("ETag", f'"{digest}"'), ("Accept-Ranges", "bytes")]
 
@@ -125,7 +139,7 @@ def _unknown(digest: Digest) -> RegistryError:
     return RegistryError("BLOB_UNKNOWN", "the blob is unknown to this repository", data={"digest": digest})
 
 
-def _multipart(headers: list[tuple[str, str]], file: BinaryIO, spans: list[Span], size: int) -> Reply:
+def _multipart(headers: list[tuple[str, str]], file: BinaryIO | Growing, spans: list[Span], size: int) -> Reply:
     """Return several ranges in one answer (RFC 9110 §14.6)."""
     boundary = secrets.token_hex(16)
     pieces: list[bytes | Span] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from boxwright.errors import UnavailableError
 from boxwright.hub.registry.access import FullPermit, Origin, Permit
@@ -56,13 +56,24 @@ class Call(NamedTuple):
         return self.permit.name
 
 
+@runtime_checkable
+class Growing(Protocol):
+    """Bytes that are still on their way here."""
+
+    async def read_at(self, position: int, count: int) -> bytes:
+        """Return from one to `count` bytes, waiting for them. Raises EOFError when they will never come."""
+
+    def close(self) -> None:
+        """Let go of it. Idempotent."""
+
+
 class Stretches(NamedTuple):
     """An answer's body that lies in a file: bytes to be sent as they are, between spans of the file.
 
     Whoever sends it closes the file.
     """
 
-    file: BinaryIO
+    file: BinaryIO | Growing
     pieces: tuple[bytes | Span, ...]
 
     @property

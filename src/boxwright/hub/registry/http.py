@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from boxwright.errors import BoxwrightError
 from boxwright.hub.registry.access import Origin
 from boxwright.hub.registry.application import Application
-from boxwright.hub.registry.call import BodyBroken, Reply, Stretches
+from boxwright.hub.registry.call import BodyBroken, Growing, Reply, Stretches
 from boxwright.hub.registry.ranges import Span
 from boxwright.hub.registry.workers import Workers
 
@@ -141,10 +141,13 @@ class HttpHandler:
         await response.write_eof()
 
     async def _send_span(
-        self, request: web.BaseRequest, response: web.StreamResponse, file: BinaryIO, span: Span
+        self, request: web.BaseRequest, response: web.StreamResponse, file: BinaryIO | Growing, span: Span
     ) -> None:
         loop = asyncio.get_running_loop()
         end = span.start + span.length
+        if isinstance(file, Growing):
+            await self._send_growing(response, file, span)
+            return
         fd = _descriptor(file) if request.transport and not request.transport.get_extra_info("sslcontext") else None
         position = span.start
         async with asyncio.timeout(self._idle) as idle:
@@ -162,6 +165,15 @@ class HttpHandler:
                     if await loop.sendfile(request.transport, file, position, count, fallback=False) < count:
                         raise EOFError("a blob ends early")
                 position += count
+
+    async def _send_growing(self, response: web.StreamResponse, file: Growing, span: Span) -> None:
+        """Send what comes from elsewhere while it comes: only the client's silence is counted."""
+        position, end = span.start, span.start + span.length
+        while position < end:
+            chunk = await file.read_at(position, min(_SEND_BYTES, end - position))
+            async with asyncio.timeout(self._idle):
+                await response.write(chunk)
+            position += len(chunk)
 
 
 def _origin(request: web.BaseRequest) -> Origin:

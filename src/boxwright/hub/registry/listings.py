@@ -41,7 +41,7 @@ class ListingHandlers:
             found = await self._workers.ask(self._metadata.tags, name, limit=page.limit + 1, last=page.last)
         except RepositoryUnknown as error:
             raise RegistryError("NAME_UNKNOWN", error.message, data={"name": name}) from None
-        return _names(call, {"name": name}, "tags", found, page)
+        return names_reply(call, {"name": name}, "tags", found, page)
 
     async def catalog(self, call: Call) -> Reply:
         """List the repositories that the caller may pull.
@@ -57,7 +57,7 @@ class ListingHandlers:
             batch = await self._workers.ask(self._metadata.repositories, limit=limit, last=last)
             found += await self._gate.visible(call.permit, batch)
             if len(batch) < limit or len(found) > page.limit:
-                return _names(call, {}, "repositories", found, page)
+                return names_reply(call, {}, "repositories", found, page)
             last = batch[-1]
         headers = [_JSON]
         if page.limit and last is not None:
@@ -75,22 +75,30 @@ class ListingHandlers:
             limit=page.limit + 1,
             last=page.last,
         )
-        shown = _fitting([_descriptor(one) for one in found[: page.limit]])
-        headers = [("Content-Type", media.OCI_INDEX)]
-        if wanted:
-            headers.append(("OCI-Filters-Applied", "artifactType"))
-        if shown and len(shown) < len(found):
-            headers.append(next_link(call.target.path, page, found[len(shown) - 1].digest, artifactType=wanted))
-        head = f'"schemaVersion":2,"mediaType":"{media.OCI_INDEX}"'
-        return Reply(200, headers, f'{{{head},"manifests":[{",".join(shown)}]}}'.encode())
+        return referrers_reply(call, found, page)
 
 
-def _names(call: Call, head: dict[str, str], key: str, found: list[str], page: Page) -> Reply:
+def names_reply(call: Call, head: dict[str, str], key: str, found: list[str], page: Page) -> Reply:
+    """Return a page of names: `found` has one more than the page, where another page follows."""
     shown = found[: page.limit]
     headers = [_JSON]
     if shown and len(found) > len(shown):
-        headers.append(next_link(call.target.path, page, shown[-1]))
+        headers.append(next_link(call.target.path, page, shown[-1], ns=call.target.first("ns")))
     return Reply(200, headers, json.dumps({**head, key: shown}).encode())
+
+
+def referrers_reply(call: Call, found: Sequence[Referrer], page: Page) -> Reply:
+    """Return a page of referrers, of the type that the call wants alone; `found` is as for `names_reply`."""
+    wanted = call.target.first("artifactType") or None
+    shown = _fitting([_descriptor(one) for one in found[: page.limit]])
+    headers = [("Content-Type", media.OCI_INDEX)]
+    if wanted:
+        headers.append(("OCI-Filters-Applied", "artifactType"))
+    if shown and len(shown) < len(found):
+        more = {"artifactType": wanted, "ns": call.target.first("ns")}
+        headers.append(next_link(call.target.path, page, found[len(shown) - 1].digest, **more))
+    head = f'"schemaVersion":2,"mediaType":"{media.OCI_INDEX}"'
+    return Reply(200, headers, f'{{{head},"manifests":[{",".join(shown)}]}}'.encode())
 
 
 def _descriptor(referrer: Referrer) -> str:

@@ -39,13 +39,7 @@ class ManifestHandlers:
             manifest = await self._workers.ask(self._metadata.manifest, call.route.name, parse_reference(reference))
         if manifest is None:
             raise _unknown(reference)
-        headers = [("Docker-Content-Digest", manifest.digest), ("ETag", f'"{manifest.digest}"')]
-        if is_current(call.headers, manifest.digest):
-            return Reply(304, headers)
-        headers.append(("Content-Type", manifest.media_type))
-        if call.method == "HEAD":
-            return Reply(200, [*headers, ("Content-Length", str(len(manifest.content)))])
-        return Reply(200, headers, manifest.content)
+        return manifest_reply(call, manifest)
 
     async def put(self, call: Call) -> Reply:
         reference = parse_reference(call.route.reference)
@@ -112,6 +106,17 @@ class ManifestHandlers:
         if not removed:
             raise _unknown(reference)
         return Reply(202)
+
+
+def manifest_reply(call: Call, manifest: Manifest) -> Reply:
+    """Return the answer to GET or HEAD."""
+    headers = [("Docker-Content-Digest", manifest.digest), ("ETag", f'"{manifest.digest}"')]
+    if is_current(call.headers, manifest.digest):
+        return Reply(304, headers)
+    headers.append(("Content-Type", manifest.media_type))
+    if call.method == "HEAD":
+        return Reply(200, [*headers, ("Content-Length", str(len(manifest.content)))])
+    return Reply(200, headers, manifest.content)
 
 
 def _unknown(reference: str) -> RegistryError:

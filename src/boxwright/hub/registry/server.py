@@ -152,11 +152,19 @@ async def _serve(
         storage = observer.watch(blobs, metadata)
         database.observe = observer.metrics.observe_transaction
         access = open_access(database, workers, settings.accounts, credentials)
+        upstreams = None
+        if settings.upstreams:
+            from boxwright.hub.db.upstream_notes import SQLNotes
+            from boxwright.hub.upstream.service import Upstreams
+
+            upstreams = Upstreams(settings.upstreams, storage, metadata, SQLNotes(database), workers, root)
+            stack.callback(upstreams.close)
         application = Application(
             *(storage, metadata, workers),
             authority=access.authority,
             endpoints=access.endpoints,
             sparse=server.sparse,
+            elsewhere=upstreams.handlers if upstreams is not None else None,
             redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,
         )
@@ -172,6 +180,8 @@ async def _serve(
             tending.append(asyncio.create_task(_tidy(access.house, workers, leases)))
         if gc.delay is not None:
             tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
+        if upstreams is not None:
+            tending.append(asyncio.create_task(upstreams.tend(workers, leases)))
         try:
             if metrics:
                 await _accept(apart, metrics)

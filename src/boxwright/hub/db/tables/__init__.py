@@ -5,4 +5,5 @@ from boxwright.hub.db.tables import audit as audit
 from boxwright.hub.db.tables import events as events
 from boxwright.hub.db.tables import leases as leases
 from boxwright.hub.db.tables import registry as registry
+from boxwright.hub.db.tables import upstreams as upstreams
 from boxwright.hub.db.tables.base import metadata as metadata
