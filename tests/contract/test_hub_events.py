@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from boxwright.hub.accounts.audit import Actor
+from boxwright.hub.accounts.repositories import Repositories
 from boxwright.hub.db.database import Database, default_url
 from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.metadata import ContentMissing, Manifest, Requirements
@@ -82,6 +84,14 @@ def test_every_change_is_told(store: WebhookStore, metadata: SQLMetadata) -> Non
     ]
     mount = store.deliveries(webhook.id)[2].event
     assert (mount.source, mount.size) == ("a", 7)
+
+
+def test_the_end_of_a_repository_is_told_once(store: WebhookStore, metadata: SQLMetadata, db: Database) -> None:
+    webhook = store.add(EVERYTHING._replace(actions=("delete",)), SECRET)
+    push(metadata, "a", "1", "2")
+    Repositories(db).remove("a", Actor("root"))
+    assert events(store, webhook) == [("delete", "a", "", "")]
+    assert store.deliveries(webhook.id)[0].event.actor == "root"
 
 
 def test_what_did_not_happen_is_not_told(store: WebhookStore, metadata: SQLMetadata, db: Database) -> None:

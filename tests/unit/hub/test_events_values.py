@@ -76,6 +76,7 @@ def test_our_own_body() -> None:
     assert render(event, "json") == body
     assert told(deleted("a", DIGEST), "json")["type"] == "manifest.deleted"
     assert told(deleted("a", DIGEST, "1"), "json")["type"] == "tag.deleted"
+    assert told(deleted("a"), "json")["type"] == "repository.deleted"
     assert told(mounted("a", DIGEST, "b", 5), "json")["data"]["from"] == "b"
     assert told(ping("a"), "json")["type"] == "ping"
 

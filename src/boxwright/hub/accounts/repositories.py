@@ -18,6 +18,8 @@ from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, namespace_of
 from boxwright.hub.db.database import Database, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.hub.db.tables.registry import blob, repository, repository_blob
+from boxwright.hub.events import outbox
+from boxwright.hub.events.event import deleted
 from boxwright.values import NamedTuple
 
 TOP_LEVEL_PUBLIC = True
@@ -135,6 +137,7 @@ class Repositories:
                 # Released now: they wait as what any deletion released does.
                 connection.execute(update(blob).where(blob.c.digest.in_(held)).values(touched=time.time()))
                 connection.execute(delete(repository).where(repository.c.id == repository_id))
+                outbox.append(connection, [deleted(name)._replace(actor=by.name)])
             connection.execute(delete(t.access_grant).where(t.access_grant.c.pattern == name))
             note(connection, by, "repo.rm", name)
 

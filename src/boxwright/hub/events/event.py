@@ -15,7 +15,7 @@ from boxwright.values import NamedTuple
 PUSH = "push"
 """A manifest was stored under a tag, or, with an empty tag, by its digest alone."""
 DELETE = "delete"
-"""A manifest was deleted, with all its tags; or, where there is a tag, this tag alone."""
+"""A manifest was deleted, with all its tags; where there is a tag, this tag alone; without a digest, the repository."""
 MOUNT = "mount"
 """A blob of one repository was mounted into another one."""
 PING = "ping"
@@ -79,7 +79,7 @@ def pushed(repository: str, manifest: Manifest, tag: str = "") -> Event:
 
 
 def deleted(repository: str, digest: Digest | str = "", tag: str = "") -> Event:
-    """A manifest was deleted, or a tag, now, on behalf of the current request."""
+    """A manifest, a tag or all of a repository was deleted, now, on behalf of the current request."""
     return _event(DELETE, repository)._replace(digest=str(digest), tag=tag)
 
 

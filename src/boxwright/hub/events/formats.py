@@ -14,7 +14,7 @@ from boxwright.values import NamedTuple
 DISTRIBUTION_TYPE = "application/vnd.docker.distribution.events.v2+json"
 
 _JSON_TYPE = "application/json"
-_TYPES = {PUSH: "manifest.pushed", DELETE: "manifest.deleted", MOUNT: "blob.mounted", PING: "ping"}
+_TYPES = {PUSH: "manifest.pushed", MOUNT: "blob.mounted", PING: "ping"}
 
 
 class Body(NamedTuple):
@@ -30,7 +30,10 @@ def render(event: Event, format: str) -> Body:
 
 def _own(event: Event) -> dict[str, Any]:
     """What Standard Webhooks recommends: type, timestamp, data."""
-    kind = "tag.deleted" if event.action == DELETE and event.tag else _TYPES[event.action]
+    if event.action == DELETE:
+        kind = "tag.deleted" if event.tag else "manifest.deleted" if event.digest else "repository.deleted"
+    else:
+        kind = _TYPES[event.action]
     data = {
         "repository": event.repository,
         "tag": event.tag,
