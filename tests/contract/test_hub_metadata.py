@@ -224,6 +224,14 @@ def test_referrers_by_subject_and_type(store: MetadataStore) -> None:
     assert store.referrers("nowhere", subject, artifact_type=None, limit=1, last=None) == []
 
 
+def test_uploads_are_counted_for_each_client(store: MetadataStore) -> None:
+    for number, client in enumerate(("ada", "10.0.0.1", "ada", "")):
+        store.add_upload(Upload(f"u{number}", "a", "", 1.0, client))
+    assert [store.count_uploads(client) for client in ("ada", "10.0.0.1", "", "eve")] == [2, 1, 1, 0]
+    store.remove_upload("u0")
+    assert store.count_uploads("ada") == 1
+
+
 def test_uploads_are_remembered_until_they_end(store: MetadataStore) -> None:
     one, two = Upload("u1", "a", "ada", 1.5), Upload("u2", "a", "", 2.5)
     store.add_upload(one)

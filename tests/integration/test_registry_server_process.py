@@ -99,7 +99,7 @@ def test_tls(tmp_path: Path) -> None:
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
     process.run(["openssl", "req", *request, *names, "-keyout", str(key), "-out", str(certificate)])
     data = os.urandom(6 << 20)
-    with serving(tmp_path / "reg", server={"tls-cert": str(certificate), "tls-key": str(key)}) as server:
+    with serving(tmp_path / "reg", tls={"cert": str(certificate), "key": str(key)}) as server:
         assert server.line.startswith("serving on https://127.0.0.1:")
         context = ssl.create_default_context(cafile=str(certificate))
         connection = http.client.HTTPSConnection(server.address, context=context, timeout=60)

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from boxwright.hub.db.memory import MemoryMetadata
+from boxwright.hub.edge.origins import Origins
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.http import HttpHandler
 from boxwright.hub.registry.workers import Workers
@@ -61,7 +62,7 @@ async def mirror(spool: Path, *, prefix: str = "up", **settings: Any) -> AsyncIt
     workers = Workers()
     theirs, ours = MemoryMetadata(), MemoryMetadata()
     upstream_application = Application(MemoryBlobStorage(), theirs, workers)
-    meddler = Meddler(HttpHandler(upstream_application, workers, idle=30.0))
+    meddler = Meddler(HttpHandler(upstream_application, workers, origins=Origins(), idle=30.0))
     upstream_runner = web.ServerRunner(web.Server(meddler, access_log=None, auto_decompress=False))
     await upstream_runner.setup()
     await web.TCPSite(upstream_runner, "127.0.0.1", 0).start()
@@ -70,7 +71,9 @@ async def mirror(spool: Path, *, prefix: str = "up", **settings: Any) -> AsyncIt
     storage, notes = MemoryBlobStorage(), MemoryNotes()
     service = Upstreams([UpstreamSettings(prefix, **given)], storage, ours, notes, workers, spool)
     application = Application(storage, ours, workers, elsewhere=service.handlers)
-    runner = web.ServerRunner(web.Server(HttpHandler(application, workers, idle=30.0), access_log=None))
+    runner = web.ServerRunner(
+        web.Server(HttpHandler(application, workers, origins=Origins(), idle=30.0), access_log=None)
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

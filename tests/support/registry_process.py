@@ -109,6 +109,9 @@ class PlainClient:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def close(self) -> None:
+        self._connection.close()
+
     def call(self, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         self._connection.request(method, target, body, {name.replace("_", "-"): v for name, v in headers.items()})
         response = self._connection.getresponse()

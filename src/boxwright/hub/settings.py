@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from boxwright.hub.accounts.settings import AccountSettings, read_accounts
 from boxwright.hub.configfile import read_file
 from boxwright.hub.db.settings import DatabaseSettings, read_database
+from boxwright.hub.edge.limits import LimitSettings, read_limits
+from boxwright.hub.edge.tls import TLSSettings, read_tls
 from boxwright.hub.events.settings import WebhookSettings, read_webhooks
 from boxwright.hub.observe.settings import LogSettings, MetricsSettings, read_log, read_metrics
 from boxwright.hub.registry.settings import (
@@ -33,6 +35,8 @@ class HubSettings(NamedTuple):
     """All of them, section by section."""
 
     server: ServerSettings = ServerSettings()
+    tls: TLSSettings = TLSSettings()
+    limits: LimitSettings = LimitSettings()
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     accounts: AccountSettings = AccountSettings()
@@ -51,6 +55,8 @@ def load_settings(path: Path | None) -> HubSettings:
     file = read_file(path)
     settings = HubSettings(
         server=read_server(file.section("server")),
+        tls=read_tls(file.section("tls")),
+        limits=read_limits(file.section("limits")),
         database=read_database(file.section("database")),
         auth=read_auth(file.section("auth")),
         accounts=read_accounts(file.section("accounts")),

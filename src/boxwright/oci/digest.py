@@ -9,6 +9,7 @@ from boxwright.hashes import hexdigest
 
 # The registered algorithms and the length of their lower-case hexadecimal encoding.
 _HEX_LENGTH = {"sha256": 64, "sha512": 128}
+ALGORITHMS = tuple(_HEX_LENGTH)
 _HEX = frozenset("0123456789abcdef")
 
 

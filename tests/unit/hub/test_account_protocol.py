@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from boxwright.hub.accounts.roles import Limit, Role
+from boxwright.hub.registry.access import Origin
 from support.hub_kit import BY, PASSWORD, Hub, basic, run_hub
 from support.registry_kit import SmallImage, digest_of
 
@@ -390,5 +391,29 @@ def test_what_matters_is_in_the_audit_log_without_secrets(tmp_path: Path) -> Non
         ]
         assert entries[0].address == "127.0.0.1"
         assert "horse" not in str(hub.house.audit.entries(limit=1000))
+
+    run_hub(scenario, tmp_path)
+
+
+# ---- certificates
+
+
+def test_a_certificate_is_a_login_of_the_account_that_it_names(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        answer = hub.call.application.answer
+        for user, expected in (("ada", 200), ("nobody", 401), ("", 401)):
+            assert (await answer("GET", "/v2/", {}, None, Origin(host="hub", user=user))).status == expected
+        wrong = {"Authorization": basic("ada", "a wrong password")}
+        assert (await answer("GET", "/v2/", wrong, None, Origin(host="hub", user="ada"))).status == 401
+
+    run_hub(scenario, tmp_path)
+
+
+def test_the_issuer_is_where_the_client_thinks_the_hub_is(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        reply = await hub.call.application.answer("GET", "/v2/", {}, None, Origin(scheme="https", host="hub.example"))
+        said = challenge_of(dict(reply.headers)["WWW-Authenticate"])
+        assert said["realm"] == "https://hub.example/token"
+        assert (await hub.call.application.answer("GET", "/v2/", {}, None, Origin())).status == 400
 
     run_hub(scenario, tmp_path)

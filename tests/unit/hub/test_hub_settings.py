@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from boxwright.hub.configfile import InvalidSetting, read_file
+from boxwright.hub.edge.limits import LimitSettings
+from boxwright.hub.edge.tls import TLSSettings
 from boxwright.hub.registry.settings import GarbageSettings, ServerSettings
 from boxwright.hub.settings import HubSettings, load_settings, override
 
@@ -30,8 +32,17 @@ def test_sections_are_read(tmp_path: Path) -> None:
     [server]
     addr = ":443"
     root = "data"
-    tls-cert = "/etc/ssl/registry.crt"
     sparse = true
+    public-url = "https://registry.example.com"
+    trusted-proxies = ["10.0.0.0/8", "unix"]
+    idle-timeout = "60s"
+    [tls]
+    cert = "/etc/ssl/registry.crt"
+    client-ca = "clients.pem"
+    client = "optional"
+    [limits]
+    connections = 50
+    blob = "10 GiB"
     [auth]
     htpasswd = "users"
     [gc]
@@ -41,7 +52,11 @@ def test_sections_are_read(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, text))
     assert settings.server.address == ":443"
     assert settings.server.root == tmp_path / "data"
-    assert settings.server.tls_cert == Path("/etc/ssl/registry.crt")
+    assert settings.server.public_url == "https://registry.example.com"
+    assert settings.server.trusted_proxies == ("10.0.0.0/8", "unix")
+    assert settings.server.idle_timeout == 60.0
+    assert settings.tls == TLSSettings(Path("/etc/ssl/registry.crt"), None, tmp_path / "clients.pem", "optional")
+    assert settings.limits == LimitSettings(connections=50, blob=10 << 30)
     assert settings.server.sparse
     assert settings.auth.htpasswd == tmp_path / "users"
     assert settings.gc == GarbageSettings(delay=None, interval=90.0)
@@ -66,6 +81,19 @@ def test_flags_go_before_the_file() -> None:
         ("[gc]\ninterval = 'soon'\n", 2, 'gc.interval takes a duration like "90s" or "24h"'),
         ("[gc]\ninterval = 'off'\n", 2, 'gc.interval takes a duration like "90s" or "24h"'),
         ("server = 5\n", 1, "server is a section"),
+        ("[tls]\nkey = 'x'\n", 2, "tls.key needs a certificate, too: cert"),
+        (
+            "[limits]\nmanifest = '1 MiB'\n",
+            2,
+            'limits.manifest takes a size of at least 4194304 bytes, like 4194304 or "4 MiB"',
+        ),
+        ("[server]\ntrusted-proxies = ['10.0.0.300']\n", 2, "server.trusted-proxies has an invalid proxy '10.0.0.300'"),
+        (
+            "[server]\npublic-url = 'https://a/b'\n",
+            2,
+            "server.public-url is an invalid public URL 'https://a/b': "
+            "clients look for a registry at the root of a host, so it has no path",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
@@ -78,8 +106,8 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, line: int, 
 
 def test_a_near_miss_gets_a_hint(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting) as raised:
-        load_settings(write(tmp_path, "[server]\ntls-crt = 'x'\n"))
-    assert raised.value.hint == "did you mean tls-cert?"
+        load_settings(write(tmp_path, "[tls]\ncret = 'x'\n"))
+    assert raised.value.hint == "did you mean cert?"
 
 
 def test_other_keys_get_a_list(tmp_path: Path) -> None:

@@ -443,6 +443,8 @@ ROWS = [
     Row("POST sha512", "POST", f"/v2/new/blobs/uploads/?digest={digest_of(b'x', 'sha512')}", 201, None, {}, b"x"),
     Row("POST a wrong digest", "POST", f"/v2/new/blobs/uploads/?digest={NOWHERE}", 400, "DIGEST_INVALID", {}, b"x"),
     Row("POST a bad digest", "POST", "/v2/new/blobs/uploads/?digest=x", 400, "DIGEST_INVALID", {}, b"x"),
+    Row("POST announces its algorithm", "POST", "/v2/new/blobs/uploads/?digest-algorithm=sha512", 202),
+    Row("POST announces none", "POST", "/v2/new/blobs/uploads/?digest-algorithm=md5", 400, "DIGEST_INVALID"),
     Row("the status of no upload", "GET", "/v2/a/b/blobs/uploads/none", 404, "BLOB_UPLOAD_UNKNOWN"),
     Row("PATCH of no upload", "PATCH", "/v2/a/b/blobs/uploads/none", 404, "BLOB_UPLOAD_UNKNOWN", {}, b"x"),
     Row(

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from boxwright.hub.edge.limits import LimitSettings
 from boxwright.hub.registry import sessions
+from boxwright.hub.storage.filesystem import FileIncoming
 from support.registry_kit import Registry, digest_of, registry, run
 
 DATA = bytes(at % 251 for at in range(300_000))
@@ -133,6 +135,49 @@ def test_sha512_needs_no_announcement(root: Path | None) -> None:
         await finish(client, streamed, DATA[5000:], digest)
 
     run(scenario, root)
+
+
+def test_sha512_that_was_announced_needs_no_second_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(client: Registry) -> None:
+        location = (await client("POST", "/v2/a/blobs/uploads/?digest-algorithm=sha512")).headers["Location"]
+        await client("PATCH", location, DATA[:5000])
+        monkeypatch.setattr(FileIncoming, "read", None)
+        await finish(client, location, DATA[5000:], digest_of(DATA, "sha512"))
+
+    run(scenario, tmp_path)
+
+
+def test_a_client_may_have_so_many_uploads() -> None:
+    async def scenario(client: Registry) -> None:
+        location, *_ = [await client.start_upload("a") for _ in range(3)]
+        answer = await client("POST", "/v2/b/blobs/uploads/")
+        assert (answer.status, answer.code) == (429, "TOOMANYREQUESTS")
+        assert answer.headers["Retry-After"]
+        await client.push_blob("b", DATA)  # in one request: nothing stays open
+        await client("DELETE", location)
+        await client.start_upload("b")
+
+    run(scenario, limits=LimitSettings(uploads_per_client=3))
+
+
+@pytest.mark.parametrize("framing", ["announced", "chunked"])
+def test_a_blob_beyond_the_limit_ends_its_upload(root: Path | None, framing: str) -> None:
+    async def scenario(client: Registry) -> None:
+        async def pieces():  # type: ignore[no-untyped-def]
+            yield DATA[: len(DATA) // 2]
+            yield DATA[len(DATA) // 2 :]
+
+        location = await client.start_upload("a")
+        await client("PATCH", location, DATA[:1000])
+        answer = await client("PATCH", location, DATA if framing == "announced" else pieces())
+        assert (answer.status, answer.code) == (413, "SIZE_INVALID")
+        assert (await client("GET", location)).status == 404
+        answer = await client("POST", f"/v2/a/blobs/uploads/?digest={DIGEST}", DATA)
+        assert answer.status == 201  # it has just the size
+
+    run(scenario, root, limits=LimitSettings(blob=len(DATA)))
+    if root is not None:
+        assert os.listdir(root / "uploads") == []
 
 
 def test_an_empty_blob(root: Path | None) -> None:

@@ -26,7 +26,9 @@ def configure_serve(parser: Parser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="settings of the server in TOML; what is said here as well goes before"
     )
-    parser.add_argument("--addr", metavar="HOST:PORT", help="where to listen (127.0.0.1:5000); port 0: any")
+    parser.add_argument(
+        "--addr", metavar="HOST:PORT", help="where to listen (127.0.0.1:5000); port 0: any; or unix:/run/registry.sock"
+    )
     configure_root(parser)
     parser.add_argument(
         "--storage",
@@ -37,6 +39,14 @@ def configure_serve(parser: Parser) -> None:
     parser.add_argument("--processes", metavar="N", help="serve with so many processes (1)")
     parser.add_argument("--tls-cert", metavar="FILE", help="speak TLS with this certificate")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, where it has a file of its own")
+    parser.add_argument("--tls-client-ca", metavar="FILE", help="ask clients for a certificate of this authority")
+    parser.add_argument(
+        "--tls-client", choices=("required", "optional"), help="whether clients must have one (required)"
+    )
+    parser.add_argument("--public-url", metavar="URL", help="what clients call this registry: https://HOST")
+    parser.repeated(
+        "--trusted-proxy", metavar="CIDR", help="believe what this proxy says of its clients; unix: one on the socket"
+    )
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
     parser.flag("--sparse", default=None, help="accept indexes and images of which not every part was pushed")
     parser.add_argument(
@@ -56,10 +66,17 @@ def server_settings(args: Any) -> HubSettings:
         settings.server,
         root=path(args.root),
         address=args.addr,
-        tls_cert=path(args.tls_cert),
-        tls_key=path(args.tls_key),
         processes=None if args.processes is None else _processes(args.processes),
+        public_url=args.public_url,
+        trusted_proxies=tuple(args.trusted_proxy) or None,
         sparse=args.sparse,
+    )
+    tls = override(
+        settings.tls,
+        certificate=path(args.tls_cert),
+        key=path(args.tls_key),
+        client_ca=path(args.tls_client_ca),
+        client=args.tls_client,
     )
     database = override(settings.database, url=args.database)
     auth = override(settings.auth, htpasswd=path(args.htpasswd))
@@ -75,7 +92,9 @@ def server_settings(args: Any) -> HubSettings:
         location=None if args.storage is None else parse_location(args.storage),
         redirect=args.storage_redirect,
     )
-    return with_observing(args, settings._replace(server=server, database=database, auth=auth, gc=gc, storage=storage))
+    return with_observing(
+        args, settings._replace(server=server, tls=tls, database=database, auth=auth, gc=gc, storage=storage)
+    )
 
 
 def _processes(text: str) -> int:

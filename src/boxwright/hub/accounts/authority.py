@@ -29,7 +29,7 @@ class AccountAuthority:
         self._rights = rights
         self._bearer = bearer
 
-    def recall(self, authorization: str | None) -> Permit | None:
+    def recall(self, authorization: str | None, origin: Origin) -> Permit | None:
         claims = self._bearer.recall(token) if (token := bearer_token(authorization)) else None
         return None if claims is None else TokenPermit(claims, self._rights)
 
@@ -37,6 +37,9 @@ class AccountAuthority:
         if token := bearer_token(authorization):
             claims = self._bearer.verify(token)
             return None if claims is None else TokenPermit(claims, self._rights)
+        if authorization is None and origin.user:
+            proven = self._logins.proven(origin.user)
+            return None if proven is None else LoginPermit(proven, self._rights)
         user, password = parse_basic(authorization)
         if not user:
             return None
@@ -53,10 +56,10 @@ class AccountAuthority:
         scope = scope_of(need) if need is not None else None
         if permit is None:
             error = "invalid_token" if bearer_token(headers.get("Authorization")) else ""
-            header = challenge(realm(headers, origin), self._bearer.service, scope, error=error)
+            header = challenge(realm(origin), self._bearer.service, scope, error=error)
             return RegistryError("UNAUTHORIZED", "authentication required", headers=[header])
         if isinstance(permit, TokenPermit):
-            header = challenge(realm(headers, origin), self._bearer.service, scope, error="insufficient_scope")
+            header = challenge(realm(origin), self._bearer.service, scope, error="insufficient_scope")
             return RegistryError("UNAUTHORIZED", "requested access to the resource is denied", headers=[header])
         if need is not None and need.action == PULL:
             return RegistryError("NAME_UNKNOWN", "no such repository, or none of yours", data={"name": need.repository})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 from boxwright.hub.accounts.scopes import Scope
 from boxwright.hub.registry.access import Origin
 from boxwright.hub.registry.errors import RegistryError
@@ -12,18 +9,15 @@ from boxwright.hub.registry.errors import RegistryError
 TOKEN_PATH = "/token"
 KEYS_PATH = "/.well-known/jwks.json"
 
-_HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
-
-def realm(headers: Mapping[str, str], origin: Origin) -> str:
+def realm(origin: Origin) -> str:
     """Return the address of the issuer as the caller has to call it: by the name by which it called the registry.
 
     Raises RegistryError when the Host header is none: it goes into an answer.
     """
-    host = headers.get("Host", "")
-    if not _HOST.fullmatch(host):
+    if not origin.base:
         raise RegistryError("UNSUPPORTED", "the Host header is missing or is none", status=400)
-    return f"{origin.scheme}://{host}{TOKEN_PATH}"
+    return origin.base + TOKEN_PATH
 
 
 def challenge(realm: str, service: str, scope: Scope | None, *, error: str = "") -> tuple[str, str]:

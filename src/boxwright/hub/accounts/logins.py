@@ -91,6 +91,11 @@ class Logins:
             self._audit.record(Actor(name, address), "login", "", detail=_how(found))
         return found
 
+    def proven(self, name: str) -> Login | None:
+        """Return the login of somebody whom a certificate proves; None when there is no such account."""
+        standing = self._directory.standing(name) if is_login(name) else None
+        return None if standing is None else Login(standing)
+
     def refresh(self, secret: str, address: str) -> Login | None:
         """Return whose a refresh token is; None when it is none. Raises TooManyAttempts."""
         token = self._tokens.find(secret)

@@ -238,6 +238,10 @@ class MemoryMetadata:
         return upload_id in self._uploads and found == holder and until is not None
 
     @_atomic
+    def count_uploads(self, client: str) -> int:
+        return sum(upload.client == client for upload in self._uploads.values())
+
+    @_atomic
     def uploads(self) -> list[Upload]:
         return list(self._uploads.values())
 

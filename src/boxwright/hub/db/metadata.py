@@ -82,6 +82,8 @@ class Upload(NamedTuple):
     repository: str
     owner: str
     started: float
+    client: str = ""
+    """Whose it counts as: a user, or an address where nobody has to log in."""
 
 
 class Hold(NamedTuple):
@@ -201,6 +203,9 @@ class MetadataStore(Protocol):
 
     def release_upload(self, upload_id: str, holder: str) -> None:
         """Give it back; nothing happens when it is held no more."""
+
+    def count_uploads(self, client: str) -> int:
+        """Return how many uploads of a client are open."""
 
     def uploads(self) -> list[Upload]:
         """Return all open uploads."""

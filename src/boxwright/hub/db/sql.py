@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy import Connection, Table, bindparam, delete, exc, exists, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, exc, exists, func, select, update
 from sqlalchemy.sql.expression import ColumnElement, ScalarSelect
 
 from boxwright.hub.db.database import Database, current_time, insert, retried
@@ -73,8 +73,9 @@ _STALE = (
 _REPOSITORY_ID = select(t.repository.c.id).where(t.repository.c.name == bindparam("repository"))
 _LOCKED_ID = _REPOSITORY_ID.with_for_update(key_share=True)
 
-_UPLOAD_COLUMNS = t.upload.c.id, t.upload.c.repository, t.upload.c.owner, t.upload.c.started
+_UPLOAD_COLUMNS = t.upload.c.id, t.upload.c.repository, t.upload.c.owner, t.upload.c.started, t.upload.c.client
 _UPLOAD = select(*_UPLOAD_COLUMNS).where(t.upload.c.id == bindparam("id"))
+_UPLOADS_OF = select(func.count()).select_from(t.upload).where(t.upload.c.client == bindparam("client"))
 _ALL_UPLOADS = select(*_UPLOAD_COLUMNS).order_by(t.upload.c.id)
 
 _NEEDED = (
@@ -360,6 +361,11 @@ class SQLMetadata:
         mine = t.upload.c.id == upload_id, t.upload.c.holder == holder
         with self._db.write(durable=False) as c:
             c.execute(update(t.upload).where(*mine).values(held_until=None))
+
+    @retried
+    def count_uploads(self, client: str) -> int:
+        with self._db.read() as c:
+            return c.execute(_UPLOADS_OF, {"client": client}).scalar_one()
 
     @retried
     def uploads(self) -> list[Upload]:

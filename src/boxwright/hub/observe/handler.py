@@ -19,6 +19,7 @@ from boxwright.hub.observe.metrics import CONTENT_TYPE, Metrics
 from boxwright.hub.observe.request import HEADER, Request, begin, request_id
 
 if TYPE_CHECKING:
+    from boxwright.hub.edge.origins import Origins
     from boxwright.hub.observe.health import Health
     from boxwright.hub.registry.workers import Workers
 
@@ -76,10 +77,10 @@ def _page(status: int, value: Mapping[str, object]) -> web.Response:
 class ObservedHandler:
     """A handler whose requests are counted, logged, and have an id.
 
-    `trusted` says whether a peer, by its address, is a proxy of ours: only such a one may give a request its id.
+    `origins` tells clients from the proxies before them; only a proxy of ours may give a request its id.
     """
 
-    __slots__ = ("_access", "_handler", "_metrics", "_operations", "_trusted")
+    __slots__ = ("_access", "_handler", "_metrics", "_operations", "_origins")
 
     def __init__(
         self,
@@ -87,29 +88,29 @@ class ObservedHandler:
         operations: Operations,
         metrics: Metrics,
         access: AccessLog | None,
-        *,
-        trusted: Callable[[str], bool] = lambda peer: False,
+        origins: Origins,
     ) -> None:
         self._handler = handler
         self._operations = operations
         self._metrics = metrics
         self._access = access
-        self._trusted = trusted
+        self._origins = origins
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         page = await self._operations.answer(request)
         if page is not None:
             return page
         started = time.perf_counter()
-        headers, peer = request.headers, request.remote or ""
+        headers = request.headers
+        origin = self._origins.of(request)
         sent_id = headers.get(HEADER)
         known = Request(
-            request_id(sent_id if sent_id is not None and self._trusted(peer) else None),
+            request_id(sent_id if sent_id is not None and self._origins.vouches(request) else None),
             request.method,
             request.raw_path.partition("?")[0],
-            client=peer,
-            scheme=request.scheme,
-            host=headers.get(hdrs.HOST, ""),
+            client=origin.address,
+            scheme=origin.scheme,
+            host=origin.host,
             agent=headers.get(hdrs.USER_AGENT, ""),
         )
         begin(known)

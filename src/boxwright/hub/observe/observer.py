@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from boxwright.hub.observe.access import AccessLog
@@ -17,6 +16,7 @@ from boxwright.oci.digest import Digest
 
 if TYPE_CHECKING:
     from boxwright.hub.db.metadata import MetadataStore
+    from boxwright.hub.edge.origins import Origins
     from boxwright.hub.registry.collector import Collected
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.storage.base import BlobStorage
@@ -50,10 +50,10 @@ class Observer:
         self.metrics.ask("open_uploads", "Uploads that were begun and have not ended.", lambda: len(metadata.uploads()))
         return TimedBlobStorage(storage, self.metrics)
 
-    def around(self, handler: Handler, *, trusted: Callable[[str], bool] = lambda peer: False) -> ObservedHandler:
-        """Return a handler that observes another one; `trusted`: see `ObservedHandler`."""
+    def around(self, handler: Handler, origins: Origins) -> ObservedHandler:
+        """Return a handler that observes another one."""
         operations = Operations(self.health, None if self._apart else self.metrics, self._workers)
-        return ObservedHandler(handler, operations, self.metrics, self._access, trusted=trusted)
+        return ObservedHandler(handler, operations, self.metrics, self._access, origins)
 
     def operations(self) -> Operations:
         """Return the handler of a server that has nothing but the pages for operators."""

@@ -30,6 +30,15 @@ class Origin(NamedTuple):
     """The client's IP address; "" where there is none."""
     scheme: str = "http"
     """What the client spoke: http or https."""
+    host: str = ""
+    """What the client calls this server, ``host`` or ``host:port``; "" where it said nothing usable."""
+    user: str = ""
+    """Whom the client's certificate proves, "" where it showed none: as good as a password that was right."""
+
+    @property
+    def base(self) -> str:
+        """What the client puts before a path, to make a URL of it; "" where nobody knows."""
+        return f"{self.scheme}://{self.host}" if self.host else ""
 
 
 class Need(NamedTuple):
@@ -67,12 +76,13 @@ class Permit(Protocol):
 class Authority(Protocol):
     """Who may come in. `origin` is where the call came from, `headers` are looked up regardless of case."""
 
-    def recall(self, authorization: str | None) -> Permit | None:
+    def recall(self, authorization: str | None, origin: Origin) -> Permit | None:
         """Return the permit of an Authorization header that was proven before, from memory alone."""
 
     def admit(self, authorization: str | None, origin: Origin) -> Permit | None:
         """Return what an Authorization header entitles to; None when it proves nothing. For a thread.
 
+        Without one, `origin.user` is who it is, if the client's certificate proves anybody.
         Raises RegistryError where the answer is another than a refusal: too many attempts, say.
         """
 
@@ -94,7 +104,7 @@ class Gate:
     async def admit(self, need: Need | None, headers: Mapping[str, str], origin: Origin) -> Permit:
         """Return the caller's permit. Raises RegistryError; its challenge names `need`, so that a token covers it."""
         authorization = headers.get("Authorization")
-        permit = self._authority.recall(authorization)
+        permit = self._authority.recall(authorization, origin)
         if permit is None:
             permit = await self._workers.move(self._authority.admit, authorization, origin)
         if permit is None:
@@ -171,11 +181,11 @@ class Everybody:
     def __init__(self) -> None:
         self._permit = FullPermit()
 
-    def recall(self, authorization: str | None) -> Permit:
-        return self._permit
+    def recall(self, authorization: str | None, origin: Origin) -> Permit:
+        return FullPermit(origin.user) if origin.user else self._permit
 
     def admit(self, authorization: str | None, origin: Origin) -> Permit:
-        return self._permit
+        return self.recall(authorization, origin)
 
     def refusal(
         self, permit: Permit | None, need: Need | None, headers: Mapping[str, str], origin: Origin
@@ -194,14 +204,19 @@ class Credentials(Protocol):
 
 
 class Members:
-    """The authority of a registry with a list of users: each of them may do everything."""
+    """The authority of a registry with a list of users: each of them may do everything.
+
+    So may whom a certificate proves: whoever signed that has let them in.
+    """
 
     __slots__ = ("_credentials",)
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
 
-    def recall(self, authorization: str | None) -> Permit | None:
+    def recall(self, authorization: str | None, origin: Origin) -> Permit | None:
+        if authorization is None and origin.user:
+            return FullPermit(origin.user)
         return None  # the credentials remember, and look whether they still hold
 
     def admit(self, authorization: str | None, origin: Origin) -> Permit | None:

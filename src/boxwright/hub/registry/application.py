@@ -9,6 +9,7 @@ from typing import Protocol
 
 from boxwright.errors import BoxwrightError, UnavailableError
 from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.edge.limits import DEFAULT_LIMITS, LimitSettings
 from boxwright.hub.observe import request as observed
 from boxwright.hub.registry import routes
 from boxwright.hub.registry.access import Authority, Everybody, Gate, Origin, begins, need_of
@@ -81,14 +82,15 @@ class Application:
         sparse: bool = False,
         redirect: bool = False,
         gc_delay: float = GC_DELAY,
+        limits: LimitSettings = DEFAULT_LIMITS,
     ) -> None:
         self._gate = Gate(authority or Everybody(), workers)
         self._endpoints = endpoints or {}
         self.sessions = UploadSessions(storage, metadata, workers)
-        uploads = UploadHandlers(self.sessions, metadata, workers, self._gate)
+        uploads = UploadHandlers(self.sessions, metadata, workers, self._gate, limits)
         self.collector = Collector(storage, metadata, gc_delay)
         blobs = BlobHandlers(storage, metadata, workers, refresh=gc_delay / 4, redirect=redirect)
-        manifests = ManifestHandlers(metadata, workers, sparse=sparse)
+        manifests = ManifestHandlers(metadata, workers, sparse=sparse, limit=limits.manifest)
         listings = ListingHandlers(metadata, workers, self._gate)
         self._handlers: Handlers = {
             routes.PING: {"GET": _ping, "HEAD": _ping},

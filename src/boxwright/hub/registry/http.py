@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from typing import BinaryIO
 
 from aiohttp import hdrs, web
 
 from boxwright.errors import BoxwrightError
-from boxwright.hub.registry.access import Origin
+from boxwright.hub.edge.origins import Origins
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.call import BodyBroken, Growing, Reply, Stretches
 from boxwright.hub.registry.ranges import Span
@@ -21,6 +22,11 @@ _log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 1 << 20
 """What a thread is given at once: enough that the hand-over costs nothing, little enough to stay in the cache."""
+
+_KEEPALIVE_SECONDS = 75.0
+_MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
+_MAX_LINE = 16 << 10
+_READ_BUFFER = 512 << 10
 
 _SEND_BYTES = 4 << 20
 """What may be sent between two looks at the clock."""
@@ -82,21 +88,79 @@ class RequestBody:
         return b"".join(chunks)
 
 
+class HttpServer(web.Server):
+    """aiohttp's server with the registry's limits. It is called for every new connection."""
+
+    lost: Callable[[web.RequestHandler], None]
+    """Called with the protocol of every connection that is gone."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self._handler = handler
+        self._busy: set[web.RequestHandler] = set()
+        self._drained: asyncio.Event | None = None
+        super().__init__(
+            self._handle,
+            access_log=None,
+            # Also how long a client may take from its first byte to the end of its headers.
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_FIELD,
+            read_bufsize=_READ_BUFFER,
+            # A body has a digest: it is stored as it came, whatever Content-Encoding claims.
+            auto_decompress=False,
+        )
+        self.lost = lambda protocol: None
+
+    async def drain(self, timeout: float) -> None:
+        """Let requests end that are under way, for at most `timeout` seconds, and close every other connection.
+
+        aiohttp's own way is to read nothing any more, so that an upload would never end.
+        """
+        self._drained = asyncio.Event()
+        for connection in self.connections:
+            if connection not in self._busy:
+                connection.close()
+        if self._busy:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._drained.wait()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        self._busy.add(connection)  # which handles its requests one after the other
+        try:
+            response = await self._handler(request)
+            if self._drained is not None:
+                response.force_close()
+            return response
+        finally:
+            self._busy.discard(connection)
+            if self._drained is not None:
+                connection.close()
+                if not self._busy:
+                    self._drained.set()
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self.lost(handler)
+
+
 class HttpHandler:
     """What aiohttp calls for every request."""
 
-    __slots__ = ("_application", "_idle", "_workers")
+    __slots__ = ("_application", "_idle", "_origins", "_workers")
 
-    def __init__(self, application: Application, workers: Workers, *, idle: float) -> None:
+    def __init__(self, application: Application, workers: Workers, *, origins: Origins, idle: float) -> None:
         self._application = application
         self._workers = workers
+        self._origins = origins
         self._idle = idle
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         body = RequestBody(request, self._idle)
         try:
             reply = await self._application.answer(
-                request.method, request.raw_path, request.headers, body, _origin(request)
+                request.method, request.raw_path, request.headers, body, self._origins.of(request)
             )
         except BodyBroken as error:
             _log.info("%s %s: %s", request.method, request.raw_path, error)
@@ -115,6 +179,8 @@ class HttpHandler:
             response.headers.pop(hdrs.CONTENT_TYPE, None)
         response.headers[hdrs.SERVER] = "boxwright"
         for name, value in reply.headers:
+            if name == hdrs.LOCATION and value.startswith("/"):
+                value = self._origins.absolute(value)
             response.headers.add(name, value)
         if not body.begun and request.headers.get(hdrs.EXPECT):
             # The client may now send its body or not: nobody can tell what comes next on this connection.
@@ -174,10 +240,6 @@ class HttpHandler:
             async with asyncio.timeout(self._idle):
                 await response.write(chunk)
             position += len(chunk)
-
-
-def _origin(request: web.BaseRequest) -> Origin:
-    return Origin(request.remote or "", request.scheme)
 
 
 def _descriptor(file: BinaryIO) -> int | None:

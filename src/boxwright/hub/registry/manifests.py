@@ -12,7 +12,6 @@ from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.routes import is_tag, parse_digest, parse_reference
 from boxwright.hub.registry.workers import Workers
 from boxwright.oci.digest import Digest
-from boxwright.oci.manifest import MAX_MANIFEST_BYTES
 
 MAX_TAGS = 50
 """Tags of one PUT by digest."""
@@ -24,12 +23,14 @@ class ManifestHandlers:
     What the client accepts is not looked at: another answer would have another digest.
     """
 
-    __slots__ = ("_metadata", "_sparse", "_workers")
+    __slots__ = ("_limit", "_metadata", "_sparse", "_workers")
 
-    def __init__(self, metadata: MetadataStore, workers: Workers, *, sparse: bool) -> None:
+    def __init__(self, metadata: MetadataStore, workers: Workers, *, sparse: bool, limit: int) -> None:
+        """`limit`: bytes of a manifest."""
         self._metadata = metadata
         self._workers = workers
         self._sparse = sparse
+        self._limit = limit
 
     async def get(self, call: Call) -> Reply:
         reference = call.route.reference
@@ -52,9 +53,9 @@ class ManifestHandlers:
                 raise RegistryError("TAG_INVALID", f"at most {MAX_TAGS} tags in one request", status=414)
         else:
             tags = [reference]
-        raw = await call.body.read(MAX_MANIFEST_BYTES)
+        raw = await call.body.read(self._limit)
         if raw is None:
-            raise RegistryError("SIZE_INVALID", f"a manifest has at most {MAX_MANIFEST_BYTES} bytes", status=413)
+            raise RegistryError("SIZE_INVALID", f"a manifest has at most {self._limit} bytes", status=413)
         manifest = await self._workers.ask(self._store, call, reference, raw, tags)
         headers = [
             ("Location", f"/v2/{call.route.name}/manifests/{manifest.digest}"),

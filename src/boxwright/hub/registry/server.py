@@ -13,23 +13,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from boxwright.errors import InvalidError
 from boxwright.hub.accounts.doors import check_accounts, first_steps, open_access
+from boxwright.hub.edge.acceptor import Acceptor
+from boxwright.hub.edge.origins import Origins, PublicURL
+from boxwright.hub.edge.tls import Certificates, TLSSettings
 from boxwright.hub.extra import HubExtraMissing, need
 from boxwright.hub.registry.sessions import UploadSessions
-from boxwright.hub.registry.sockets import listen, parse_address
+from boxwright.hub.registry.settings import DEFAULT_IDLE
+from boxwright.hub.registry.sockets import address_of, listen, remove_socket
 
 if TYPE_CHECKING:
-    import ssl
-
-    from aiohttp import web
-
     from boxwright.hub.accounts.house import House
     from boxwright.hub.db.leases import Leases
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import Application
     from boxwright.hub.registry.collector import Collector
     from boxwright.hub.registry.htpasswd import HtpasswdCredentials
+    from boxwright.hub.registry.http import HttpServer
     from boxwright.hub.registry.settings import AuthSettings, ServerSettings
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.settings import HubSettings
@@ -39,16 +39,9 @@ _log = logging.getLogger(__name__)
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _UPLOAD_DAYS = 7
 _SWEEP_SECONDS = 3600.0
-_SHUTDOWN_SECONDS = 30.0
-_KEEPALIVE_SECONDS = 75.0
-IDLE_SECONDS = 300.0
-"""How long a client may neither send nor take a byte. A transfer as a whole may take as long as it likes."""
-
-_MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
+_WATCH_SECONDS = 10.0  # from one look at the certificate's files to the next
+_SHUTDOWN_SECONDS = 2.0  # for the last bytes of answers, when all requests have ended or had their time
 _REMOTE_WORKERS = 32
-
-_MAX_LINE = 16 << 10
-_READ_BUFFER = 512 << 10
 
 
 def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = lambda line: None) -> int:
@@ -62,6 +55,7 @@ def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = l
     count, folder = settings.server.processes, settings.server.root or root
     with ExitStack() as stack:
         shares = listen(settings.server.address, count)
+        stack.callback(remove_socket, settings.server.address)
         stack.callback(_close, *shares)
         (apart,) = listen(settings.metrics.address) if settings.metrics.address else ([],)
         stack.callback(_close, apart)
@@ -94,7 +88,8 @@ def _serve_by_many(
         sharing.share(Path(numbers))
         # What is wrong with the settings is said by the parent, once. It also upgrades the schema.
         make_directories(root)
-        context = _tls_context(settings.server)
+        _origins(settings.server)
+        secure = _certificates(settings.tls) is not None
         credentials = _credentials(settings.auth)
         database = Database(settings.database.url or default_url(root))
         notice = first_steps(database, settings.accounts, credentials)
@@ -106,7 +101,7 @@ def _serve_by_many(
             asyncio.run(_serve(settings, root, shares[number], apart, lambda line: is_ready()))
             return 0
 
-        line = f"serving on {_url(shares[0], settings.server.address, context)} (root {root}){notice}"
+        line = f"serving on {_url(shares[0], settings.server.address, secure)} (root {root}){notice}"
         return Processes(len(shares), work, ready=lambda: ready(line), ended=sharing.gone).run()
 
 
@@ -130,7 +125,7 @@ async def _serve(
     from boxwright.hub.storage.location import FolderLocation, locate, open_storage
 
     server, gc = settings.server, settings.gc
-    context = _tls_context(server)
+    origins, certificates = _origins(server), _certificates(settings.tls)
     credentials = _credentials(settings.auth)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -167,11 +162,15 @@ async def _serve(
             elsewhere=upstreams.handlers if upstreams is not None else None,
             redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,
+            limits=settings.limits,
         )
         stack.callback(application.sessions.close)
         if settings.webhooks.deliver:
             stack.callback(start_dispatcher(database, settings.webhooks, observer.metrics).stop)
-        runner = web.ServerRunner(make_server(application, workers, observer), shutdown_timeout=_SHUTDOWN_SECONDS)
+        http = make_server(application, workers, observer, origins=origins, idle=server.idle_timeout)
+        acceptor = Acceptor(sockets, http, limits=settings.limits, tls=certificates, spares=origins.trusts)
+        http.lost = acceptor.lost
+        runner = web.ServerRunner(http, shutdown_timeout=_SHUTDOWN_SECONDS)
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
         await apart.setup()
@@ -182,51 +181,56 @@ async def _serve(
             tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
         if upstreams is not None:
             tending.append(asyncio.create_task(upstreams.tend(workers, leases)))
+        if certificates is not None:
+            tending.append(asyncio.create_task(_watch(certificates, workers)))
+        loop.add_signal_handler(signal.SIGHUP, _reload, certificates, workers)
         try:
             if metrics:
-                await _accept(apart, metrics)
-                _log.info("metrics on %s", _url(metrics, settings.metrics.address or "", None))
-            await _accept(runner, sockets, context)
+                for one in metrics:
+                    await web.SockSite(apart, one).start()
+                _log.info("metrics on %s", _url(metrics, settings.metrics.address or "", False))
+            acceptor.start()
             notice = first_steps(database, settings.accounts, credentials)
-            ready(f"serving on {_url(sockets, server.address, context)} (root {root}){notice}")
+            ready(f"serving on {_url(sockets, server.address, certificates is not None)} (root {root}){notice}")
             await stopped.wait()
         finally:
             for number in _ENDINGS:
                 loop.remove_signal_handler(number)  # whoever asks a second time does not want to wait
             for task in tending:
                 task.cancel()
+            acceptor.stop()
+            await http.drain(server.drain_timeout)
             await runner.cleanup()
             await apart.cleanup()
 
 
-async def _accept(
-    runner: web.ServerRunner, sockets: Iterable[socket.socket], context: ssl.SSLContext | None = None
-) -> None:
-    from aiohttp import web
-
-    for one in sockets:
-        await web.SockSite(runner, one, ssl_context=context).start()
-
-
 def make_server(
-    application: Application, workers: Workers, observer: Observer | None = None, *, idle: float = IDLE_SECONDS
-) -> web.Server:
-    """Return the aiohttp server of an application, with its limits; `idle` is how long a client may be silent."""
-    from aiohttp import web
+    application: Application,
+    workers: Workers,
+    observer: Observer | None = None,
+    *,
+    origins: Origins | None = None,
+    idle: float = DEFAULT_IDLE,
+) -> HttpServer:
+    """Return the server of an application; `idle` is how many seconds a client may be silent."""
+    from boxwright.hub.registry.http import HttpHandler, HttpServer
 
-    from boxwright.hub.registry.http import HttpHandler
+    origins = origins or Origins()
+    handler = HttpHandler(application, workers, origins=origins, idle=idle)
+    return HttpServer(handler if observer is None else observer.around(handler, origins))
 
-    handler = HttpHandler(application, workers, idle=idle)
-    return web.Server(
-        handler if observer is None else observer.around(handler),
-        access_log=None,
-        keepalive_timeout=_KEEPALIVE_SECONDS,
-        max_line_size=_MAX_LINE,
-        max_field_size=_MAX_FIELD,
-        read_bufsize=_READ_BUFFER,
-        # A body has a digest: it is stored as it came, whatever Content-Encoding claims.
-        auto_decompress=False,
-    )
+
+async def _watch(certificates: Certificates, workers: Workers) -> None:
+    """Take up certificates that were renewed."""
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        await workers.move(certificates.refresh)
+
+
+def _reload(certificates: Certificates | None, workers: Workers) -> None:
+    """What SIGHUP asks for. The file of users is read again whenever it changes, so there is nothing to do for it."""
+    if certificates is not None:
+        workers.move(certificates.reload)
 
 
 async def _sweep(sessions: UploadSessions, workers: Workers, leases: Leases) -> None:
@@ -287,24 +291,13 @@ def _credentials(auth: AuthSettings) -> HtpasswdCredentials | None:
     return HtpasswdCredentials(auth.htpasswd)
 
 
-def _tls_context(server: ServerSettings) -> ssl.SSLContext | None:
-    if server.tls_cert is None:
-        if server.tls_key is not None:
-            raise InvalidError("a TLS key without a certificate", hint="add --tls-cert FILE")
-        return None
-    import ssl
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(server.tls_cert, server.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidError(f"cannot use the TLS certificate {server.tls_cert}: {error}") from None
-    # Not h2: a blob is one long stream, and multiplexing it only costs.
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+def _origins(server: ServerSettings) -> Origins:
+    return Origins(server.trusted_proxies, PublicURL.parse(server.public_url) if server.public_url else None)
 
 
-def _url(sockets: Sequence[socket.socket], address: str, context: ssl.SSLContext | None) -> str:
-    host, _ = parse_address(address)
-    name = f"[{host}]" if ":" in host else host or "0.0.0.0"
-    return f"{'https' if context else 'http'}://{name}:{sockets[0].getsockname()[1]}"
+def _certificates(tls: TLSSettings) -> Certificates | None:
+    return None if tls == TLSSettings() else Certificates(tls)
+
+
+def _url(sockets: Sequence[socket.socket], address: str, secure: bool) -> str:
+    return f"{'https' if secure else 'http'}://{address_of(address, sockets)}"

@@ -166,13 +166,18 @@ class UploadSessions:
         self._sessions: dict[str, Session] = {}
         self._holder = new_holder()
 
-    async def start(self, repository: str, owner: str) -> Upload:
-        """Open an upload that stays until it is finished, cancelled or swept."""
-        upload = Upload(secrets.token_hex(16), repository, owner, time.time())
+    async def start(self, repository: str, owner: str, client: str = "", algorithm: str | None = None) -> Upload:
+        """Open an upload that stays until it is finished, cancelled or swept.
+
+        It counts as `client`'s. `algorithm` is the one of the digest to come, if that was announced.
+        """
+        upload = Upload(secrets.token_hex(16), repository, owner, time.time(), client)
         # The bytes first: a row without them means that the upload ended.
         incoming = await self._workers.move(self._storage.begin, upload.id)
         await self._workers.ask(self._metadata.add_upload, upload, self._holder)
-        self._sessions[upload.id] = Session(upload, incoming)
+        session = self._sessions[upload.id] = Session(upload, incoming)
+        if algorithm is not None:
+            session.expect(algorithm)
         self._evict()
         return upload
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from boxwright.hub.configfile import Section
+from boxwright.hub.edge.origins import InvalidProxy, InvalidPublicURL, Origins, PublicURL
 from boxwright.values import NamedTuple
 
 MAX_PROCESSES = 256
 DEFAULT_ADDRESS = "127.0.0.1:5000"
+DEFAULT_IDLE = 300.0
+"""Seconds."""
 
 
 class ServerSettings(NamedTuple):
@@ -17,12 +20,17 @@ class ServerSettings(NamedTuple):
     root: Path | None = None
     """The folder that holds everything, created when missing; None: the caller's own."""
     address: str = DEFAULT_ADDRESS
-    """``host:port``; port 0 takes a free one, an empty host listens everywhere."""
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    """The key of `tls_cert`, where the certificate's file does not hold it."""
+    """``host:port``; port 0 takes a free one, an empty host listens everywhere. Or ``unix:/path``."""
     processes: int = 1
     """How many processes share the connections, and the processors."""
+    public_url: str = ""
+    """``https://host``: what all clients call it. "": clients are told paths, which are right under any name."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks (and ``unix``) whose X-Forwarded-* and Forwarded are believed."""
+    idle_timeout: float = DEFAULT_IDLE
+    """Seconds that a client may neither send nor take a byte. A transfer as a whole takes as long as it likes."""
+    drain_timeout: float = 30.0
+    """Seconds that requests get to end when the server is told to."""
     sparse: bool = False
     """Accept indexes and images of which not every child or layer was pushed."""
 
@@ -45,14 +53,27 @@ class GarbageSettings(NamedTuple):
 
 def read_server(section: Section) -> ServerSettings:
     """Raises InvalidSetting."""
-    return ServerSettings(
+    default = ServerSettings()
+    settings = ServerSettings(
         root=section.path("root", None),
-        address=section.text("addr", DEFAULT_ADDRESS),
-        tls_cert=section.path("tls-cert", None),
-        tls_key=section.path("tls-key", None),
         processes=section.number("processes", 1, least=1, most=MAX_PROCESSES),
-        sparse=section.flag("sparse", False),
+        address=section.text("addr", default.address),
+        public_url=section.text("public-url", default.public_url),
+        trusted_proxies=section.texts("trusted-proxies"),
+        idle_timeout=section.duration("idle-timeout", default.idle_timeout),
+        drain_timeout=section.duration("drain-timeout", default.drain_timeout),
+        sparse=section.flag("sparse", default.sparse),
     )
+    try:
+        Origins(settings.trusted_proxies)
+    except InvalidProxy as error:
+        raise section.error("trusted-proxies", f"has an {error.message}", hint=error.hint) from None
+    try:
+        if settings.public_url:
+            PublicURL.parse(settings.public_url)
+    except InvalidPublicURL as error:
+        raise section.error("public-url", f"is an {error.message}", hint=error.hint) from None
+    return settings
 
 
 def read_auth(section: Section) -> AuthSettings:

@@ -1,13 +1,16 @@
-"""Where a server listens."""
+"""Where a server listens: ``host:port`` or ``unix:/path``."""
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from collections.abc import Sequence
 
 from boxwright.errors import InvalidError, UnavailableError
 
 _BACKLOG = 1024
+_UNIX = "unix:"
 
 
 class AddressInUse(UnavailableError):
@@ -19,10 +22,13 @@ class AddressInUse(UnavailableError):
 
 
 class InvalidAddress(InvalidError):
-    """Text that is no ``host:port``."""
+    """Text that is no address to listen on."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"invalid address {text[:100]!r}", hint="an address looks like 127.0.0.1:5000 or [::1]:5000")
+        super().__init__(
+            f"invalid address {text[:100]!r}",
+            hint="an address looks like 127.0.0.1:5000, [::1]:5000 or unix:/run/registry.sock",
+        )
         self.text = text
 
 
@@ -39,10 +45,14 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def listen(address: str, shares: int = 1) -> list[list[socket.socket]]:
-    """Take connections on ``host:port`` and return `shares` lists of sockets, among which the kernel divides them.
+    """Take connections on an address and return `shares` lists of sockets, among which the kernel divides them.
 
-    A connection that waits at a share stays there until somebody accepts it. Raises InvalidAddress, AddressInUse.
+    A connection that waits at a share stays there until somebody accepts it; at a unix socket all shares are one. What
+    a dead server left at a path is replaced. Raises InvalidAddress, AddressInUse.
     """
+    if address.startswith(_UNIX):
+        made = _unix(address)
+        return [[made], *([made.dup()] for _ in range(shares - 1))]
     host, port = parse_address(address)
     taken: list[socket.socket] = []
     try:
@@ -65,6 +75,56 @@ def listen(address: str, shares: int = 1) -> list[list[socket.socket]]:
         for made in taken:
             made.close()
         raise AddressInUse(address, error.strerror or str(error)) from None
+
+
+def address_of(address: str, sockets: Sequence[socket.socket]) -> str:
+    """Return where an address turned out to be: with the port that was taken."""
+    if address.startswith(_UNIX):
+        return address
+    host, _ = parse_address(address)
+    name = f"[{host}]" if ":" in host else host or "0.0.0.0"
+    return f"{name}:{sockets[0].getsockname()[1]}"
+
+
+def remove_socket(address: str) -> None:
+    """Take away the file of a unix socket that is not listened on any more."""
+    if address.startswith(_UNIX):
+        try:
+            os.unlink(address.removeprefix(_UNIX))
+        except FileNotFoundError:
+            pass  # somebody else has cleaned up
+
+
+def _unix(address: str) -> socket.socket:
+    path = address.removeprefix(_UNIX)
+    if not path.startswith("/"):
+        raise InvalidAddress(address)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        try:
+            if stat.S_ISSOCK(os.stat(path).st_mode) and _is_dead(path):
+                os.unlink(path)
+        except FileNotFoundError:
+            pass  # the usual case
+        made.setblocking(False)
+        made.bind(path)
+        made.listen(_BACKLOG)
+    except OSError as error:
+        made.close()
+        raise AddressInUse(address, error.strerror or str(error)) from None
+    return made
+
+
+def _is_dead(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _with_port(where: Sequence[object], port: int) -> tuple[object, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 
 from boxwright.hub.db.metadata import MetadataStore, Upload
+from boxwright.hub.edge.limits import DEFAULT_LIMITS, LimitSettings
 from boxwright.hub.registry.access import PULL, Gate, Need
+from boxwright.hub.registry.bodies import BodyTooLong, CappedBody
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.ranges import Span, parse_content_range, upload_range
@@ -13,15 +15,23 @@ from boxwright.hub.registry.routes import is_name, parse_digest
 from boxwright.hub.registry.sessions import DigestMismatch, Session, UploadSessions
 from boxwright.hub.registry.workers import Workers
 from boxwright.hub.storage.base import IncomingSealed
-from boxwright.oci.digest import Digest
+from boxwright.oci.digest import ALGORITHMS, Digest
 
 
 class UploadHandlers:
     """One push of a blob, in one request or in many."""
 
-    __slots__ = ("_gate", "_metadata", "_sessions", "_workers")
+    __slots__ = ("_gate", "_limits", "_metadata", "_sessions", "_workers")
 
-    def __init__(self, sessions: UploadSessions, metadata: MetadataStore, workers: Workers, gate: Gate) -> None:
+    def __init__(
+        self,
+        sessions: UploadSessions,
+        metadata: MetadataStore,
+        workers: Workers,
+        gate: Gate,
+        limits: LimitSettings = DEFAULT_LIMITS,
+    ) -> None:
+        self._limits = limits
         self._gate = gate
         self._sessions = sessions
         self._metadata = metadata
@@ -38,9 +48,18 @@ class UploadHandlers:
             digest = parse_digest(claimed)
             async with self._sessions.passing(name, call.user) as session:
                 session.expect(digest.algorithm)
-                await self._sessions.receive(session, call.body, last=True)
+                await self._receive(session, call, last=True)
                 return await self._finish(session, digest)
-        return _accepted(await self._sessions.start(name, call.user), 0)
+        algorithm = _algorithm(target.first("digest-algorithm"))
+        client = call.user or call.origin.address
+        most = self._limits.uploads_per_client
+        if await self._workers.ask(self._metadata.count_uploads, client) >= most:
+            raise RegistryError(
+                "TOOMANYREQUESTS",
+                f"{most} uploads are open already: finish or cancel them first",
+                headers=[("Retry-After", "60")],
+            )
+        return _accepted(await self._sessions.start(name, call.user, client, algorithm), 0)
 
     async def _mount(self, call: Call, digest: Digest, source: str | None) -> bool:
         """Whether the blob could be mounted. If not, for whatever reason, the client uploads it."""
@@ -93,8 +112,12 @@ class UploadHandlers:
                 )
             if call.body.length is not None and call.body.length != span.length:
                 raise _wrong_size(span, call.body.length)
+        body = call.body if self._limits.blob is None else CappedBody(call.body, self._limits.blob - session.size)
         try:
-            received = await self._sessions.receive(session, call.body, last=last)
+            received = await self._sessions.receive(session, body, last=last)
+        except BodyTooLong:
+            await self._sessions.cancel(session)  # whatever comes now, it cannot become a blob
+            raise RegistryError("SIZE_INVALID", f"a blob has at most {self._limits.blob} bytes", status=413) from None
         except IncomingSealed as error:
             raise RegistryError("BLOB_UPLOAD_INVALID", error.message) from None
         if span is not None and received != span.length:
@@ -108,6 +131,13 @@ class UploadHandlers:
                 "DIGEST_INVALID", error.message, data={"digest": error.claimed, "received": error.found}
             ) from None
         return _created(session.upload.repository, digest)
+
+
+def _algorithm(text: str | None) -> str | None:
+    """Return the algorithm that an upload is announced with. Raises RegistryError for one that no digest has."""
+    if text is None or text in ALGORITHMS:
+        return text
+    raise RegistryError("DIGEST_INVALID", f"unknown digest algorithm {text[:40]!r}", data={"algorithm": text[:40]})
 
 
 def _session_headers(name: str, upload_id: str, size: int) -> list[tuple[str, str]]:

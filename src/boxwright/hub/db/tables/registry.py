@@ -93,5 +93,7 @@ upload = Table(
     # Who works on it, or did so last; until when, or None.
     Column("holder", Name),
     Column("held_until", Seconds),
+    Column("client", Name, nullable=False, server_default=""),
+    Index("upload_client", "client"),
     sqlite_with_rowid=False,
 )

@@ -1,0 +1,1 @@
+"""Between the sockets and the registry: listening, TLS, proxies in front, and limits on what strangers may hold."""
