@@ -72,8 +72,8 @@ def test_every_change_is_told(store: WebhookStore, metadata: SQLMetadata) -> Non
     assert not metadata.mount_blob("b", ONE, "a")
     assert metadata.remove_tag("a", "1")
     assert not metadata.remove_tag("a", "1")
-    assert metadata.remove_manifest("a", ONE)
-    assert not metadata.remove_manifest("a", ONE)
+    assert metadata.remove_manifest("a", ONE) == 0
+    assert metadata.remove_manifest("a", ONE) is None
     assert events(store, webhook) == [
         ("push", "a", "1", ONE),
         ("push", "a", "2", ONE),

@@ -105,7 +105,7 @@ def test_a_blob_that_a_manifest_names_stays(store: MetadataStore, field: str) ->
         store.remove_blob("a", LAYER)
     assert raised.value.manifests == (d("m"),)
     assert store.remove_blob("b", LAYER)
-    assert store.remove_manifest("a", d("m"))
+    assert store.remove_manifest("a", d("m")) is not None
     assert store.remove_blob("a", LAYER)
 
 
@@ -164,12 +164,22 @@ def test_removing_a_manifest_takes_its_tags_and_nobody_elses(store: MetadataStor
     put(store, "a", manifest("m"), "x", "y")
     put(store, "a", manifest("n"), "z")
     put(store, "b", manifest("m"), "x")
-    assert store.remove_manifest("a", d("m"))
-    assert not store.remove_manifest("a", d("m"))
-    assert not store.remove_manifest("nowhere", d("m"))
+    assert store.remove_manifest("a", d("m")) == 0
+    assert store.remove_manifest("a", d("m")) is None
+    assert store.remove_manifest("nowhere", d("m")) is None
     assert store.tags("a", limit=10, last=None) == ["z"]
     assert store.manifest("a", "x") is None
     assert store.manifest("b", "x") is not None
+
+
+def test_removing_a_manifest_says_what_nothing_needs_any_more(store: MetadataStore) -> None:
+    for name, size in (("own", 1), ("shared", 10), ("elsewhere", 100), ("unnamed", 1000)):
+        store.add_blob("a", d(name), size)
+    store.mount_blob("b", d("elsewhere"), "a")
+    put(store, "a", manifest("m"), needs=Requirements((d("own"), d("shared"), d("elsewhere"))))
+    put(store, "a", manifest("n"), needs=Requirements((d("shared"),)))
+    assert store.remove_manifest("a", d("m")) == 1
+    assert store.remove_manifest("a", d("n")) == 10
 
 
 def test_removing_a_tag_keeps_the_manifest(store: MetadataStore) -> None:
@@ -328,7 +338,7 @@ def test_a_blob_is_kept_by_whatever_names_it(store: MetadataStore, needs: dict[s
     store.add_blob("a", LAYER, 7)
     put(store, "a", manifest(), needs=Requirements(**needs))
     assert store.release_blobs(EVER_AFTER, limit=9) == 0
-    assert store.remove_manifest("a", d("m"))
+    assert store.remove_manifest("a", d("m")) is not None
     assert store.release_blobs(EVER_AFTER, limit=9) == 1
 
 

@@ -81,6 +81,12 @@ class MemoryMetadata:
         if upload is not None:
             self._forget_upload(upload)
 
+    def check_room(self, repository: str, size: int) -> None:
+        """There are no quotas in memory."""
+
+    def note_pull(self, repository: str, digest: Digest, *, older: float) -> None:
+        """There is no retention in memory, which would ask for it."""
+
     @_atomic
     def blob_size(self, repository: str, digest: Digest) -> int | None:
         held = self._repositories.get(repository)
@@ -165,12 +171,20 @@ class MemoryMetadata:
         return found[0] if found else None
 
     @_atomic
-    def remove_manifest(self, repository: str, digest: Digest) -> bool:
+    def remove_manifest(self, repository: str, digest: Digest) -> int | None:
         held = self._repositories.get(repository)
-        if held is None or held.manifests.pop(digest, None) is None:
-            return False
+        gone = held.manifests.pop(digest, None) if held is not None else None
+        if held is None or gone is None:
+            return None
         held.tags = {tag: target for tag, target in held.tags.items() if target != digest}
-        return True
+        named = {one for digests in gone[1] for one in digests}
+        others = [other for name, other in self._repositories.items() if name != repository]
+        free = [
+            one
+            for one in named & held.blobs.keys()
+            if not held.holders(one) and not any(one in other.blobs for other in others)
+        ]
+        return sum(self._sizes[one] for one in free)
 
     @_atomic
     def remove_tag(self, repository: str, tag: str) -> bool:

@@ -117,7 +117,13 @@ class MetadataStore(Protocol):
         """
 
     def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
-        """Make a durable blob a member of `repository` (created when new) and end its upload. Idempotent."""
+        """Make a durable blob a member of `repository` (created when new) and end its upload. Idempotent.
+
+        Raises QuotaExceeded, which ends nothing.
+        """
+
+    def check_room(self, repository: str, size: int) -> None:
+        """Raise QuotaExceeded when a repository may not have `size` bytes more, as things are now."""
 
     def blob_size(self, repository: str, digest: Digest) -> int | None:
         """Return the size of a member, None for everything else."""
@@ -125,7 +131,7 @@ class MetadataStore(Protocol):
     def mount_blob(self, repository: str, digest: Digest, source: str | None) -> bool:
         """Make a member of `source` (of any repository when it is None) a member of `repository` as well.
 
-        False, and nothing done, when the source does not have it.
+        False, and nothing done, when the source does not have it. Raises QuotaExceeded.
         """
 
     def touch_blob(self, repository: str, digest: Digest, *, older: float) -> None:
@@ -156,7 +162,7 @@ class MetadataStore(Protocol):
     def put_manifest(
         self, repository: str, manifest: Manifest, requirements: Requirements, tags: Sequence[str], *, sparse: bool
     ) -> None:
-        """Store a manifest and point `tags` at it. Raises ContentMissing.
+        """Store a manifest and point `tags` at it. Raises ContentMissing, TagImmutable.
 
         What it requires is checked in the same transaction; with `sparse`, children may be absent. Idempotent.
         """
@@ -164,11 +170,17 @@ class MetadataStore(Protocol):
     def manifest(self, repository: str, reference: Digest | str) -> Manifest | None:
         """Return the manifest of a digest (a `Digest`) or of a tag (any other string)."""
 
-    def remove_manifest(self, repository: str, digest: Digest) -> bool:
-        """Remove a manifest and all tags that point at it; False when there was none."""
+    def remove_manifest(self, repository: str, digest: Digest) -> int | None:
+        """Remove a manifest and all tags that point at it; None when there was none. Raises TagImmutable.
+
+        Return how many bytes nothing needs any more, in any repository: what garbage collection will free.
+        """
 
     def remove_tag(self, repository: str, tag: str) -> bool:
-        """Remove a tag, not its manifest; False when there was none."""
+        """Remove a tag, not its manifest; False when there was none. Raises TagImmutable."""
+
+    def note_pull(self, repository: str, digest: Digest, *, older: float) -> None:
+        """Note that somebody got a manifest, unless that was noted less than `older` seconds ago."""
 
     # -- listings
 

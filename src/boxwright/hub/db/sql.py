@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, exc, exists, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, exc, exists, func, or_, select, update
 from sqlalchemy.sql.expression import ColumnElement, ScalarSelect
 
 from boxwright.hub.db.database import Database, current_time, insert, retried
@@ -26,10 +27,14 @@ from boxwright.hub.db.metadata import (
     Upload,
     UploadBusy,
 )
+from boxwright.hub.db.quotas import add_bytes, check_room
 from boxwright.hub.db.tables import registry as t
+from boxwright.hub.db.tags import DELETE, Moving, drop_tags, point_tag
 from boxwright.hub.events import outbox
 from boxwright.hub.events.event import deleted, mounted, pushed
 from boxwright.oci.digest import Digest
+
+_D = TypeVar("_D", bound=str)
 
 _LIST_SIZE = 500  # digests in one IN (…): SQLite allows 32766 parameters, some builds 999
 
@@ -113,9 +118,14 @@ class SQLMetadata:
         now = time.time()
         with self._db.write() as c:
             touch_blob(c, digest, size, now)
-            link_blob(c, make_repository(c, repository), digest, now)
+            link_blob(c, repository, digest, size, now)
             if upload is not None:
                 _remove_upload(c, upload)
+
+    @retried
+    def check_room(self, repository: str, size: int) -> None:
+        with self._db.read() as c:
+            check_room(c, repository, size, lock=False)
 
     @retried
     def blob_size(self, repository: str, digest: Digest) -> int | None:
@@ -137,7 +147,7 @@ class SQLMetadata:
             size = c.execute(found.with_for_update(read=True, key_share=True, of=t.blob)).scalar()
             if size is None:
                 return False
-            link_blob(c, make_repository(c, repository), digest, time.time())
+            link_blob(c, repository, digest, size, time.time())
             outbox.append(c, [mounted(repository, digest, source or "", size)])
             return True
 
@@ -176,6 +186,7 @@ class SQLMetadata:
             if holders:
                 raise BlobInUse(repository, digest, [Digest(holder) for holder in holders])
             c.execute(delete(t.repository_blob).where(*member))
+            add_bytes(c, known, -_size(c, digest))
             c.execute(update(t.blob).where(t.blob.c.digest == digest).values(touched=time.time()))
             return True
 
@@ -197,6 +208,7 @@ class SQLMetadata:
             for known, digest in rows:
                 gone = c.execute(delete(t.repository_blob).where(*unneeded, key[0] == known, key[1] == digest))
                 if gone.rowcount:
+                    add_bytes(c, known, -_size(c, digest))
                     c.execute(update(t.blob).where(t.blob.c.digest == digest).values(touched=now))
                     released += 1
         return released
@@ -233,11 +245,14 @@ class SQLMetadata:
             if missing:
                 raise ContentMissing(repository, missing)
             if known is None:
-                known = make_repository(c, repository)
+                make_repository(c, repository)
+                known = lock_repository(c, repository)
+            assert known is not None, "it was made"
             now = time.time()
             manifest_id = _put_manifest(c, known, manifest, requirements, now)
+            moving = Moving.of(c, repository, known)
             for name in tags:
-                _point_tag(c, known, name, manifest_id, now)
+                point_tag(moving, name, manifest_id, manifest.digest)
             outbox.append(c, [pushed(repository, manifest, name) for name in tags or ("",)])
 
     @retried
@@ -258,30 +273,31 @@ class SQLMetadata:
         )
 
     @retried
-    def remove_manifest(self, repository: str, digest: Digest) -> bool:
+    def remove_manifest(self, repository: str, digest: Digest) -> int | None:
         with self._db.write() as c:
             known = lock_repository(c, repository)
-            gone = c.execute(
-                delete(t.manifest).where(t.manifest.c.repository_id == known, t.manifest.c.digest == digest)
-            )
-            if gone.rowcount:
-                outbox.append(c, [deleted(repository, digest)])
-            return gone.rowcount > 0
+            return drop_manifest(Moving.of(c, repository, known), digest) if known is not None else None
 
     @retried
     def remove_tag(self, repository: str, tag: str) -> bool:
         with self._db.write() as c:
             known = lock_repository(c, repository)
-            named = (
-                select(t.manifest.c.digest)
-                .join(t.tag, t.tag.c.manifest_id == t.manifest.c.id)
-                .where(t.tag.c.repository_id == known, t.tag.c.name == tag)
-            )
-            digest = c.execute(named).scalar()
-            gone = c.execute(delete(t.tag).where(t.tag.c.repository_id == known, t.tag.c.name == tag))
-            if gone.rowcount:
-                outbox.append(c, [deleted(repository, digest or "", tag)])
-            return gone.rowcount > 0
+            if known is None:
+                return False
+            dropped = drop_tags(Moving.of(c, repository, known), t.tag.c.name == tag)
+            outbox.append(c, [deleted(repository, digest, name) for name, digest in dropped])
+            return bool(dropped)
+
+    @retried
+    def note_pull(self, repository: str, digest: Digest, *, older: float) -> None:
+        now = time.time()
+        mine = t.manifest.c.repository_id == _known(repository), t.manifest.c.digest == digest
+        stale = or_(t.manifest.c.pulled.is_(None), t.manifest.c.pulled < now - older)
+        with self._db.read() as c:
+            if c.execute(select(t.manifest.c.id).where(*mine, stale)).first() is None:
+                return
+        with self._db.write(durable=False) as c:
+            c.execute(update(t.manifest).where(*mine).values(pulled=now))
 
     # -- listings
 
@@ -407,10 +423,55 @@ def touch_blob(c: Connection, digest: Digest, size: int, now: float) -> None:
     c.execute(row.on_conflict_do_update(index_elements=["digest"], set_={"touched": now}))
 
 
-def link_blob(c: Connection, known: int, digest: Digest, now: float) -> None:
-    """Make a blob a member of the repository `known`."""
-    row = insert(c, t.repository_blob).values(repository_id=known, digest=digest, touched=now)
-    c.execute(row.on_conflict_do_update(index_elements=["repository_id", "digest"], set_={"touched": now}))
+def link_blob(c: Connection, repository: str, digest: Digest, size: int, now: float) -> None:
+    """Make a blob a member of `repository`, which may be new. Raises QuotaExceeded."""
+    known = make_repository(c, repository)
+    lock_repository(c, repository)
+    member = t.repository_blob.c.repository_id == known, t.repository_blob.c.digest == digest
+    if c.execute(update(t.repository_blob).where(*member).values(touched=now)).rowcount:
+        return
+    check_room(c, repository, size, lock=True)
+    c.execute(t.repository_blob.insert().values(repository_id=known, digest=digest, touched=now))
+    add_bytes(c, known, size)
+
+
+def drop_manifest(moving: Moving, digest: str, *, action: str = DELETE) -> int | None:
+    """Remove a manifest and its tags; None when there is none. Raises TagImmutable.
+
+    Return how many bytes nothing needs any more.
+    """
+    c = moving.c
+    mine = t.manifest.c.repository_id == moving.known, t.manifest.c.digest == digest
+    manifest_id = c.execute(select(t.manifest.c.id).where(*mine)).scalar()
+    if manifest_id is None:
+        return None
+    drop_tags(moving, t.tag.c.manifest_id == manifest_id, action=action)
+    named = select(t.manifest_reference.c.digest).where(t.manifest_reference.c.manifest_id == manifest_id)
+    digests = set(c.scalars(named))
+    c.execute(delete(t.manifest).where(t.manifest.c.id == manifest_id))
+    outbox.append(c, [deleted(moving.name, digest)])
+    return sum(_free_bytes(c, moving.known, some) for some in _batches(sorted(digests)))
+
+
+def _free_bytes(c: Connection, known: int, digests: Sequence[str]) -> int:
+    """Return the size of those members of a repository that no manifest of it names, and no other repository has."""
+    elsewhere = t.repository_blob.alias()
+    free = (
+        select(func.coalesce(func.sum(t.blob.c.size), 0))
+        .join(t.repository_blob, t.repository_blob.c.digest == t.blob.c.digest)
+        .where(t.repository_blob.c.repository_id == known, t.blob.c.digest.in_(digests), ~_NEEDED)
+        .where(~exists().where(elsewhere.c.digest == t.blob.c.digest, elsewhere.c.repository_id != known))
+    )
+    return int(c.execute(free).scalar_one())
+
+
+def _size(c: Connection, digest: str) -> int:
+    return int(c.execute(select(t.blob.c.size).where(t.blob.c.digest == digest)).scalar_one())
+
+
+def _batches(digests: Sequence[_D]) -> Iterator[Sequence[_D]]:
+    for first in range(0, len(digests), _LIST_SIZE):
+        yield digests[first : first + _LIST_SIZE]
 
 
 def _known(name: str) -> ScalarSelect[int]:
@@ -459,19 +520,12 @@ def _put_manifest(c: Connection, known: int, one: Manifest, requirements: Requir
     return manifest_id
 
 
-def _point_tag(c: Connection, known: int, name: str, manifest_id: int, now: float) -> None:
-    row = insert(c, t.tag).values(repository_id=known, name=name, manifest_id=manifest_id, updated=now)
-    moved = {"manifest_id": manifest_id, "updated": now}
-    c.execute(row.on_conflict_do_update(index_elements=["repository_id", "name"], set_=moved))
-
-
 def _missing(c: Connection, known: int | None, digests: Sequence[Digest], tables: Iterable[Table]) -> list[Digest]:
     """Return those of `digests`, in order, that none of `tables` holds for the repository."""
     if known is None:
         return list(digests)
     found: set[str] = set()
-    for first in range(0, len(digests), _LIST_SIZE):
-        some = digests[first : first + _LIST_SIZE]
+    for some in _batches(digests):
         for table in tables:
             held = select(table.c.digest).where(table.c.repository_id == known, table.c.digest.in_(some))
             found.update(c.scalars(held))

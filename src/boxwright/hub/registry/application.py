@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from boxwright.errors import BoxwrightError, UnavailableError
+from boxwright.errors import BoxwrightError, DeniedError, UnavailableError
 from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.edge.limits import DEFAULT_LIMITS, LimitSettings
 from boxwright.hub.observe import request as observed
@@ -127,6 +127,8 @@ class Application:
             reply = Reply(error.status, [_JSON, *error.headers], error.body())
         except BodyBroken:
             raise
+        except DeniedError as error:
+            reply = _error("DENIED", error.message if error.hint is None else f"{error.message}: {error.hint}")
         except (UnavailableError, OSError) as error:
             _log.exception("%s %s", method, raw_target)
             reply = _error("UNAVAILABLE", f"the registry cannot do this now: {error}")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
+import time
 
+from boxwright.errors import UnavailableError
 from boxwright.hub.db.metadata import ContentMissing, Manifest, MetadataStore, Requirements
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.conditions import is_current
@@ -13,8 +17,16 @@ from boxwright.hub.registry.routes import is_tag, parse_digest, parse_reference
 from boxwright.hub.registry.workers import Workers
 from boxwright.oci.digest import Digest
 
+_log = logging.getLogger(__name__)
+
 MAX_TAGS = 50
 """Tags of one PUT by digest."""
+
+RECLAIMABLE = "Boxwright-Reclaimable-Bytes"
+"""The header that says what deleting a manifest frees, once garbage is collected."""
+
+_PULL_NOTE_SECONDS = 86400.0
+_MAX_NOTES = 10_000
 
 
 class ManifestHandlers:
@@ -23,7 +35,7 @@ class ManifestHandlers:
     What the client accepts is not looked at: another answer would have another digest.
     """
 
-    __slots__ = ("_limit", "_metadata", "_sparse", "_workers")
+    __slots__ = ("_limit", "_metadata", "_noted", "_sparse", "_workers")
 
     def __init__(self, metadata: MetadataStore, workers: Workers, *, sparse: bool, limit: int) -> None:
         """`limit`: bytes of a manifest."""
@@ -31,6 +43,7 @@ class ManifestHandlers:
         self._workers = workers
         self._sparse = sparse
         self._limit = limit
+        self._noted: dict[tuple[str, Digest], float] = {}
 
     async def get(self, call: Call) -> Reply:
         reference = call.route.reference
@@ -40,7 +53,22 @@ class ManifestHandlers:
             manifest = await self._workers.ask(self._metadata.manifest, call.route.name, parse_reference(reference))
         if manifest is None:
             raise _unknown(reference)
+        if call.method == "GET":
+            await self._note_pull(call.route.name, manifest.digest)
         return manifest_reply(call, manifest)
+
+    async def _note_pull(self, name: str, digest: Digest) -> None:
+        """Note once a day that a manifest is in use, for retention; what was noted lately costs nothing."""
+        now, key = time.monotonic(), (name, digest)
+        if now - self._noted.get(key, -math.inf) < _PULL_NOTE_SECONDS / 4:
+            return
+        if len(self._noted) >= _MAX_NOTES:
+            self._noted.clear()
+        self._noted[key] = now
+        try:
+            await self._workers.ask(self._metadata.note_pull, name, digest, older=_PULL_NOTE_SECONDS)
+        except UnavailableError as error:
+            _log.warning("a pull of %s could not be noted: %s", name, error)  # no reason to fail it
 
     async def put(self, call: Call) -> Reply:
         reference = parse_reference(call.route.reference)
@@ -100,13 +128,14 @@ class ManifestHandlers:
 
     async def delete(self, call: Call) -> Reply:
         name, reference = call.route.name, call.route.reference
-        if ":" in reference:
-            removed = await self._workers.ask(self._metadata.remove_manifest, name, parse_digest(reference))
-        else:
-            removed = await self._workers.ask(self._metadata.remove_tag, name, reference)
-        if not removed:
+        if ":" not in reference:
+            if not await self._workers.ask(self._metadata.remove_tag, name, reference):
+                raise _unknown(reference)
+            return Reply(202)
+        freed = await self._workers.ask(self._metadata.remove_manifest, name, parse_digest(reference))
+        if freed is None:
             raise _unknown(reference)
-        return Reply(202)
+        return Reply(202, [(RECLAIMABLE, str(freed))])
 
 
 def manifest_reply(call: Call, manifest: Manifest) -> Reply:

@@ -18,7 +18,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from boxwright.errors import CorruptError, UnavailableError
+from boxwright.errors import CorruptError, DeniedError, UnavailableError
 from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.metadata import Hold, MetadataStore, Upload, UploadBusy
 from boxwright.hub.registry.call import Body
@@ -360,10 +360,13 @@ class UploadSessions:
         hashing.result()
 
     async def finish(self, session: Session, digest: Digest) -> None:
-        """Make the bytes a blob of the upload's repository, durably. Raises DigestMismatch, which ends the upload."""
+        """Make the bytes a blob of the upload's repository, durably.
+
+        Raises DigestMismatch and QuotaExceeded, which end the upload.
+        """
         try:
             await self._workers.move(self._finish, session, digest)
-        except DigestMismatch:
+        except (DigestMismatch, DeniedError):
             await self.cancel(session)
             raise
         finally:
@@ -376,11 +379,16 @@ class UploadSessions:
         if found != digest:
             raise DigestMismatch(digest, found)
         session.check_held()
+        # Asked again when the row is written; but then the bytes would be stored already.
+        self._metadata.check_room(upload.repository, 0 if self._is_member(upload, digest) else size)
         # In this order: claimed, so that no collector takes the bytes away; then the bytes; and a row that names them
         # only when they are durable. Dying on the way leaves a claim that nobody follows up: garbage.
         self._metadata.claim_blob(digest, size)
         self._storage.commit(upload.id, digest)
         self._metadata.add_blob(upload.repository, digest, size, upload=upload.id)
+
+    def _is_member(self, upload: Upload, digest: Digest) -> bool:
+        return self._metadata.blob_size(upload.repository, digest) is not None
 
     async def cancel(self, session: Session) -> None:
         """End an upload without a blob."""

@@ -44,6 +44,8 @@ class UploadHandlers:
         if mount is not None and await self._mount(call, parse_digest(mount), target.first("from")):
             return _created(name, Digest(mount))
         claimed = target.first("digest")
+        # Refused before it is sent, where that can be known.
+        await self._workers.ask(self._metadata.check_room, name, call.body.length or 1)
         if claimed is not None:
             digest = parse_digest(claimed)
             async with self._sessions.passing(name, call.user) as session:
@@ -113,6 +115,9 @@ class UploadHandlers:
             if call.body.length is not None and call.body.length != span.length:
                 raise _wrong_size(span, call.body.length)
         body = call.body if self._limits.blob is None else CappedBody(call.body, self._limits.blob - session.size)
+        if call.body.length:
+            room = session.size + call.body.length
+            await self._workers.ask(self._metadata.check_room, session.upload.repository, room)
         try:
             received = await self._sessions.receive(session, body, last=last)
         except BodyTooLong:

@@ -34,7 +34,7 @@ def forget_unused(
             if keep is None or used >= now - keep:
                 passed.add((repository, digest))  # of an upstream that keeps longer, or is no longer configured
                 continue
-            removed += metadata.remove_manifest(repository, digest)
+            removed += metadata.remove_manifest(repository, digest) is not None
             notes.forget(repository, digest, now - keep)
             passed.add((repository, digest))
         if not rows:

@@ -20,6 +20,8 @@ repository = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("name", Name, nullable=False, unique=True),
+    # The sizes of its blobs together.
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
 )
 
 blob = Table(
@@ -54,6 +56,8 @@ manifest = Table(
     Column("size", BigInteger, nullable=False),
     Column("created", Seconds, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    # When somebody got it last, to the day.
+    Column("pulled", Seconds),
     UniqueConstraint("repository_id", "digest"),
 )
 Index(
