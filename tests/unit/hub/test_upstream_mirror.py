@@ -332,6 +332,25 @@ def test_credentials_are_read_and_sent(tmp_path: Path) -> None:
     run(tmp_path, scenario, username="ada", password_file=password)
 
 
+def test_a_password_that_was_changed_is_read_anew(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("old")
+
+    async def scenario(m: Mirror) -> None:
+        async def closed(request: web.BaseRequest) -> web.Response | None:
+            if request.headers.get("Authorization") == aiohttp.encode_basic_auth("ada", "new"):
+                return None
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+
+        m.upstream.trouble = closed
+        assert (await m.ours("GET", "/v2/up/a/b/manifests/v1")).status == 403
+        password.write_text("new")
+        assert (await m.ours("GET", "/v2/up/a/b/manifests/v1")).status == 403
+        await pull(m)
+
+    run(tmp_path, scenario, username="ada", password_file=password)
+
+
 @pytest.mark.parametrize("kind", ["wrong bytes", "too short", "too long", "wrong size", "broken off", "error"])
 def test_a_blob_that_is_wrong_reaches_nobody_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
     digest = digest_of(IMAGE.layer)

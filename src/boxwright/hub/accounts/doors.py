@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError
@@ -42,11 +42,13 @@ def open_access(
     settings: AccountSettings,
     credentials: HtpasswdCredentials | None,
     *,
+    is_open: Callable[[str], bool] | None = None,
     passwords: Passwords | None = None,
 ) -> Access:
     """Return who may come in. With accounts, the users of the file are further users of the hub.
 
-    `passwords` None hashes them as is good now.
+    `is_open`: whether a repository may be pulled by everybody, whatever is known of it. `passwords` None hashes them as
+    is good now.
     """
     if not settings.enabled:
         return Access(None if credentials is None else Members(credentials), {})
@@ -61,7 +63,7 @@ def open_access(
 
     house = House(database, passwords)
     logins = Logins(house.directory, house.tokens, house.passwords, house.throttle, house.audit, file=credentials)
-    rights = Rights(house.directory, house.repositories)
+    rights = Rights(house.directory, house.repositories, is_open=is_open)
     ring = KeyRing(SQLKeys(database))
     bearer = BearerTokens(ring, settings.service, lifetime=settings.token_lifetime)
     issuer = Issuer(logins, rights, house.tokens, bearer, ring, house.audit, workers)

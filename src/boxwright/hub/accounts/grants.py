@@ -115,6 +115,11 @@ def _check(connection: Connection, subject: str, role: Role, pattern: str) -> No
                 f"{pattern!r} is at the top level, which only curators write", hint=f"boxwright hub curator {subject}"
             )
         return
+    if "." in namespace:
+        # No account can be called so: it is a copy of another registry.
+        if role > Role.READ:
+            raise InvalidGrant(f"{pattern!r} is named after a host: what it has is copied, and never pushed")
+        return
     owner = find_account(connection, namespace)
     if owner is None or owner.kind == ROBOT:
         raise AccountUnknown(namespace)

@@ -22,11 +22,18 @@ _ENTERED = 4096
 class Rights:
     """Answers what accounts may do with repositories. Methods are for threads: they ask the database."""
 
-    __slots__ = ("_clock", "_directory", "_entered", "_lock", "_repositories")
+    __slots__ = ("_clock", "_directory", "_entered", "_is_open", "_lock", "_repositories")
 
     def __init__(
-        self, directory: Directory, repositories: Repositories, *, clock: Callable[[], float] = time.monotonic
+        self,
+        directory: Directory,
+        repositories: Repositories,
+        *,
+        is_open: Callable[[str], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`is_open`: whether a repository may be pulled by everybody, whatever its profile says."""
+        self._is_open = is_open or (lambda name: False)
         self._directory = directory
         self._repositories = repositories
         self._clock = clock
@@ -36,7 +43,9 @@ class Rights:
     def actions(self, standing: Standing, names: Sequence[str], limit: Limit) -> dict[str, frozenset[str]]:
         """Return what an account may do with each of the repositories."""
         public = self._repositories.public(names)
-        return {name: actions_of(standing, name, public=public[name], limit=limit) for name in names}
+        return {
+            name: actions_of(standing, name, public=public[name] or self._is_open(name), limit=limit) for name in names
+        }
 
     def standing(self, name: str) -> Standing:
         """Return what an account is now; nobody, when it is gone."""

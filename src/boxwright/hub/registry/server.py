@@ -146,7 +146,6 @@ async def _serve(
         stack.callback(observer.close)
         storage = observer.watch(blobs, metadata)
         database.observe = observer.metrics.observe_transaction
-        access = open_access(database, workers, settings.accounts, credentials)
         upstreams = None
         if settings.upstreams:
             from boxwright.hub.db.upstream_notes import SQLNotes
@@ -154,6 +153,8 @@ async def _serve(
 
             upstreams = Upstreams(settings.upstreams, storage, metadata, SQLNotes(database), workers, root)
             stack.callback(upstreams.close)
+        is_open = upstreams.is_public if upstreams is not None else None
+        access = open_access(database, workers, settings.accounts, credentials, is_open=is_open)
         application = Application(
             *(storage, metadata, workers),
             authority=access.authority,

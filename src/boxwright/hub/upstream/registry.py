@@ -22,7 +22,7 @@ from boxwright.remote.challenge import Scope
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.credentials import Credential
 from boxwright.remote.download import VerifiedBlob
-from boxwright.remote.failure import AccessDenied, NotInRegistry, RegistryFailure, TooManyRequests
+from boxwright.remote.failure import AccessDenied, NotInRegistry, RegistryFailure, RegistryUnsupported, TooManyRequests
 from boxwright.remote.headers import content_range
 from boxwright.remote.retry import RetryPolicy
 from boxwright.remote.transport import ConnectionFailed, Response
@@ -78,11 +78,17 @@ class _Login:
 
     def __init__(self, settings: UpstreamSettings) -> None:
         self._settings = settings
+        self._given: str | None = None
 
     def get(self, domain: str) -> Credential | None:
         if not self._settings.username:
             return None
-        return Credential(self._settings.username, self._settings.password())
+        self._given = self._settings.password()
+        return Credential(self._settings.username, self._given)
+
+    def has_changed(self) -> bool:
+        """Whether the password is another one than the one last given."""
+        return self._given is not None and self._given != self._settings.password()
 
 
 class Upstream:
@@ -96,11 +102,15 @@ class Upstream:
         self._clock = clock
         self._lock = threading.Lock()
         self._resting: tuple[float, UpstreamDown] | None = None
-        self._client = RegistryClient(
-            settings.domain,
-            credentials=_Login(settings),
-            insecure=settings.plain,
-            transport=GuardedTransport(settings, idle_seconds=_IDLE_SECONDS),
+        self._login = _Login(settings)
+        self._client = self._connect()
+
+    def _connect(self) -> RegistryClient:
+        return RegistryClient(
+            self.settings.domain,
+            credentials=self._login,
+            insecure=self.settings.plain,
+            transport=GuardedTransport(self.settings, idle_seconds=_IDLE_SECONDS),
             policy=_POLICY,
         )
 
@@ -114,7 +124,10 @@ class Upstream:
     def resolve(self, path: str, tag: str) -> Digest | None:
         """Return the digest that a tag names now, None when the upstream doesn't say it without sending all."""
         with self._asking():
-            response = self._manifest("HEAD", path, tag)
+            try:
+                response = self._manifest("HEAD", path, tag)
+            except RegistryUnsupported:
+                return None
             response.close()
             return _digest(response)
 
@@ -213,6 +226,8 @@ class Upstream:
         except NotInRegistry as error:
             raise UpstreamLacks(error.message) from None
         except AccessDenied as error:
+            if self._login.has_changed():
+                self._client = self._connect()  # for the next question: a client keeps what it was given
             raise UpstreamDenies(error.message) from None
         except ConnectionFailed as error:
             down = UpstreamDown(error.message, seconds=_REST_SECONDS if error.reason in _OUT_OF_REACH else None)

@@ -56,6 +56,11 @@ class Upstreams:
             Fetches(storage, metadata, workers, spool, parallel=_FETCHES),
         )
 
+    def is_public(self, repository: str) -> bool:
+        """Whether everybody may pull a repository."""
+        proxied = self._names.find(repository)
+        return proxied is not None and proxied.upstream.public
+
     def forget_unused(self) -> None:
         """See `expiry`. For a thread."""
         if removed := forget_unused(self._names, self._keeps, self._metadata, self._notes):

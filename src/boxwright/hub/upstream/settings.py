@@ -51,6 +51,8 @@ class UpstreamSettings(NamedTuple):
     """Hosts that it may send us to beside itself, whatever their address and without TLS."""
     library: bool = False
     """Whether names without a slash are in ``library/`` there."""
+    public: bool = False
+    """Where there are accounts: whether everybody may pull what is from there, or those to whom it was granted."""
 
     @property
     def domain(self) -> str:
@@ -130,6 +132,7 @@ def _read(section: Section) -> UpstreamSettings:
         section.duration_or_off("keep", DEFAULT_KEEP),
         allow,
         section.flag("library", host == _DOCKER_HUB),
+        section.flag("public", False),
     )
 
 

@@ -140,11 +140,9 @@ class S3BlobStorage:
 
     def delete(self, digest: Digest) -> None:
         link = self._links.find(digest, fresh=True)
-        if link is not None:
-            self._bucket.delete(link.key)
-            faults.point("a blob's bytes are gone")
-        if link is None or link.key != whole_key(digest):
-            self._bucket.delete(whole_key(digest))
+        # Without a link there may be content that was stored whole by somebody who died before he named it.
+        self._bucket.delete(whole_key(digest) if link is None else link.key)
+        faults.point("a blob's bytes are gone")
         # After the bytes: it alone says where they are.
         self._links.remove(digest)
 
