@@ -253,7 +253,7 @@ def test_the_sizes_of_older_repositories_are_counted_when_the_schema_is_upgraded
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         with db.write() as c:
             config.attributes["connection"] = c
-            command.upgrade(config, "0005")
+            command.upgrade(config, "0006")
             c.execute(text("INSERT INTO repository (name) VALUES ('a'), ('b')"))
             c.execute(text("INSERT INTO blob VALUES ('x', 7, 1.0), ('y', 5, 1.0)"))
             c.execute(text("INSERT INTO repository_blob VALUES (1, 'x', 1.0), (1, 'y', 1.0)"))
