@@ -18,7 +18,7 @@ from boxwright.oci.reference import Reference
 from boxwright.remote import upload
 from boxwright.remote.challenge import CATALOG, Scope
 from boxwright.remote.credentials import Credential, Keychain, NoCredentials
-from boxwright.remote.download import VerifiedBlob
+from boxwright.remote.download import Download, VerifiedBlob
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import RegistryUnsupported, nonsense
 from boxwright.remote.headers import next_link, with_query
@@ -263,6 +263,10 @@ class RegistryClient:
         """Return a blob as a stream that survives broken connections and verifies itself at its end."""
         return VerifiedBlob(self.session, path, descriptor)
 
+    def read_blob(self, path: str, descriptor: Descriptor, position: int = 0) -> Download:
+        """Return a blob from `position` on as a stream that survives broken connections, and isn't verified."""
+        return Download(self.session, path, descriptor, position=position)
+
     def stat_blob(self, path: str, digest: Digest) -> int | None:
         """Return the size of a blob in a repository, None when it isn't there."""
         return upload.stat_blob(self.session, path, digest)
@@ -270,6 +274,20 @@ class RegistryClient:
     def upload(self, path: str, progress: Callable[[int], object] | None = None) -> upload.Upload:
         """Return an Upload into a repository: for one blob at a time, by one thread."""
         return upload.Upload(self.session, path, progress)
+
+    # ---- artifacts that refer to images
+
+    def referrers(self, path: str, subject: Digest) -> list[Descriptor]:
+        """See `boxwright.remote.referrers.listed`."""
+        from boxwright.remote.referrers import listed
+
+        return listed(self, path, subject)
+
+    def put_referrer(self, path: str, subject: Digest, manifest: Manifest | Index, described: Descriptor) -> None:
+        """See `boxwright.remote.referrers.put_manifest`."""
+        from boxwright.remote.referrers import put_manifest
+
+        put_manifest(self, path, subject, manifest, described)
 
     # ---- lists
 

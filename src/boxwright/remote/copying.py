@@ -2,16 +2,20 @@
 
 What is copied keeps its bytes and so its digests. Nothing is fetched that is there already, nothing is kept on disk,
 and of a blob no more than a piece is in memory at a time.
+
+Either end may be something else that answers as a registry does: see `Source` and `Target`, and
+`boxwright.remote.layout` for a folder.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Protocol, Self
 
 from boxwright.errors import CancelledError, InvalidError
 from boxwright.oci import media
@@ -21,10 +25,11 @@ from boxwright.oci.manifest import Descriptor, Index, Manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.remote import referrers as refer
-from boxwright.remote.client import NoMatchingPlatform, RegistryClient, WrongManifest
-from boxwright.remote.download import Download, WrongBlob
+from boxwright.remote.client import NoMatchingPlatform, WrongManifest
+from boxwright.remote.download import WrongBlob
 from boxwright.remote.failure import NotInRegistry
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
+from boxwright.remote.upload import BlobSource, Uploaded
 from boxwright.store.images import MAX_CONFIG_BYTES
 from boxwright.values import NamedTuple
 
@@ -40,6 +45,58 @@ _MAX_DEPTH = 4
 _MAX_MANIFESTS = 4_000
 
 
+class Reader(Protocol):
+    """The bytes of a blob."""
+
+    def read(self, limit: int) -> bytes:
+        """Return up to `limit` bytes, nothing at the end."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Sender(Protocol):
+    """One blob on its way: see `boxwright.remote.upload.Upload`."""
+
+    def mount(self, digest: Digest, source: str) -> str | None: ...
+
+    def send(self, source: BlobSource, url: str | None = None) -> Uploaded: ...
+
+
+class End(Protocol):
+    """What both ends of a copy can do: see `boxwright.remote.client.RegistryClient`. Threads may share it."""
+
+    @property
+    def domain(self) -> str: ...
+
+    def resolve(self, reference: Reference) -> Descriptor | None: ...
+
+    def fetch(self, reference: Reference, entry: Descriptor | None = None) -> Manifest | Index: ...
+
+    def stat_blob(self, path: str, digest: Digest) -> int | None: ...
+
+    def referrers(self, path: str, subject: Digest) -> list[Descriptor]: ...
+
+
+class Source(End, Protocol):
+    """Where images are copied from."""
+
+    def read_blob(self, path: str, descriptor: Descriptor, position: int = 0) -> Reader: ...
+
+
+class Target(End, Protocol):
+    """Where images are copied to."""
+
+    def put_manifest(self, path: str, tag: str, manifest: Manifest | Index) -> Digest: ...
+
+    def put_referrer(self, path: str, subject: Digest, manifest: Manifest | Index, described: Descriptor) -> None: ...
+
+    def upload(self, path: str, progress: Callable[[int], object] | None = None) -> Sender: ...
+
+
 class Copied(NamedTuple):
     digest: Digest
     """Of the manifest or index that the destination names now."""
@@ -51,12 +108,12 @@ class Copied(NamedTuple):
     manifests: int
     """How many images and indexes it is."""
     referrers: int
-    """How many artifacts that refer to them went along."""
+    """How many artifacts that refer to them went along, of those that the destination did not have."""
 
 
 def copy_image(
-    source: RegistryClient,
-    target: RegistryClient,
+    source: Source,
+    target: Target,
     origin: Reference,
     destination: Reference,
     *,
@@ -73,8 +130,9 @@ def copy_image(
     a digest has to name what is copied.
 
     The destination's tag moves last, when everything that it names is there; a copy that died is taken up by the next
-    one. Several copies may share their clients: `RegistryClient.cancel` ends all of them. Raises RegistryFailure,
-    ConnectionFailed, CorruptError, NoMatchingPlatform, InvalidError, CancelledError.
+    one. What is as it should be is not stored again, so that nobody is told of a push. Several copies may share their
+    clients: `RegistryClient.cancel` ends all of them. Raises RegistryFailure, ConnectionFailed, CorruptError,
+    NoMatchingPlatform, InvalidError, CancelledError.
     """
     origin = origin.with_default_tag()
     if destination.tag is None and destination.digest is None:
@@ -85,13 +143,21 @@ def copy_image(
     return copying.copy(platforms, with_referrers=referrers)
 
 
+def wanted_digest(source: Source, origin: Reference, platforms: Sequence[Platform] = ()) -> Digest:
+    """Return the digest that a copy of `origin` would have, without copying it. Raises as `copy_image`."""
+    if not platforms:
+        found = source.resolve(origin)
+        return found.digest if found is not None else source.fetch(origin).digest
+    return chosen(source, origin, platforms).digest
+
+
 class _Copy:
     """One image on its way; afterwards the counters tell what went over the line."""
 
     def __init__(
         self,
-        source: RegistryClient,
-        target: RegistryClient,
+        source: Source,
+        target: Target,
         origin: Reference,
         destination: Reference,
         progress: Sink,
@@ -121,12 +187,15 @@ class _Copy:
         return here.digest if here is not None and here.digest == there.digest else None
 
     def copy(self, platforms: Sequence[Platform], *, with_referrers: bool) -> Copied:
-        root = self._chosen(platforms)
+        root = chosen(self._source, self._origin, platforms)
         wanted = self._destination.digest
         if wanted is not None and wanted != root.digest:
             raise InvalidError(
                 f"{self._origin.familiar()} is {root.digest}, not {wanted}", hint="copy it to a tag, or without a name"
             )
+        before = self._target.resolve(self._destination)
+        if before is not None and before.digest == root.digest and not with_referrers:
+            return Copied(root.digest, "up to date", 0, 0, 0, 0)
         everything = [*self._below(root, {root.digest}, 0), root]
         missing = self._missing(everything)
         self._place_blobs(self._blobs(missing))
@@ -138,43 +207,13 @@ class _Copy:
             # without its signatures.
             for each in everything:
                 self._copy_referrers(each.digest)
-        self._target.put_manifest(self._destination.path, self._destination.tag or str(root.digest), root)
+        if before is None or before.digest != root.digest:
+            self._target.put_manifest(self._destination.path, self._destination.tag or str(root.digest), root)
+        elif not missing and not self._referrers:
+            return Copied(root.digest, "up to date", 0, self._there, len(everything), 0)
         return Copied(root.digest, "copied", self._sent, self._there, len(everything), self._referrers)
 
     # ---- what there is to copy
-
-    def _chosen(self, platforms: Sequence[Platform]) -> Manifest | Index:
-        """Return what the destination will name."""
-        root = self._source.fetch(self._origin)
-        if not platforms:
-            return root
-        if isinstance(root, Index):
-            return self._narrowed(root, platforms)
-        there = self._platform_of(root)
-        if there not in platforms:
-            raise NoMatchingPlatform(self._origin, platforms[0], (there,))
-        return root
-
-    def _narrowed(self, index: Index, platforms: Sequence[Platform]) -> Manifest | Index:
-        chosen: dict[Digest, Descriptor] = {}
-        for platform in platforms:
-            entry = index.select(platform)
-            if entry is None:
-                raise NoMatchingPlatform(self._origin, platform, index.platforms)
-            chosen[entry.digest] = entry
-        if len(chosen) == 1:
-            return self._fetch(next(iter(chosen.values())))
-        entries = [
-            entry for entry in index.manifests if entry.digest in chosen or entry.annotations.get(_ATTESTED) in chosen
-        ]
-        return Index.build(entries, media_type=index.media_type, annotations=index.annotations)
-
-    def _platform_of(self, manifest: Manifest) -> Platform:
-        config = manifest.config
-        if config.size > MAX_CONFIG_BYTES:
-            raise WrongBlob(self._source.domain, config.digest, f"{config.size} bytes are no configuration")
-        with self._source.open_blob(self._origin.path, config) as blob:
-            return ImageConfig.parse(blob.read_all()).platform
 
     def _below(self, root: Manifest | Index, seen: set[Digest], depth: int) -> Iterator[Manifest | Index]:
         if not isinstance(root, Index):
@@ -279,34 +318,87 @@ class _Copy:
     def _copy_referrers(self, subject: Digest, seen: set[Digest] | None = None) -> None:
         """Bring along what refers to a manifest that is there, what refers to that, and cosign's tags."""
         seen = seen if seen is not None else {subject}
-        for entry in refer.listed(self._source, self._origin.path, subject):
+        entries = self._source.referrers(self._origin.path, subject)
+        there = self._target.referrers(self._destination.path, subject) if entries else []
+        known = {entry.digest for entry in there}
+        for entry in entries:
             if entry.digest in seen or len(seen) > _MAX_MANIFESTS:
                 continue
             seen.add(entry.digest)
-            try:
-                artifact = self._fetch(entry)
-            except NotInRegistry:
-                continue  # a list by tag may name what was deleted since
-            missing = self._missing([*self._below(artifact, {artifact.digest}, 0), artifact])
-            self._place_blobs(self._blobs(missing))
-            for below in missing:
-                if below is not artifact:
-                    self._put(below)
-            refer.put_manifest(self._target, self._destination.path, subject, artifact, entry)
-            self._placed.add(artifact.digest)
-            self._referrers += 1
-            self._copy_referrers(artifact.digest, seen)
+            if entry.digest not in known and not self._copy_artifact(subject, entry):
+                continue
+            self._copy_referrers(entry.digest, seen)
         for suffix in COSIGN_SUFFIXES:
             self._copy_tag(f"{refer.fallback_tag(subject)}.{suffix}")
 
+    def _copy_artifact(self, subject: Digest, entry: Descriptor) -> bool:
+        """Bring an artifact along; False when it is only listed."""
+        try:
+            artifact = self._fetch(entry)
+        except NotInRegistry:
+            return False  # a list by tag may name what was deleted since
+        missing = self._missing([*self._below(artifact, {artifact.digest}, 0), artifact])
+        self._place_blobs(self._blobs(missing))
+        for below in missing:
+            if below is not artifact:
+                self._put(below)
+        self._target.put_referrer(self._destination.path, subject, artifact, entry)
+        self._placed.add(artifact.digest)
+        self._referrers += 1
+        return True
+
     def _copy_tag(self, tag: str) -> None:
-        there = self._source.resolve(self._origin._replace(tag=tag, digest=None))
-        if there is None:
+        here = self._source.resolve(self._origin._replace(tag=tag, digest=None))
+        if here is None:
             return
-        found = self._fetch(there)
+        there = self._target.resolve(self._destination._replace(tag=tag, digest=None))
+        if there is not None and there.digest == here.digest:
+            return
+        found = self._fetch(here)
         self._place([*self._below(found, {found.digest}, 0), found])
         self._target.put_manifest(self._destination.path, tag, found)
         self._referrers += 1
+
+
+def chosen(source: Source, origin: Reference, platforms: Sequence[Platform]) -> Manifest | Index:
+    """Return what the destination will name."""
+    root = source.fetch(origin)
+    if not platforms:
+        return root
+    if isinstance(root, Index):
+        return _narrowed(source, origin, root, platforms)
+    there = _platform_of(source, origin, root)
+    if there not in platforms:
+        raise NoMatchingPlatform(origin, platforms[0], (there,))
+    return root
+
+
+def _narrowed(source: Source, origin: Reference, index: Index, platforms: Sequence[Platform]) -> Manifest | Index:
+    chosen: dict[Digest, Descriptor] = {}
+    for platform in platforms:
+        entry = index.select(platform)
+        if entry is None:
+            raise NoMatchingPlatform(origin, platform, index.platforms)
+        chosen[entry.digest] = entry
+    if len(chosen) == 1:
+        only = next(iter(chosen.values()))
+        return source.fetch(origin._replace(tag=None, digest=only.digest), only)
+    entries = [
+        entry for entry in index.manifests if entry.digest in chosen or entry.annotations.get(_ATTESTED) in chosen
+    ]
+    return Index.build(entries, media_type=index.media_type, annotations=index.annotations)
+
+
+def _platform_of(source: Source, origin: Reference, manifest: Manifest) -> Platform:
+    config = manifest.config
+    if config.size > MAX_CONFIG_BYTES:
+        raise WrongBlob(source.domain, config.digest, f"{config.size} bytes are no configuration")
+    with source.read_blob(origin.path, config) as blob:
+        raw = b"".join(iter(lambda: blob.read(_PIECE), b""))
+    found = hashlib.new(config.digest.algorithm, raw).hexdigest()
+    if found != config.digest.hex:
+        raise WrongBlob(source.domain, config.digest, f"its digest is {config.digest.algorithm}:{found}")
+    return ImageConfig.parse(raw).platform
 
 
 class _Relay:
@@ -317,7 +409,7 @@ class _Relay:
 
     __slots__ = ("_blob", "_client", "_hashed", "_hasher", "_path", "_stopped")
 
-    def __init__(self, client: RegistryClient, path: str, blob: Descriptor, stopped: threading.Event) -> None:
+    def __init__(self, client: Source, path: str, blob: Descriptor, stopped: threading.Event) -> None:
         self._client = client
         self._path = path
         self._blob = blob
@@ -338,7 +430,7 @@ class _Relay:
         begin = min(offset, self._hashed)
         if begin == 0:
             self._hasher, self._hashed = hashlib.new(self._blob.digest.algorithm), 0
-        with Download(self._client.session, self._path, self._blob, position=begin) as download:
+        with self._client.read_blob(self._path, self._blob, begin) as download:
             position = begin
             while chunk := download.read(_PIECE):
                 if self._stopped.is_set():
