@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from boxwright.engine.engine import Engine
@@ -18,6 +18,12 @@ class Session:
         self._root = root
         self._config = config
         self._engine: Engine | None = None
+        self._overrides: dict[str, Any] = {}
+
+    def override(self, **settings: Any) -> None:
+        """Have options of the verb go before the settings of the same name; before the engine is asked for."""
+        assert self._engine is None, "the engine has its settings"
+        self._overrides.update(settings)
 
     @property
     def engine(self) -> Engine:
@@ -34,7 +40,7 @@ class Session:
         from boxwright.engine.settings import Settings
 
         # The one place where the environment is read: the engine itself takes values.
-        return Settings.load(os.environ, root=self._root, config=self._config)
+        return Settings.load(os.environ, root=self._root, config=self._config)._replace(**self._overrides)
 
     def __enter__(self) -> Session:
         return self

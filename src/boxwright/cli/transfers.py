@@ -11,10 +11,27 @@ from typing import TYPE_CHECKING, Any, TextIO
 from boxwright.cli import human
 
 if TYPE_CHECKING:
+    from boxwright.cli.parsing import Parser
+    from boxwright.cli.session import Session
     from boxwright.remote.progress import Event
 
 _BAR = 24
 _FRAME = 0.08  # seconds between two pictures
+
+
+def declare_rate(parser: Parser) -> None:
+    """Add ``--limit-rate`` to a command that transfers layers."""
+    parser.add_argument(
+        "--limit-rate", metavar="RATE", help="bytes a second at most, in each direction: 500k, 10m (limit-rate)"
+    )
+
+
+def limit_rate(args: Any, session: Session) -> None:
+    """Have ``--limit-rate`` go before the setting. Raises InvalidError."""
+    if args.limit_rate is not None:
+        from boxwright.engine.settings import parse_rate
+
+        session.override(limit_rate=parse_rate(args.limit_rate))
 
 
 class _Layer:
@@ -79,6 +96,8 @@ class Progress:
         kind = type(event).__name__
         if kind == "Waiting":
             return f"  {event.why}: trying again in {event.seconds:.1f}s"
+        if kind == "PlaceFailed":
+            return f"  {event.why}: asking the next"
         layer = self._layers.setdefault(event.layer.short, _Layer())
         if kind == "LayerBytes":
             layer.done, layer.total = event.done, event.total

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from boxwright.engine.settings import Settings
+from boxwright.oci.reference import Reference
 from boxwright.remote.credentials import Keychain
 from boxwright.remote.progress import Waiting
+from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.remote.client import RegistryClient
@@ -26,6 +29,7 @@ def client(
     `credentials` replace the user's own. Nothing is sent yet. Raises InvalidError.
     """
     from boxwright.remote.connect import connect
+    from boxwright.remote.hosts import host_settings
 
     return connect(
         domain,
@@ -33,7 +37,38 @@ def client(
         insecure_registries=(*settings.insecure_registries, *insecure),
         credentials=credentials,
         notice=notice,
+        host=host_settings(settings.registries, domain),
+        rate=settings.limit_rate,
+        connections=settings.connections,
     )
+
+
+class Place(NamedTuple):
+    """Where an image may be pulled from: its registry, or a mirror of that."""
+
+    reference: Reference
+    """What it is called there."""
+    client: Callable[[], RegistryClient]
+    """Makes a client of it."""
+    is_mirror: bool
+
+
+def places(
+    settings: Settings,
+    reference: Reference,
+    insecure: tuple[str, ...] = (),
+    notice: Callable[[Waiting], object] | None = None,
+) -> list[Place]:
+    """Return where to pull an image from, in the order to try: the mirrors of its registry, then that itself."""
+    from boxwright.remote.hosts import host_settings
+
+    found = []
+    for mirror in host_settings(settings.registries, reference.domain).mirrors:
+        there = reference._replace(domain=mirror.domain, path=mirror.prefix + reference.path)
+        trusted = (*insecure, mirror.domain) if mirror.insecure else insecure
+        found.append(Place(there, partial(client, settings, mirror.domain, trusted, notice=notice), True))
+    found.append(Place(reference, partial(client, settings, reference.domain, insecure, notice=notice), False))
+    return found
 
 
 @contextmanager

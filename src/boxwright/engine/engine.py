@@ -239,7 +239,14 @@ class Engine:
     # ---- sharing
 
     def pull(
-        self, name: str, *, platform: str | None = None, insecure: Sequence[str] = (), sink: Sink | None = None
+        self,
+        name: str,
+        *,
+        platform: str | None = None,
+        all_platforms: bool = False,
+        referrers: bool = False,
+        insecure: Sequence[str] = (),
+        sink: Sink | None = None,
     ) -> Pulled:
         """Bring an image from its registry into the store: see `boxwright.engine.sharing.pull`."""
         from boxwright.engine import sharing
@@ -250,16 +257,40 @@ class Engine:
             self.settings,
             name,
             platform=platform,
+            all_platforms=all_platforms,
+            referrers=referrers,
             insecure=tuple(insecure),
             sink=sink or ignore,
         )
 
-    def push(self, name: str, *, insecure: Sequence[str] = (), sink: Sink | None = None) -> Pushed:
+    def push(
+        self,
+        name: str,
+        *,
+        compression: str | None = None,
+        force_compression: bool = False,
+        insecure: Sequence[str] = (),
+        sink: Sink | None = None,
+    ) -> Pushed:
         """Send an image to the registry that its name says: see `boxwright.engine.sharing.push`."""
         from boxwright.engine import sharing
         from boxwright.remote.progress import ignore
 
-        return sharing.push(self.store, self.settings, name, insecure=tuple(insecure), sink=sink or ignore)
+        return sharing.push(
+            self.store,
+            self.settings,
+            name,
+            compression=compression,
+            force_compression=force_compression,
+            insecure=tuple(insecure),
+            sink=sink or ignore,
+        )
+
+    def remote_tags_of(self, repository: str, *, insecure: Sequence[str] = ()) -> list[str]:
+        """Return every tag of a repository in its registry, in full."""
+        from boxwright.engine import sharing
+
+        return sharing.remote_tags(self.settings, repository, insecure=tuple(insecure))
 
     def tags_of(self, repository: str) -> list[str]:
         """Return every local tag of a repository, in full."""

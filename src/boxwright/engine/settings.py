@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boxwright.errors import InvalidError
 from boxwright.host.paths import Path, StrPath
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.remote.hosts import HostSettings
+
+_MAX_CONNECTIONS = 16
 
 
 class InvalidSetting(InvalidError):
@@ -34,6 +39,12 @@ class Settings(NamedTuple):
     """The caller's environment, for the few conventions that live there (DOCKER_CONFIG, SOURCE_DATE_EPOCH, proxies)."""
     policy: Path | None = None
     """The file that says which images have to be signed; None: none has to be."""
+    registries: Mapping[str, HostSettings] = {}
+    """What is set for single registries, by ``host:port`` or host."""
+    limit_rate: float | None = None
+    """Bytes a second that pulls, pushes and copies take at most, in each direction; None: as many as they get."""
+    connections: int | None = None
+    """How many connections a large layer may be pulled over; None: three, and one of loopback."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str], *, root: str | None = None, config: str | None = None) -> Settings:
@@ -90,8 +101,46 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
             values[name] = value
         elif name == "max-parallelism" and type(value) is int and value >= 0:
             values["max_parallelism"] = value
+        elif name == "limit-rate" and type(value) in (int, str):
+            values["limit_rate"] = _rate(path, value)
+        elif name == "connections" and type(value) is int and 1 <= value <= _MAX_CONNECTIONS:
+            values["connections"] = value
+        elif name == "registry":
+            values["registries"] = _hosts(path, value)
         elif name == "build-cache-limit" and type(value) is int and value >= 0:
             values["build_cache_limit"] = value
         else:
             raise InvalidSetting(path, f"{name} = {value!r} is not a setting")
     return values
+
+
+def parse_rate(text: str) -> float:
+    """Parse bytes a second as curl's ``--limit-rate`` has them: ``500k``, ``10m``; 1k is 1024. Raises InvalidError."""
+    digits = text.strip().lower().removesuffix("/s").removesuffix("b").removesuffix("i")
+    factor = 1
+    if digits and digits[-1] in "kmg":
+        factor = 1024 ** ("kmg".index(digits[-1]) + 1)
+        digits = digits[:-1]
+    try:
+        value = float(digits) * factor
+    except ValueError:
+        value = 0.0
+    if not 1 <= value < float("inf"):
+        raise InvalidError(f"invalid rate {text!r}", hint="a rate is bytes a second: 500k, 10m, 1.5g")
+    return value
+
+
+def _rate(path: Path, value: int | str) -> float:
+    try:
+        return parse_rate(str(value))
+    except InvalidError as error:
+        raise InvalidSetting(path, error.message) from None
+
+
+def _hosts(path: Path, value: object) -> Mapping[str, HostSettings]:
+    from boxwright.remote.hosts import parse_hosts
+
+    try:
+        return parse_hosts(value, path.parent)
+    except InvalidError as error:
+        raise InvalidSetting(path, error.message) from None

@@ -7,21 +7,23 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from boxwright.engine.clients import Place, places
 from boxwright.engine.clients import client as client_of
 from boxwright.engine.settings import Settings
-from boxwright.errors import InvalidError
+from boxwright.errors import CorruptError, InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Credential, GivenCredential
-from boxwright.remote.progress import Sink, ignore
+from boxwright.remote.progress import PlaceFailed, Sink, ignore
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.image.form import Form
+    from boxwright.remote.pull import PullResult
 
 
 class Pulled(NamedTuple):
@@ -51,36 +53,94 @@ def pull(
     name: str,
     *,
     platform: str | None = None,
+    all_platforms: bool = False,
+    referrers: bool = False,
     insecure: tuple[str, ...] = (),
     sink: Sink = ignore,
 ) -> Pulled:
     """Bring an image from its registry into the store: see `boxwright.remote.pull.pull`.
 
+    With `all_platforms`, every image of an index; with `referrers`, what refers to the image's manifest, too, which is
+    attached to it here (see `boxwright.engine.attesting`).
+
     `insecure` are registries (``host:port`` or CIDR), beside those of the settings, that may speak plain HTTP. Raises
-    RefusedByPolicy where the settings' policy asks for signatures that aren't there.
+    RefusedByPolicy where the settings' policy asks for signatures that aren't there. The mirrors of the settings are
+    asked first; signatures have to be where the image is.
     """
-    from boxwright.engine import admission
-    from boxwright.remote import pull as pulling
+    from boxwright.remote.failure import RegistryFailure
+    from boxwright.remote.transport import ConnectionFailed
 
     ref = Reference.parse(name).with_default_tag()
     wanted = Platform.parse(platform) if platform else Platform.of_machine(os.uname().machine)
-    with client_of(settings, ref.domain, insecure, notice=sink) as client:
+    for place in places(settings, ref, insecure, sink):
         try:
-            approve = admission.approver(store, settings, client, ref, ref.path)
-            result = pulling.pull(
-                client, ref, store, wanted, progress=sink, rootless=os.geteuid() != 0, approve=approve
-            )
-        except KeyboardInterrupt:
-            client.cancel()
-            raise
+            result = _pull_from(place, store, settings, ref, wanted, sink, every=all_platforms, referrers=referrers)
+        except (RegistryFailure, ConnectionFailed, CorruptError) as error:
+            if not place.is_mirror:
+                raise
+            sink(PlaceFailed(error.message))
+        else:
+            break
     return Pulled(result.record.id, result.digest, result.status, ref)
 
 
-def push(store: Store, settings: Settings, name: str, *, insecure: tuple[str, ...] = (), sink: Sink = ignore) -> Pushed:
+def _pull_from(
+    place: Place,
+    store: Store,
+    settings: Settings,
+    ref: Reference,
+    wanted: Platform,
+    sink: Sink,
+    *,
+    every: bool,
+    referrers: bool,
+) -> PullResult:
+    from boxwright.engine import admission, attaching
+    from boxwright.remote import pull as pulling
+
+    with place.client() as client:
+        approve = admission.approver(store, settings, client, ref, place.reference.path)
+        rootless = os.geteuid() != 0
+        try:
+            bring = pulling.pull_all if every else pulling.pull
+            result = bring(
+                client, ref, store, wanted, progress=sink, rootless=rootless, approve=approve, place=place.reference
+            )
+            if referrers:
+                attaching.bring_referrers(store, client, place.reference.path, result.record)
+        except KeyboardInterrupt:
+            client.cancel()
+            raise
+    return result
+
+
+def remote_tags(settings: Settings, name: str, *, insecure: tuple[str, ...] = ()) -> list[str]:
+    """Return every tag of a repository in its registry, in full: what ``pull --all-tags`` brings.
+
+    Without those that stand for what refers to an image. Raises RegistryFailure, ConnectionFailed.
+    """
+    from boxwright.remote.referrers import is_fallback_tag
+
+    ref = _repository(name)
+    with client_of(settings, ref.domain, insecure) as client:
+        return [str(ref._replace(tag=tag)) for tag in client.tags(ref.path) if not is_fallback_tag(tag)]
+
+
+def push(
+    store: Store,
+    settings: Settings,
+    name: str,
+    *,
+    compression: str | None = None,
+    force_compression: bool = False,
+    insecure: tuple[str, ...] = (),
+    sink: Sink = ignore,
+) -> Pushed:
     """Send an image to the registry that its name says: see `boxwright.remote.push.push`.
 
-    A tag for several platforms leaves as an index of all of them, in the form that it was built with. Raises
-    ImageNotFound.
+    A tag for several platforms leaves as an index of all of them, in the form that it was built with. `compression`
+    (``gzip``, ``zstd`` or ``none``, perhaps with a level: ``zstd:19``) is for layers that were made here; with
+    `force_compression` also for those that came compressed. Raises ImageNotFound.
     """
     ref = Reference.parse(name)
     if ref.digest is not None:
@@ -89,8 +149,13 @@ def push(store: Store, settings: Settings, name: str, *, insecure: tuple[str, ..
     record = store.images.find(str(ref))
     publication = store.images.publication(ref)
     images = publication.images or (record.id,)
+    form = publication.form
+    if compression is not None:
+        form = form.compressed(compression)
+    if force_compression:
+        form = form._replace(force=True)
     index = bool(publication.images)
-    return push_images(store, settings, ref, images, publication.form, index=index, insecure=insecure, sink=sink)
+    return push_images(store, settings, ref, images, form, index=index, insecure=insecure, sink=sink)
 
 
 def push_images(
@@ -135,10 +200,15 @@ def push_images(
 
 def tags_of(store: Store, name: str) -> list[str]:
     """Return every local tag of a repository, in full: what ``push --all-tags`` sends."""
+    ref = _repository(name)
+    return sorted(str(tagged) for tagged, _ in store.images.tags() if tagged.repository == ref.repository)
+
+
+def _repository(name: str) -> Reference:
     ref = Reference.parse(name)
     if ref.tag or ref.digest:
         raise InvalidError(f"{name} names one tag, and all were asked for", hint="leave the tag out")
-    return sorted(str(tagged) for tagged, _ in store.images.tags() if tagged.repository == ref.repository)
+    return ref
 
 
 def login(settings: Settings, server: str, username: str, password: str, *, insecure: tuple[str, ...] = ()) -> str:

@@ -86,6 +86,19 @@ class Form(NamedTuple):
             raise InvalidError(f"Docker's media types have no {what}", hint="leave oci-mediatypes=false out")
         return self
 
+    def compressed(self, text: str) -> Form:
+        """Return this form with another compression, written as `packing` is: ``zstd``, ``zstd:19``, ``none``.
+
+        Raises InvalidError.
+        """
+        name, colon, level = text.partition(":")
+        if name not in COMPRESSIONS or (colon and not (level.isascii() and level.isdigit() and len(level) < 4)):
+            hint = f"it is one of {', '.join(COMPRESSIONS)}, perhaps with a level: zstd:19"
+            raise InvalidError(f"invalid compression {text[:100]!r}", hint=hint)
+        if name == "none" and colon:
+            raise InvalidError("what isn't compressed has no level", hint="leave the level out")
+        return self._replace(compression=name, level=int(level) if colon else None).checked()
+
     @property
     def packing(self) -> str:
         """A name of how layers are compressed, the same for the same bytes: ``gzip``, ``zstd:19``."""

@@ -41,7 +41,10 @@ class Layer(Protocol):
         """Open the uncompressed tar."""
 
     def open_packed(self) -> BinaryIO:
-        """Open the bytes that `descriptor` describes; the uncompressed tar where it is None."""
+        """Open the bytes that `descriptor` describes; the uncompressed tar where it is None.
+
+        A layer whose bytes can be had from anywhere on, as one in a registry, also has ``open_packed_from(position)``.
+        """
 
 
 class Image(NamedTuple):

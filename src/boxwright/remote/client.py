@@ -83,9 +83,9 @@ class Resolved(NamedTuple):
 class RegistryClient:
     """Speaks to one registry. Cheap to make; nothing is sent before the first call. Threads may share it.
 
-    `insecure` allows plain HTTP and unknown certificates (see endpoint.is_insecure). Every method that sends something
-    raises RegistryFailure when the registry refuses, ConnectionFailed or PlainHttpRegistry when it isn't reached, and
-    CancelledError after `cancel`.
+    `insecure` allows plain HTTP and unknown certificates (see endpoint.is_insecure); a large blob that is pulled may
+    come over several `connections`. Every method that sends something raises RegistryFailure when the registry refuses,
+    ConnectionFailed or PlainHttpRegistry when it isn't reached, and CancelledError after `cancel`.
     """
 
     def __init__(
@@ -97,12 +97,15 @@ class RegistryClient:
         transport: Transport | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
         notice: Callable[[Waiting], object] | None = None,
+        connections: int = 1,
     ) -> None:
         self.domain = domain
         self._cancelled = threading.Event()
         self._transport = transport or PooledTransport()
         exchange = Exchange(domain, self._transport, policy=policy, cancelled=self._cancelled, notice=notice)
-        self.session = Session(domain, exchange, credentials or NoCredentials(), insecure=insecure)
+        self.session = Session(
+            domain, exchange, credentials or NoCredentials(), insecure=insecure, connections=connections
+        )
 
     def ping(self) -> None:
         """Make sure that the registry answers."""

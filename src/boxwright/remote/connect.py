@@ -5,12 +5,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
+from boxwright.host.paths import Path
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Keychain
-from boxwright.remote.endpoint import is_insecure
+from boxwright.remote.endpoint import is_insecure, is_loopback
+from boxwright.remote.hosts import HostSettings
 from boxwright.remote.progress import Waiting
-from boxwright.remote.transport import PooledTransport
+from boxwright.remote.transport import CERTIFICATE_DIRECTORIES, PooledTransport
+
+_CONNECTIONS = 3
+_NOTHING_SET = HostSettings()
 
 
 def connect(
@@ -20,19 +25,39 @@ def connect(
     insecure_registries: Sequence[str] = (),
     credentials: Keychain | None = None,
     notice: Callable[[Waiting], object] | None = None,
+    host: HostSettings = _NOTHING_SET,
+    rate: float | None = None,
+    connections: int | None = None,
 ) -> RegistryClient:
     """Return a client of a registry (a reference's `domain`), with the user's proxies and credentials.
 
     Nothing is sent yet. `insecure_registries` are hosts, with or without a port, and networks; `credentials` replace
-    the user's own; `notice` hears of every repetition. Raises InvalidError for a malformed entry or domain.
+    the user's own; `notice` hears of every repetition; `host` is what is set for this registry (its mirrors are for
+    whoever pulls). `rate` bytes a second pass at most in each direction; a large blob comes over so many `connections`,
+    by default over three, or one of loopback. Raises InvalidError for a malformed entry or domain.
     """
+    if connections is None:
+        connections = 1 if is_loopback(domain) else _CONNECTIONS
     return RegistryClient(
         domain,
         credentials=credentials or credential_file(environment),
-        insecure=is_insecure(domain, insecure_registries, _addresses),
-        transport=PooledTransport(environment=environment),
+        insecure=host.insecure or is_insecure(domain, insecure_registries, _addresses),
+        transport=PooledTransport(
+            environment=environment,
+            certificate_directories=(*CERTIFICATE_DIRECTORIES, *_own_directories(environment)),
+            authorities=(host.ca,) if host.ca is not None else (),
+            rate=rate,
+        ),
         notice=notice,
+        connections=connections,
     )
+
+
+def _own_directories(environment: Mapping[str, str]) -> list[Path]:
+    """Return where rootless docker and podman look for a user's own certificates."""
+    home = environment.get("HOME")
+    base = environment.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
+    return [Path(base) / name / "certs.d" for name in ("docker", "containers")] if base else []
 
 
 def _addresses(host: str) -> list[str]:

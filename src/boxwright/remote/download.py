@@ -31,14 +31,17 @@ class WrongBlob(CorruptError):
 
 
 class Download:
-    """The bytes of one blob from `position` on, exactly as many as its descriptor says. For one thread.
+    """The bytes of one blob from `position` up to `end` (its size), exactly as many as its descriptor says.
 
-    They are not verified here: a BlobWriter does that, or VerifiedBlob.
+    They are not verified here: a BlobWriter does that, or VerifiedBlob. For one thread.
     """
 
-    __slots__ = ("_descriptor", "_failures", "_path", "_progress", "_response", "_session", "position")
+    __slots__ = ("_descriptor", "_end", "_failures", "_path", "_progress", "_response", "_session", "position")
 
-    def __init__(self, session: Session, path: str, descriptor: Descriptor, *, position: int = 0) -> None:
+    def __init__(
+        self, session: Session, path: str, descriptor: Descriptor, *, position: int = 0, end: int | None = None
+    ) -> None:
+        self._end = descriptor.size if end is None else end
         self._session = session
         self._path = path
         self._descriptor = descriptor
@@ -52,18 +55,32 @@ class Download:
     def size(self) -> int:
         return self._descriptor.size
 
+    def begin(self) -> bool:
+        """Send the request, and return whether the registry gives parts of a blob; else all of it will be read here.
+
+        Raises as `read`.
+        """
+        while self._response is None:
+            try:
+                self._response = self._connect()
+            except ConnectionFailed as error:
+                self._broken(error)
+        if self._response.status == 200:
+            self._end = self.size
+        return self._response.status == 206
+
     def read(self, limit: int) -> bytes:
         """Return up to `limit` bytes, nothing at the end.
 
         Raises WrongBlob when there are more bytes than there should be; RegistryFailure, and ConnectionFailed after
         the retry policy's attempts without progress.
         """
-        while self.position < self.size:
+        while self.position < self._end:
             self._session.exchange.check()
             try:
                 if self._response is None:
                     self._response = self._connect()
-                chunk = self._response.read(min(limit, self.size - self.position))
+                chunk = self._response.read(min(limit, self._end - self.position))
                 if not chunk:
                     raise ConnectionFailed(self._response.url, "broken", "the answer ended early", sent=True)
             except ConnectionFailed as error:
@@ -71,8 +88,8 @@ class Download:
                 continue
             self.position += len(chunk)
             self._progress += len(chunk)
-            if self.position == self.size:
-                self._end(self._response)
+            if self.position == self._end:
+                self._finish(self._response)
             return chunk
         return b""
 
@@ -88,22 +105,32 @@ class Download:
     ) -> None:
         self.close()
 
-    def _end(self, response: Response) -> None:
+    def _finish(self, response: Response) -> None:
         """Make sure that nothing follows, and give the connection back."""
         self._response = None
+        if self._end < self.size and response.status == 200:
+            response.abandon()  # a part was wanted, and all of it is on its way
+            return
         try:
             surplus = response.read(1)
         except ConnectionFailed:
             surplus = b""  # all that was wanted is here
         if surplus:
             response.abandon()
-            raise WrongBlob(self._session.domain, self._descriptor.digest, f"it is longer than {self.size} bytes")
+            what = (
+                f"it is longer than {self.size} bytes" if self._end == self.size else "it sent more than was asked for"
+            )
+            raise WrongBlob(self._session.domain, self._descriptor.digest, what)
         response.close()
 
     def _connect(self) -> Response:
         session, digest = self._session, self._descriptor.digest
         what = f"pull {digest} from {session.domain}/{self._path}"
-        headers = {"Range": f"bytes={self.position}-"} if self.position else {}
+        headers = {}
+        if self._end < self.size:
+            headers["Range"] = f"bytes={self.position}-{self._end - 1}"
+        elif self.position:
+            headers["Range"] = f"bytes={self.position}-"
         response = session.request(
             "GET",
             f"/v2/{self._path}/blobs/{digest}",

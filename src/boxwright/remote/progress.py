@@ -12,7 +12,17 @@ from typing import TypeAlias
 from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
 
-__all__ = ["Event", "LayerBytes", "LayerDone", "LayerExists", "LayerMounted", "Sink", "Waiting", "ignore"]
+__all__ = [
+    "Event",
+    "LayerBytes",
+    "LayerDone",
+    "LayerExists",
+    "LayerMounted",
+    "PlaceFailed",
+    "Sink",
+    "Waiting",
+    "ignore",
+]
 
 
 class Waiting(NamedTuple):
@@ -21,6 +31,12 @@ class Waiting(NamedTuple):
     why: str
     seconds: float
     attempt: int
+
+
+class PlaceFailed(NamedTuple):
+    """A mirror doesn't give what is wanted, so the next place is asked."""
+
+    why: str
 
 
 class LayerExists(NamedTuple):
@@ -51,7 +67,7 @@ class LayerDone(NamedTuple):
     size: int
 
 
-Event: TypeAlias = LayerExists | LayerMounted | LayerBytes | LayerDone | Waiting
+Event: TypeAlias = LayerExists | LayerMounted | LayerBytes | LayerDone | Waiting | PlaceFailed
 Sink: TypeAlias = Callable[[Event], object]
 
 

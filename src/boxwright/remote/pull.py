@@ -1,7 +1,8 @@
-"""An image from a registry into the store."""
+"""An image from a registry, or those of an index for every platform, into the store."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import BinaryIO, Literal
 
@@ -12,15 +13,18 @@ from boxwright.layer.streams import CHUNK, PieceStream
 from boxwright.oci import media
 from boxwright.oci.config import ImageConfig
 from boxwright.oci.digest import DiffID, Digest
-from boxwright.oci.manifest import Descriptor, Manifest
+from boxwright.oci.manifest import Descriptor, Index, Manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient, Resolved
 from boxwright.remote.download import Download, WrongBlob
+from boxwright.remote.parallel import ParallelDownload, download
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, Sink, ignore
 from boxwright.store.images import MAX_CONFIG_BYTES, ImageRecord
 from boxwright.store.ingest import LayerProgress, ingest_image
+from boxwright.store.leases import Lease
 from boxwright.store.packed import PackedLayers
+from boxwright.store.publications import Publication
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
@@ -52,6 +56,7 @@ def pull(
     rootless: bool = False,
     parallel: int = PARALLEL_LAYERS,
     approve: Callable[[Resolved], object] | None = None,
+    place: Reference | None = None,
 ) -> PullResult:
     """Bring an image into the store and let `reference` name it there; ``latest`` is added. Idempotent.
 
@@ -60,39 +65,126 @@ def pull(
     tag beside it is not touched, since the digest decides alone.
 
     `approve` is shown what the name stands for, before anything of it is fetched, and may raise; what is stored then is
-    what it was shown.
+    what it was shown. `place` is what the image is called at `client`, where that is a mirror of its registry.
 
     Raises RegistryFailure, ConnectionFailed, CorruptError (WrongManifest, WrongBlob, BlobMismatch …), NotAnImage,
     NoMatchingPlatform, CancelledError.
     """
     reference = reference.with_default_tag()
+    there = (place or reference).with_default_tag()
     with store.leases.hold() as lease, client.cancellable() as cancelled:
-        resolved = client.fetch_manifest(reference, platform)
+        resolved = client.fetch_manifest(there, platform)
         if approve is not None:
             approve(resolved)
-        manifest = resolved.manifest
         before = store.images.resolve(reference)
-        lease.add("image", manifest.config.digest)  # until it has its name
-        record = store.images.get(manifest.config.digest)
-        if record is None:
-            image = _remote_image(client, reference, manifest)
-            record = ingest_image(
-                store,
-                image,
-                rootless=rootless,
-                parallel=parallel,
-                progress=lambda event: _tell(event, progress),
-                cancelled=cancelled,
-            )
-        else:
-            for layer in manifest.layers:
-                progress(LayerExists(layer.digest))
-        PackedLayers(store.database).add_origin(reference.repository, *(layer.digest for layer in manifest.layers))
-        store.images.add_repo_digest(reference._replace(tag=None, digest=resolved.digest), record.id)
+        bringing = _Bringing(client, store, lease, reference, there, progress, rootless, parallel, cancelled)
+        record = bringing.bring(resolved)
         if reference.digest is None:
             store.images.tag(reference, record.id)
     unchanged = before is not None and before.id == record.id
     return PullResult(record, resolved.digest, "up to date" if unchanged else "downloaded")
+
+
+def pull_all(
+    client: RegistryClient,
+    reference: Reference,
+    store: Store,
+    platform: Platform,
+    *,
+    progress: Sink = ignore,
+    rootless: bool = False,
+    parallel: int = PARALLEL_LAYERS,
+    approve: Callable[[Resolved], object] | None = None,
+    place: Reference | None = None,
+) -> PullResult:
+    """As `pull`, but bring the images of an index for every platform; the tag is all of them from then on.
+
+    What runs under the tag is the image for `platform`, or the first of the index where there is none.
+    """
+    reference = reference.with_default_tag()
+    there = (place or reference).with_default_tag()
+    root = client.fetch(there)
+    if not isinstance(root, Index) or not root.platforms:
+        return pull(
+            client,
+            reference,
+            store,
+            platform,
+            progress=progress,
+            rootless=rootless,
+            parallel=parallel,
+            approve=approve,
+            place=place,
+        )
+    chosen = root.select(platform) or root.select(root.platforms[0])
+    entries = {entry.digest: entry for each in root.platforms if (entry := root.select(each)) is not None}
+    with store.leases.hold() as lease, client.cancellable() as cancelled:
+        images: dict[Digest, ImageRecord] = {}
+        before = store.images.resolve(reference)
+        bringing = _Bringing(client, store, lease, reference, there, progress, rootless, parallel, cancelled)
+        for digest, entry in entries.items():
+            manifest = client.fetch(there._replace(tag=None, digest=digest), entry)
+            if not isinstance(manifest, Manifest):
+                raise NotAnImage(reference, f"for {entry.platform} it is another index")
+            resolved = Resolved(manifest, root.digest, root)
+            if approve is not None:
+                approve(resolved)
+            images[digest] = bringing.bring(resolved._replace(digest=digest))
+        record = images[chosen.digest] if chosen is not None else next(iter(images.values()))
+        store.images.add_repo_digest(reference._replace(tag=None, digest=root.digest), record.id)
+        if reference.digest is None:
+            publication = Publication(tuple(image.id for image in images.values()))
+            store.images.tag(reference, record.id, publication)
+    unchanged = before is not None and before.id == record.id
+    return PullResult(record, root.digest, "up to date" if unchanged else "downloaded")
+
+
+class _Bringing:
+    """The way of images from one repository into the store, held there by a lease until they have their names."""
+
+    def __init__(
+        self,
+        client: RegistryClient,
+        store: Store,
+        lease: Lease,
+        reference: Reference,
+        there: Reference,
+        progress: Sink,
+        rootless: bool,
+        parallel: int,
+        cancelled: threading.Event,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._lease = lease
+        self._reference = reference
+        self._there = there
+        self._progress = progress
+        self._rootless = rootless
+        self._parallel = parallel
+        self._cancelled = cancelled
+
+    def bring(self, resolved: Resolved) -> ImageRecord:
+        """Have an image in the store, under its repository's digest but no tag yet."""
+        store, manifest, reference = self._store, resolved.manifest, self._reference
+        self._lease.add("image", manifest.config.digest)  # until it has its name
+        record = store.images.get(manifest.config.digest)
+        if record is None:
+            image = _remote_image(self._client, self._there, manifest)
+            record = ingest_image(
+                store,
+                image,
+                rootless=self._rootless,
+                parallel=self._parallel,
+                progress=lambda event: _tell(event, self._progress),
+                cancelled=self._cancelled,
+            )
+        else:
+            for layer in manifest.layers:
+                self._progress(LayerExists(layer.digest))
+        PackedLayers(store.database).add_origin(reference.repository, *(layer.digest for layer in manifest.layers))
+        store.images.add_repo_digest(reference._replace(tag=None, digest=resolved.digest), record.id)
+        return record
 
 
 class RemoteLayer:
@@ -115,13 +207,16 @@ class RemoteLayer:
         return Unpacked(self.open_packed())
 
     def open_packed(self) -> BinaryIO:
-        return _BlobStream(Download(self._client.session, self._path, self.descriptor))
+        return self.open_packed_from(0)
+
+    def open_packed_from(self, position: int) -> BinaryIO:
+        return _BlobStream(download(self._client.session, self._path, self.descriptor, position=position))
 
 
 class _BlobStream(PieceStream):
     """A download as a binary stream."""
 
-    def __init__(self, download: Download) -> None:
+    def __init__(self, download: Download | ParallelDownload) -> None:
         super().__init__()
         self._download = download
 

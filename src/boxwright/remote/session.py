@@ -45,8 +45,12 @@ class Session:
     Nothing is sent before the first request: that one finds out whether the registry speaks TLS, and what it asks for.
     """
 
-    def __init__(self, domain: str, exchange: Exchange, keychain: Keychain, *, insecure: bool) -> None:
+    def __init__(
+        self, domain: str, exchange: Exchange, keychain: Keychain, *, insecure: bool, connections: int = 1
+    ) -> None:
         self.domain = domain
+        self.connections = connections
+        """How many connections one large blob may take."""
         self.exchange = exchange
         self.authorizer = Authorizer(domain, keychain, exchange)
         self._insecure = insecure

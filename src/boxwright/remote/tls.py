@@ -18,11 +18,14 @@ class UnusableCertificate(UnavailableError):
         self.path = path
 
 
-def client_context(origin: Origin, *, verify: bool, directories: Sequence[Path]) -> ssl.SSLContext:
+def client_context(
+    origin: Origin, *, verify: bool, directories: Sequence[Path], authorities: Sequence[Path] = ()
+) -> ssl.SSLContext:
     """Return the context for connections to `origin`.
 
-    The system's authorities count, together with every ``*.crt`` in the host's directory; a ``*.cert`` with its
-    ``*.key`` is the client's certificate. Without `verify` any certificate will do. Raises UnusableCertificate.
+    The system's authorities count, together with the files `authorities` and every ``*.crt`` in the host's directory; a
+    ``*.cert`` with its ``*.key`` is the client's certificate. Without `verify` any certificate will do. Raises
+    UnusableCertificate.
     """
     if verify:
         context = ssl.create_default_context()
@@ -31,6 +34,11 @@ def client_context(origin: Origin, *, verify: bool, directories: Sequence[Path])
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
+    for path in authorities:
+        try:
+            context.load_verify_locations(cafile=path)
+        except (ssl.SSLError, OSError) as error:
+            raise UnusableCertificate(path, error.strerror or str(error)) from None
     for directory in _host_directories(origin, directories):
         for path in sorted(directory.iterdir()):
             try:

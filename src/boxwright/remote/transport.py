@@ -27,6 +27,7 @@ from boxwright._version import __version__
 from boxwright.errors import CorruptError, InvalidError, UnavailableError
 from boxwright.host.paths import Path
 from boxwright.remote.headers import Origin, origin_of
+from boxwright.remote.limiter import Limiter
 from boxwright.remote.proxy import proxy_for
 from boxwright.values import NamedTuple
 
@@ -84,10 +85,11 @@ class BodyTooLarge(CorruptError):
 class Response:
     """The head of an answer, and its body as a stream. To be closed, or read to its end: the connection is reused."""
 
-    __slots__ = ("_raw", "method", "status", "url")
+    __slots__ = ("_limiter", "_raw", "method", "status", "url")
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, method: str, url: str) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, method: str, url: str, *, limiter: Limiter | None = None) -> None:
         self._raw = raw
+        self._limiter = limiter
         self.method = method
         self.url = url
         self.status = raw.status
@@ -109,10 +111,15 @@ class Response:
 
         Raises ConnectionFailed when the connection breaks before the end that was announced.
         """
+        if self._limiter is not None:
+            limit = min(limit, self._limiter.piece)
         try:
-            return self._raw.read(limit, decode_content=False)
+            data = self._raw.read(limit, decode_content=False)
         except (HTTPError, OSError) as error:
             raise _failure(self.url, error, sent=True) from None
+        if self._limiter is not None:
+            self._limiter.passed(len(data))
+        return data
 
     def body(self, limit: int) -> bytes:
         """Return the whole body. Raises BodyTooLarge, ConnectionFailed."""
@@ -161,11 +168,19 @@ class PooledTransport:
         *,
         environment: Mapping[str, str] = os.environ,
         certificate_directories: Sequence[Path] = CERTIFICATE_DIRECTORIES,
+        authorities: Sequence[Path] = (),
         idle_seconds: float = IDLE_SECONDS,
         admit: Admission | None = None,
+        rate: float | None = None,
     ) -> None:
-        """`admit` is asked before anything is sent over a connection, unless it goes through a proxy."""
+        """`authorities` are files of further certificates to trust; `rate` is in bytes a second and each direction.
+
+        `admit` is asked before anything is sent over a connection, unless it goes through a proxy.
+        """
         self._environment = environment
+        self._authorities = authorities
+        self._down = Limiter(rate) if rate else None
+        self._up = Limiter(rate) if rate else None
         self._directories = certificate_directories
         self._timeout = urllib3.Timeout(connect=idle_seconds, read=idle_seconds)
         self._classes = _POOLS if admit is None else _guarded(admit)
@@ -178,7 +193,7 @@ class PooledTransport:
             raise InvalidError(f"not an http or https URL: {request.url[:200]!r}")
         pool = self._pool(origin, request.verify)
         headers = {"User-Agent": f"boxwright/{__version__}", "Accept-Encoding": "identity", **request.headers}
-        body = _Stream(request.body()) if callable(request.body) else request.body
+        body = _Stream(_limited(request.body(), self._up)) if callable(request.body) else request.body
         try:
             raw = pool.urlopen(
                 request.method,
@@ -198,7 +213,7 @@ class PooledTransport:
         if isinstance(body, _Stream) and body.failure is not None:
             raw.close()
             raise body.failure
-        return Response(raw, request.method, request.url)
+        return Response(raw, request.method, request.url, limiter=self._down)
 
     def close(self) -> None:
         with self._lock:
@@ -218,7 +233,9 @@ class PooledTransport:
 
         context = None
         if origin.scheme == "https":
-            context = client_context(origin, verify=verify, directories=self._directories)
+            context = client_context(
+                origin, verify=verify, directories=self._directories, authorities=self._authorities
+            )
         proxy = proxy_for(origin, self._environment)
         if proxy is None:
             pool = urllib3.PoolManager(maxsize=_CONNECTIONS, timeout=self._timeout, ssl_context=context)
@@ -299,6 +316,19 @@ def _guarded(admit: Admission) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = SecureGuarded
 
     return {"http": GuardedPool, "https": SecureGuardedPool}
+
+
+def _limited(chunks: Iterator[bytes | memoryview], limiter: Limiter | None) -> Iterator[bytes | memoryview]:
+    """Return the same bytes, in pieces that come no quicker than they may."""
+    if limiter is None:
+        yield from chunks
+        return
+    for chunk in chunks:
+        view = memoryview(chunk)
+        while view:
+            piece, view = view[: limiter.piece], view[limiter.piece :]
+            yield piece
+            limiter.passed(len(piece))
 
 
 class _Stream:

@@ -15,6 +15,7 @@ from boxwright.host import faults
 from boxwright.host.durable import sync_directory
 from boxwright.host.paths import Path
 from boxwright.oci.digest import Digest
+from boxwright.store import partial
 from boxwright.store.layout import Layout
 
 _COPY_BYTES = 1 << 20
@@ -102,6 +103,15 @@ class BlobStore:
     def writer(self, algorithm: str = "sha256") -> BlobWriter:
         return BlobWriter(self, self._ingest, algorithm)
 
+    def resumed_writer(self, digest: Digest) -> BlobWriter:
+        """Return a writer that goes on where an interrupted one for the same blob left off (see `BlobWriter.leave`).
+
+        Its `position` tells how much is there: unverified, until the whole is. Where somebody else is writing the blob
+        at this moment, it is a new one from the beginning.
+        """
+        path = partial.path_of(self._ingest, digest)
+        return BlobWriter(self, self._ingest, digest.algorithm, taking_up=path)
+
     def put(self, data: bytes) -> Digest:
         """Store small content durably; return its digest. Idempotent. Raises BlobWriteFailed."""
         digest = Digest.of(data)
@@ -169,9 +179,9 @@ class BlobWriter:
     Used as a context manager, it is aborted at the end of the block unless it was committed.
     """
 
-    __slots__ = ("_blobs", "_fd", "_hasher", "_path", "algorithm", "position")
+    __slots__ = ("_blobs", "_fd", "_hasher", "_partial", "_path", "algorithm", "position")
 
-    def __init__(self, blobs: BlobStore, ingest: Path, algorithm: str) -> None:
+    def __init__(self, blobs: BlobStore, ingest: Path, algorithm: str, *, taking_up: Path | None = None) -> None:
         import hashlib
 
         self._blobs = blobs
@@ -179,6 +189,9 @@ class BlobWriter:
         self.algorithm = algorithm
         self.position = 0
         """Bytes written so far."""
+        self._partial = taking_up is not None and self._take_up(taking_up)
+        if self._partial:
+            return
         while True:
             self._path = ingest / os.urandom(8).hex()
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -186,6 +199,25 @@ class BlobWriter:
             if os.fstat(self._fd).st_nlink:
                 break
             os.close(self._fd)  # a collector saw the file before it was locked
+
+    def _take_up(self, path: Path) -> bool:
+        """Open a partial blob, or begin it, and read what is there; return False when somebody else holds it."""
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                return False
+            if _is_at(fd, path):
+                break
+            os.close(fd)  # it was collected, or became a blob, before it was locked
+        self._path, self._fd = path, fd
+        buffer = memoryview(bytearray(_COPY_BYTES))
+        while count := os.readv(fd, [buffer]):
+            self._hasher.update(buffer[:count])
+            self.position += count
+        return True
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append `data`, all of it; return its length. Raises BlobWriteFailed."""
@@ -242,6 +274,16 @@ class BlobWriter:
         self._close()
         return digest
 
+    def leave(self) -> None:
+        """Keep what was written for the next `BlobStore.resumed_writer`; what nobody could take up is dropped.
+
+        Nothing after `commit` or `abort`.
+        """
+        if self._fd >= 0 and self._partial and self.position >= partial.LEAST_BYTES:
+            self._close()
+        else:
+            self.abort()
+
     def abort(self) -> None:
         """Drop what was written; nothing after `commit` or `abort`."""
         if self._fd >= 0:
@@ -262,3 +304,10 @@ class BlobWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abort()
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False

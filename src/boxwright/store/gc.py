@@ -18,7 +18,7 @@ from boxwright.host.locks import try_lock_existing
 from boxwright.host.paths import Path
 from boxwright.host.trees import StillMounted, disk_usage, remove_tree
 from boxwright.oci.digest import Digest
-from boxwright.store import content_index, reach
+from boxwright.store import content_index, partial, reach
 from boxwright.store.images import ImageRecord
 from boxwright.store.layout import DRAFT, TRASH
 from boxwright.store.reach import Reclaimed
@@ -201,7 +201,10 @@ def orphans(store: Store) -> list[Path]:
 
 
 def abandoned(store: Store) -> list[Path]:
-    """Return what processes that are gone were about to make or to remove: nobody holds its lock any more."""
+    """Return what processes that are gone were about to make or to remove: nobody holds its lock any more.
+
+    Without the partial blobs that the next pull takes up.
+    """
     layout = store.layout
     kinds = (
         (layout.snapshots, (DRAFT, TRASH)),
@@ -216,7 +219,7 @@ def abandoned(store: Store) -> list[Path]:
         directory / name for directory, prefixes in kinds for name in os.listdir(directory) if name.startswith(prefixes)
     ]
     names += _stray_container_locks(store)
-    return [path for path in sorted(names) if _is_unlocked(path)]
+    return [path for path in sorted(names) if not partial.is_kept(path) and _is_unlocked(path)]
 
 
 def _stray_container_locks(store: Store) -> list[Path]:

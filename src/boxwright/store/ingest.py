@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from boxwright.errors import CancelledError
+from boxwright.errors import CancelledError, UnavailableError
 from boxwright.image.image import Image, Layer
 from boxwright.layer.apply import Applied, apply_layer
 from boxwright.layer.compression import open_decompressed
@@ -25,7 +25,8 @@ from boxwright.layer.union import UnionView
 from boxwright.oci import media
 from boxwright.oci.digest import ChainID, DiffID, Digest, chain_ids
 from boxwright.oci.manifest import Descriptor
-from boxwright.store.blobs import BlobMismatch
+from boxwright.store import partial
+from boxwright.store.blobs import BlobMismatch, BlobWriteFailed
 from boxwright.store.images import ImageRecord
 from boxwright.store.leases import Lease
 from boxwright.store.snapshots import Draft, Snapshot
@@ -251,7 +252,12 @@ class _Fetch:
         self._layer = layer
         self._digest = digest
         self._size = size
-        self._writer = work.store.blobs.writer(digest.algorithm)
+        # Asked by name, since isinstance would ask for a layer's size, too, and that may mean to read all of it.
+        self._open_from: Callable[[int], BinaryIO] | None = getattr(layer, "open_packed_from", None)
+        # What came of a large layer is kept when it breaks off, for whoever fetches it next.
+        resumable = self._open_from is not None and size is not None and size > partial.LEAST_BYTES
+        blobs = work.store.blobs
+        self._writer = blobs.resumed_writer(digest) if resumable else blobs.writer(digest.algorithm)
         self._changed = threading.Condition()
         self._ended = False
         self._dropped = False
@@ -270,7 +276,7 @@ class _Fetch:
             self._changed.notify_all()
 
     def _copy(self) -> None:
-        with self._layer.open_packed() as stream:
+        with self._open() as stream:
             while data := stream.read(CHUNK):
                 if self._dropped:
                     return
@@ -281,6 +287,10 @@ class _Fetch:
                 with self._changed:
                     self._changed.notify_all()
                 self._work.progress(LayerProgress(self._layer, "fetching", self._writer.position, self._size))
+
+    def _open(self) -> BinaryIO:
+        position = self._writer.position
+        return self._open_from(position) if self._open_from and position else self._layer.open_packed()
 
     def follow(self) -> BinaryIO:
         """Return a stream of the blob from its beginning, which waits for what has not come yet."""
@@ -310,7 +320,11 @@ class _Fetch:
         return self._writer.commit(self._digest, self._size, durable=False)
 
     def close(self) -> None:
-        """End the thread and drop what was not committed."""
+        """End the thread and drop what was not committed, unless only its source failed: then it is left."""
         self._dropped = True
         self._thread.join()
-        self._writer.abort()
+        full = isinstance(self._error, BlobWriteFailed)
+        if isinstance(self._error, UnavailableError | CancelledError) and not full:
+            self._writer.leave()
+        else:
+            self._writer.abort()

@@ -7,6 +7,7 @@ ROOT
 │   ├── index.json                  the manifests whose blobs are all here (content_index.py)
 │   └── blobs/<algorithm>/<hex>
 ├── ingest/<random>                 blobs being written and scratch directories, locked by their makers
+├── ingest/partial-<boot>-<digest>  blobs that came in part, for the next pull to take up
 ├── snapshots/
 │   ├── <id>/fs                     one layer's own files, in overlay form
 │   ├── .draft-<random>/{fs,work}   a layer being made, locked by its maker

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.engine.settings import InvalidSetting, Settings
+from boxwright.engine.settings import InvalidSetting, Settings, parse_rate
+from boxwright.host.paths import Path as HostPath
+from boxwright.remote.hosts import HostSettings, Mirror, host_settings
 
 
 @pytest.fixture
@@ -13,7 +15,8 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(
         'root = "/from/file"\ninsecure-registries = ["a:1", "10.0.0.0/8"]\nruntime = "runc"\nmax-parallelism = 3\n'
-        'build-cache-limit = 5\npolicy = "signed.toml"\n'
+        'build-cache-limit = 5\npolicy = "signed.toml"\nlimit-rate = "2m"\nconnections = 5\n'
+        '[registry."a:1"]\nmirrors = ["http://b:2/hub/"]\nca = "a.pem"\n'
     )
     return path
 
@@ -22,7 +25,10 @@ def test_everything_from_the_file(config: Path) -> None:
     environ = {"BOXWRIGHT_CONFIG": str(config)}
     settings = Settings.load(environ)
     assert os.fspath(settings.root) == "/from/file"
-    assert settings[1:] == (("a:1", "10.0.0.0/8"), "runc", 3, 5, environ, str(config.parent / "signed.toml"))
+    here = HostPath(config.parent)
+    hosts = {"a:1": HostSettings((Mirror("b:2", "hub/", insecure=True),), ca=here / "a.pem")}
+    expected = (("a:1", "10.0.0.0/8"), "runc", 3, 5, environ, here / "signed.toml", hosts, 2.0 * (1 << 20), 5)
+    assert settings[1:] == expected
 
 
 def test_who_beats_whom(config: Path, tmp_path: Path) -> None:
@@ -56,6 +62,17 @@ def test_the_default_file_may_be_missing(tmp_path: Path) -> None:
         ("max-parallelism = -1", "is not a setting"),
         ("max-parallelism = true", "is not a setting"),
         ('build-cache-limit = "10g"', "is not a setting"),
+        ("limit-rate = 0", "invalid rate '0'"),
+        ('limit-rate = "quick"', "invalid rate 'quick'"),
+        ("limit-rate = true", "limit-rate = True is not a setting"),
+        ("connections = 0", "connections = 0 is not a setting"),
+        ("connections = 17", "connections = 17 is not a setting"),
+        ("registry = 1", "registries are written"),
+        ('[registry."a:b"]', "invalid registry 'a:b'"),
+        ("[registry.a]\ninsecure = 1", "insecure = 1 is nothing that can be set for it"),
+        ('[registry.a]\nmirror = ["b"]', "is nothing that can be set for it"),
+        ('[registry.a]\nmirrors = ["ftp://b"]', "is no http or https URL"),
+        ('[registry.a]\nmirrors = ["https://me@b"]', "is not a host"),
         ("root = ", "Invalid value"),
         ("\udcff", "utf-8"),
     ],
@@ -70,3 +87,22 @@ def test_what_is_no_configuration(config: Path, text: str, why: str) -> None:
 def test_a_file_that_was_named_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="there is no such file"):
         Settings.load({"BOXWRIGHT_CONFIG": str(tmp_path / "nowhere")})
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("1", 1), ("500k", 512_000), ("10M", 10 << 20), ("1.5g", 3 << 29), ("2MiB/s", 2 << 20), ("100B", 100)],
+)
+def test_rates(text: str, rate: float) -> None:
+    assert parse_rate(text) == rate
+
+
+def test_what_is_set_for_a_host_counts_for_its_ports() -> None:
+    hosts = {"a": HostSettings(insecure=True), "a:1": HostSettings(), "[::1]:5": HostSettings(insecure=True)}
+    assert [host_settings(hosts, domain).insecure for domain in ("a", "a:1", "a:2", "b", "[::1]:5")] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]

@@ -2,29 +2,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from boxwright.cli.parsing import Parser
+from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
+from boxwright.cli.transfers import declare_rate, limit_rate
 
 
 def configure(parser: Parser) -> None:
     parser.flag("-q", "--quiet", help="print only the image's name")
+    parser.flag("-a", "--all-tags", help="pull every tag of the repository")
     parser.add_argument("--platform", metavar="OS/ARCH", help="the platform to choose from an image index")
+    parser.flag("--all-platforms", help="pull the images of an index for every platform; the tag is all of them")
+    parser.flag("--referrers", help="attach what refers to the image, too: lists of packages, provenance, signatures")
+    declare_rate(parser)
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
-    parser.refused("-a", "--all-tags", why="name the tags", value=False)
     parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
     parser.add_argument("name", metavar="NAME[:TAG|@DIGEST]", help="the image")
 
 
 def run(args: Any, session: Session) -> int:
+    if args.platform and args.all_platforms:
+        raise UsageError("--platform and --all-platforms contradict each other", hint="leave one out")
+    limit_rate(args, session)
+    names = [args.name]
+    if args.all_tags:
+        names = session.engine.remote_tags_of(args.name, insecure=args.insecure_registry)
+    for name in names:
+        _pull(args, session, name)
+    return 0
+
+
+def _pull(args: Any, session: Session, name: str) -> None:
     from boxwright.cli.transfers import Progress
 
     if not args.quiet:
-        print(f"pulling {args.name}", flush=True)
+        print(f"pulling {name}", flush=True)
     with Progress(quiet=args.quiet) as progress:
-        pulled = session.engine.pull(args.name, platform=args.platform, insecure=args.insecure_registry, sink=progress)
+        pulled = session.engine.pull(
+            name,
+            platform=args.platform,
+            all_platforms=args.all_platforms,
+            referrers=args.referrers,
+            insecure=args.insecure_registry,
+            sink=progress,
+        )
     if args.quiet:
         print(pulled.reference)
-        return 0
-    name = pulled.reference.familiar().partition("@")[0]
-    print(f"{'pulled' if pulled.status == 'downloaded' else pulled.status}  {name}@{pulled.digest}")
-    return 0
+        return
+    shown = pulled.reference.familiar().partition("@")[0]
+    print(f"{'pulled' if pulled.status == 'downloaded' else pulled.status}  {shown}@{pulled.digest}")

@@ -5,17 +5,24 @@ from typing import Any
 from boxwright.cli import human
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
+from boxwright.cli.transfers import declare_rate, limit_rate
 
 
 def configure(parser: Parser) -> None:
     parser.flag("-q", "--quiet", help="print only the image's name")
     parser.flag("-a", "--all-tags", help="push every tag of the repository")
+    parser.add_argument(
+        "--compression", metavar="gzip|zstd|none[:LEVEL]", help="how layers that were made here are packed (gzip)"
+    )
+    parser.flag("--force-compression", help="pack those that came packed in another way anew, too")
+    declare_rate(parser)
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
     parser.add_argument("name", metavar="NAME[:TAG]", help="the image")
 
 
 def run(args: Any, session: Session) -> int:
+    limit_rate(args, session)
     names = session.engine.tags_of(args.name) if args.all_tags else [args.name]
     for name in names:
         _push(args, session, name)
@@ -28,7 +35,13 @@ def _push(args: Any, session: Session, name: str) -> None:
     if not args.quiet:
         print(f"pushing {name}", flush=True)
     with Progress(quiet=args.quiet) as progress:
-        pushed = session.engine.push(name, insecure=args.insecure_registry, sink=progress)
+        pushed = session.engine.push(
+            name,
+            compression=args.compression,
+            force_compression=args.force_compression,
+            insecure=args.insecure_registry,
+            sink=progress,
+        )
     if args.quiet:
         print(pushed.reference)
         return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
+from boxwright.cli.transfers import Progress, declare_rate, limit_rate
 
 if TYPE_CHECKING:
     from boxwright.engine.copying import CopiedImage
@@ -24,14 +25,14 @@ def declare(group: Parser) -> None:
     command.repeated("--platform", metavar="OS/ARCH", help="copy only this platform; may be given several times")
     command.flag("-a", "--all-tags", help="copy every tag of the repository")
     command.flag("--referrers", help="copy what refers to the image, too: signatures, lists of packages, cosign's tags")
+    declare_rate(command)
     command.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     command.add_argument("source", metavar="SOURCE", help="a name in a registry")
     command.add_argument("destination", metavar="DESTINATION", help="a name; without a tag it gets the source's")
 
 
 def run(args: Any, session: Session) -> int:
-    from boxwright.cli.transfers import Progress
-
+    limit_rate(args, session)
     platforms = [platform for text in args.platform for platform in text.split(",")]
     if args.all and platforms:
         raise UsageError("--all and --platform contradict each other", hint="leave one out")

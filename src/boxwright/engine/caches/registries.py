@@ -19,6 +19,7 @@ from boxwright.build.exports import Mode
 from boxwright.build.imports import LoadedCache
 from boxwright.engine.caches.mountlayers import packed_mounts
 from boxwright.engine.caches.options import From, To
+from boxwright.engine.clients import client as client_of
 from boxwright.engine.settings import Settings
 from boxwright.errors import BoxwrightError, NotFoundError, UnsupportedError
 from boxwright.image.image import Layer
@@ -63,7 +64,7 @@ class RegistrySource:
         self.name = self._reference.familiar()
 
     def load(self) -> LoadedCache | None:
-        client = self._client = _connect(self._settings, self._reference, self._insecure)
+        client = self._client = client_of(self._settings, self._reference.domain, self._insecure)
         platform = Platform.of_machine(os.uname().machine)
         try:
             manifest = client.fetch_manifest(self._reference, platform).manifest
@@ -156,7 +157,7 @@ class RegistryTarget:
     def write(self, file: CacheFile, layers: Sequence[Layer], mounts: Sequence[str]) -> None:
         with (
             packed_mounts(self._store, mounts, self._packing) as shared,
-            _connect(self._settings, self._reference, self._insecure) as client,
+            client_of(self._settings, self._reference.domain, self._insecure) as client,
         ):
             push_artifact(
                 client,
@@ -168,10 +169,3 @@ class RegistryTarget:
                 packing=self._packing,
                 packed=PackedLayers(self._store.database),
             )
-
-
-def _connect(settings: Settings, reference: Reference, insecure: tuple[str, ...]) -> RegistryClient:
-    from boxwright.remote.connect import connect
-
-    allowed = (*settings.insecure_registries, *insecure)
-    return connect(reference.domain, settings.environ, insecure_registries=allowed)
