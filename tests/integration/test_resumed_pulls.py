@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,6 +140,23 @@ def test_a_pull_is_taken_up_by_the_next(
     first = next(event for event in heard if isinstance(event, LayerBytes))
     assert first.done > size
     assert os.listdir(engine.store.layout.ingest) == []
+
+
+def test_a_pull_that_was_killed_is_taken_up(server: str, open_engine: Callable[..., Engine]) -> None:
+    engine = open_engine()
+    store, name = engine.store, f"{server}/ada/web:1"
+    argv = [sys.executable, "-m", "boxwright", "--root", str(engine.settings.root)]
+    with subprocess.Popen([*argv, "pull", "-q", "--limit-rate", "4m", name], stdout=subprocess.DEVNULL) as killed:
+        while not (sizes := [os.stat(store.layout.ingest / name).st_size for name in os.listdir(store.layout.ingest)]):
+            time.sleep(0.01)
+        while max(sizes) < 3 << 19:
+            time.sleep(0.01)
+            sizes = [os.stat(store.layout.ingest / name).st_size for name in os.listdir(store.layout.ingest)]
+        killed.kill()
+    heard: list[Event] = []
+    engine.pull(name, sink=heard.append)
+    assert next(event for event in heard if isinstance(event, LayerBytes)).done > 3 << 19
+    assert os.listdir(store.layout.ingest) == []
 
 
 def test_mirrors_are_asked_first(server: str, tmp_path: Path, open_engine: Callable[..., Engine]) -> None:
