@@ -22,6 +22,8 @@ from pathlib import Path
 from boxwright.hub.registry.server import serve
 from boxwright.hub.settings import load_settings
 settings = load_settings(Path("/dev/stdin"))
+if "accounts" in sys.argv[2:]:
+    settings = settings._replace(accounts=settings.accounts._replace(enabled=True))
 sys.exit(serve(settings, root=Path(sys.argv[1]), ready=lambda line: print(line, flush=True)))
 """
 
@@ -35,16 +37,21 @@ class ServerDied(Exception):
 
 
 class ServerProcess:
-    """A running server: `line` is what it said, `address` where it is. `sections` are those of its configuration."""
+    """A running server: `line` is what it said, `address` where it is. `sections` are those of its configuration.
 
-    def __init__(self, root: Path, *, crash_at: int | None = None, **sections: dict[str, object]) -> None:
+    With `hub` it has accounts.
+    """
+
+    def __init__(
+        self, root: Path, *, crash_at: int | None = None, hub: bool = False, **sections: dict[str, object]
+    ) -> None:
         environment = {**os.environ, "PYTHONSAFEPATH": "1"}
         if crash_at is not None:
             environment[faults.VARIABLE] = str(crash_at)
         sections["server"] = {"addr": "127.0.0.1:0", **sections.get("server", {})}
         sections.setdefault("log", {"level": "warning"})  # nobody reads it before the end
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(root)],
+            [sys.executable, "-c", _PROGRAM, str(root), *(["accounts"] if hub else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
