@@ -46,7 +46,7 @@ def test_they_run_at_the_same_time_and_are_told_as_one() -> None:
         *((2, 6, "linux/arm64"), (3, 6, "linux/arm64")),
         *((4, 6, "linux/s390x"), (5, 6, "linux/s390x"), (6, 6, "linux/s390x")),
     ]
-    assert [inputs for *_, inputs in begun] == [(0,), (1,), (2,), (3,), (4,), (5,)]
+    assert [inputs for *_, inputs, _before in begun] == [(0,), (1,), (2,), (3,), (4,), (5,)]
     assert sorted(event.names for event in events if isinstance(event, ImageBuilt)) == [
         *(("linux/amd64",), ("linux/arm64",), ("linux/s390x",))
     ]
