@@ -1,0 +1,164 @@
+"""Compose files: what of them is built, and what ``${NAME}`` and ``.env`` mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boxwright.bake.interpolation import dotenv, interpolate
+from boxwright.bake.mistakes import BakeError
+from boxwright.bake.values import ConversionError
+from support.bakefiles import define, shown
+
+pytest.importorskip("yaml")
+
+
+def build(text: str, environ: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the target of the one service whose build is `text`, in YAML."""
+    found: dict[str, Any] = shown(("compose.yaml", f"services:\n  app:\n    build: {text}\n"), environ=environ)["app"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("./dir", "context", "dir"),
+        ("{ context: ., args: [A=1, B] }", "args", {"A": "1"}),
+        ("{ args: { A: 1.10, B: yes, C: 22:22, D: true, E: null, F: 0x10 } }", "args",
+         {"A": "1.1", "B": "yes", "C": "22:22", "D": "true", "F": "16"}),
+        ('{ args: { A: "${X}", B: "${NO:-no}", C: $$X } }', "args", {"A": "x", "B": "no", "C": "$X"}),
+        ("{ labels: [a=b, c] }", "labels", {"a": "b", "c": ""}),
+        ("{ additional_contexts: [a=./b, 'c=service:x.y'] }", "contexts", None),
+        ("{ extra_hosts: { a: [10.0.0.1, 10.0.0.2] } }", "extra-hosts", {"a": "10.0.0.1,10.0.0.2"}),
+        ("{ ulimits: { nofile: { soft: 1, hard: 2 }, nproc: 3 } }", "ulimits", ["nofile=1:2", "nproc=3:3"]),
+        ("{ shm_size: 1gb }", "shm-size", "1GiB"),
+        ("{ shm_size: 1000 }", "shm-size", "1000B"),
+        ("{ ssh: [default, key=path] }", "ssh", [{"id": "default"}, {"id": "key", "paths": ["path"]}]),
+        ('{ no_cache: "true", pull: false }', "no-cache", True),
+        ("{ sbom: true, provenance: false }", "attest",
+         [{"type": "sbom"}, {"disabled": True, "type": "provenance"}]),
+        ("{ entitlements: [network.host] }", "entitlements", ["network.host"]),
+        ("{ privileged: false, isolation: default }", "context", "."),
+        ("{ x-bake: { tags: a b, cache-from: [c] } }", "tags", ["a", "b"]),
+    ],
+)  # fmt: skip
+def test_what_a_build_says(text: str, name: str, value: Any) -> None:
+    if "service:" in text:
+        with pytest.raises(Exception, match="there is no target x_y"):
+            build(text)
+        return
+    assert build(text, {"X": "x"}).get(name) == value
+
+
+def test_several_files_and_what_a_service_extends() -> None:
+    first = """
+services:
+  base:
+    build: { args: { A: 1 }, tags: [base] }
+  app:
+    extends: base
+    image: ada/app
+    build: { target: stage }
+  profiled:
+    profiles: [never]
+    build: .
+"""
+    second = """
+services:
+  app:
+    build: { args: [B=2], tags: [app] }
+"""
+    found = shown(("compose.yaml", first), ("more.yml", second))
+    assert sorted(found) == ["app", "base", "profiled"]
+    assert found["app"]["args"] == {"A": "1", "B": "2"}
+    assert found["app"]["tags"] == ["base", "app"]
+    assert found["app"]["target"] == "stage"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("services:\n  a: [\n", "it is no YAML: "),
+        ("services: {a: 1, a: 2}\n", "it is no YAML: a is there twice"),
+        ("[]\n", "compose.yaml has to be a mapping"),
+        ("include: [x.yaml]\nservices: {}\n", "compose.yaml: include is not supported"),
+        ("services: {a: {build: {contxt: .}}}\n", "compose.yaml: the build of a has no contxt (did you mean context?)"),
+        ("services: {a: {build: {privileged: true}}}\n", "compose.yaml: privileged builds are not supported"),
+        ("services: {a: {build: {secrets: [s]}}}\n", "the service a: there is no secret s"),
+        ("services: {a: {build: {secrets: [s]}}}\nsecrets: {s: {external: true}}\n", "the service a: the secret s is"),
+        ("services: {a: {build: {args: {A: '${X:?say it}'}}}}\n", "compose.yaml: the variable X is required: say it"),
+        ("services: {a: {build: {args: {A: '${'}}}}\n", "compose.yaml: ${ is not closed"),
+        ("services: {a: {extends: {file: x, service: y}, build: .}}\n", "compose.yaml: a extends a service of another"),
+        ("services: {a: {extends: a, build: .}}\n", "compose.yaml: a extends a, which is not there, or extends it"),
+        ("services: {a: {build: {x-bake: {tag: x}}}}\n", "the service a: x-bake has no tag (did you mean tags?)"),
+        ("services: {a b: {build: .}}\n", "the service a b has a name that no target can have"),
+        ("services: {a: {build: {shm_size: big}}}\n", "the service a: 'big' is no size"),
+        ("services: !!python/object:os.system {}\n", "it is no YAML: could not determine a constructor"),
+        ("services: " + "[" * 3000 + "\n", ""),
+        ("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+            f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(8)
+        ), "compose.yaml holds too much"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense(text: str, message: str) -> None:
+    with pytest.raises(BakeError) as caught:
+        define(("compose.yaml", text))
+    assert caught.value.message.startswith(message)
+
+
+def test_a_compose_file_without_a_telling_name() -> None:
+    assert list(define(("-", "services:\n  a:\n    build: .\n")).targets) == ["a"]
+    assert list(define(("-", 'target "a" {}\n')).targets) == ["a"]
+    assert list(define(("-", '{"target": {"a": {}}}')).targets) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$A-${A}", "a-a"),
+        ("$$A", "$A"),
+        ("${NO}", ""),
+        ("${NO-x}${EMPTY-x}${EMPTY:-y}", "xy"),
+        ("${A+x}${NO+x}${EMPTY+y}${EMPTY:+z}", "xy"),
+        ("${NO:-${A}}", "a"),
+        ("${NO:-a}b}", "ab}"),
+        ("${A:?x}", "a"),
+    ],
+)
+def test_interpolation(text: str, value: str) -> None:
+    assert interpolate(text, {"A": "a", "EMPTY": ""}) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["$", "${1}", "${A!}", "${NO?}", "$-", "${A:-" * 30 + "}" * 30, "${N:-" * 30 + "}" * 30]
+)
+def test_interpolation_that_makes_no_sense(text: str) -> None:
+    with pytest.raises(ConversionError):
+        interpolate(text, {})
+
+
+def test_dotenv() -> None:
+    text = """
+# a comment
+A=1
+export B = two words # and a comment
+C='$A # as it is'
+D="x\\ny ${A}"
+E=${B}!
+F="several
+lines"
+G=
+"""
+    assert dotenv(text, {"A": "mine"}) == {
+        "A": "1",
+        "B": "two words",
+        "C": "$A # as it is",
+        "D": "x\ny mine",
+        "E": "two words!",
+        "F": "several\nlines",
+        "G": "",
+    }
+    for wrong in ("what", 'A="x', "=x"):
+        with pytest.raises(ConversionError, match=r"line 1 of \.env"):
+            dotenv(wrong, {})
