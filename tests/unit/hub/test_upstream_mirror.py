@@ -501,6 +501,51 @@ def test_token_servers_elsewhere_are_not_asked(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+# -- rules of our own
+
+
+def test_a_tag_that_is_kept_where_it_is_does_not_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from boxwright.hub.db.tags import ImmutableRule, TagImmutable
+
+    async def scenario(m: Mirror) -> None:
+        await pull(m)
+        await m.theirs.push_image("a/b", "v1", OTHER)
+
+        def refused(*_: object, **__: object) -> None:
+            raise TagImmutable("up/a/b", "v1", ImmutableRule("", "*"))
+
+        monkeypatch.setattr(type(m.metadata), "put_manifest", refused)
+        monkeypatch.setattr(type(m.metadata), "remove_tag", refused)
+        await pull(m)
+        await m.theirs("DELETE", "/v2/a/b/manifests/v1")
+        await pull(m)
+
+    run(tmp_path, scenario, check=ALWAYS)
+
+
+def test_how_upstreams_are_used_is_counted(tmp_path: Path) -> None:
+    counted: dict[str, int] = {}
+
+    class Counting:
+        def asked_upstream(self, upstream: str, result: str) -> None:
+            counted[f"{upstream} {result}"] = counted.get(f"{upstream} {result}", 0) + 1
+
+        def received_from_upstream(self, upstream: str, size: int) -> None:
+            counted[upstream] = counted.get(upstream, 0) + size
+
+    async def scenario(m: Mirror) -> None:
+        for one in m.service.handlers._upstreams.values():
+            one.counting = Counting()
+        await pull(m)
+        await m.ours("GET", "/v2/up/a/b/manifests/none")
+        await m.stop_upstream()
+        await m.ours("GET", "/v2/up/a/b/manifests/other")
+        sizes = len(IMAGE.layer) + len(IMAGE.config)
+        assert counted == {"up": sizes, "up ok": 6, "up lacking": 1, "up down": 1}
+
+    run(tmp_path, scenario)
+
+
 # -- lists
 
 

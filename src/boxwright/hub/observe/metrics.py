@@ -77,6 +77,8 @@ class Metrics:
         "_registry",
         "_requests",
         "_storage",
+        "_upstream_received",
+        "_upstream_requests",
         "deliveries",
         "gc_destroyed",
         "gc_reclaimed",
@@ -122,6 +124,8 @@ class Metrics:
         database = histogram("database_seconds", "Time of a transaction.", "kind", buckets=_OPERATION_BUCKETS)
         self._database = {kind: database.labels(kind) for kind in ("read", "write")}
         self.deliveries = counter("webhook_deliveries", "Attempts to deliver events.", "result")
+        self._upstream_requests = counter("upstream_requests", "Questions to other registries.", "upstream", "result")
+        self._upstream_received = counter("upstream_received_bytes", "Bytes of blobs from there.", "upstream")
         self._requests: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter, Counter]] = {}
         self._operations: dict[str, Histogram] = {}
         self._gauges = Gauges()
@@ -165,6 +169,14 @@ class Metrics:
     def observe_transaction(self, kind: str, seconds: float) -> None:
         """Count a transaction: `kind` is read or write."""
         self._database[kind].observe(seconds)
+
+    def asked_upstream(self, upstream: str, result: str) -> None:
+        """Count a question to another registry."""
+        self._upstream_requests.labels(upstream, result).inc()
+
+    def received_from_upstream(self, upstream: str, size: int) -> None:
+        """Count bytes of a blob from another registry."""
+        self._upstream_received.labels(upstream).inc(size)
 
     def ask(self, name: str, documentation: str, ask: Callable[[], float]) -> None:
         """Show a number that is asked for when somebody scrapes. `ask` is called in a thread, and may take long."""

@@ -151,7 +151,17 @@ async def _serve(
             from boxwright.hub.db.upstream_notes import SQLNotes
             from boxwright.hub.upstream.service import Upstreams
 
-            upstreams = Upstreams(settings.upstreams, storage, metadata, SQLNotes(database), workers, root)
+            own = PublicURL.parse(server.public_url).host if server.public_url else ""
+            upstreams = Upstreams(
+                settings.upstreams,
+                storage,
+                metadata,
+                SQLNotes(database),
+                workers,
+                root,
+                own=own,
+                counting=observer.metrics,
+            )
             stack.callback(upstreams.close)
         is_open = upstreams.is_public if upstreams is not None else None
         access = open_access(database, workers, settings.accounts, credentials, is_open=is_open)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.db.tags import TagImmutable
 from boxwright.hub.upstream.names import Names
 from boxwright.hub.upstream.notes import Notes
 
@@ -34,8 +35,12 @@ def forget_unused(
             if keep is None or used >= now - keep:
                 passed.add((repository, digest))  # of an upstream that keeps longer, or is no longer configured
                 continue
-            removed += metadata.remove_manifest(repository, digest) is not None
-            notes.forget(repository, digest, now - keep)
+            try:
+                removed += metadata.remove_manifest(repository, digest) is not None
+            except TagImmutable:
+                pass  # somebody wants it to stay, and may change their mind
+            else:
+                notes.forget(repository, digest, now - keep)
             passed.add((repository, digest))
         if not rows:
             break

@@ -67,6 +67,7 @@ class Fetch:
                     incoming.append([chunk])
                     self._spool(chunk)
                     received += len(chunk)
+                    upstream.counting.received_from_upstream(upstream.settings.prefix, len(chunk))
                     self._loop.call_soon_threadsafe(self._advance, max(0, received - _HELD_BACK))
             # As for an upload: claimed, durable, and only then named.
             metadata.claim_blob(digest, self.size)

@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from boxwright.hub.db.metadata import MetadataStore, Referrer
+from boxwright.hub.db.metadata import Referrer
 from boxwright.hub.registry import routes
 from boxwright.hub.registry.application import Handlers
 from boxwright.hub.registry.blobs import content_reply, size_reply
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.listings import names_reply, referrers_reply
-from boxwright.hub.registry.manifests import manifest_reply
 from boxwright.hub.registry.paging import Page
 from boxwright.hub.registry.routes import Route, Target, is_tag, parse_digest, parse_reference
 from boxwright.hub.registry.workers import Workers
@@ -39,19 +38,18 @@ _MAX_WARNING = 300
 class UpstreamHandlers:
     """What an `Application` has for repositories elsewhere. To be used on one event loop."""
 
-    __slots__ = ("_fetches", "_metadata", "_names", "_pool", "_refresher", "_refreshing", "_upstreams", "_workers")
+    __slots__ = ("_fetches", "_names", "_pool", "_refresher", "_refreshing", "_upstreams", "_workers")
 
     def __init__(
         self,
+        names: Names,
         upstreams: list[Upstream],
-        metadata: MetadataStore,
         workers: Workers,
         refresher: Refresher,
         fetches: Fetches,
     ) -> None:
-        self._names = Names([one.settings for one in upstreams])
+        self._names = names
         self._upstreams = {one.settings.prefix: one for one in upstreams}
-        self._metadata = metadata
         self._workers = workers
         self._refresher = refresher
         self._fetches = fetches
@@ -71,7 +69,7 @@ class UpstreamHandlers:
         manifests, blobs = handlers[routes.MANIFEST], handlers[routes.BLOB]
 
         async def get_manifest(call: Call) -> Reply:
-            return _named(call, await self._manifest(call))
+            return _named(call, await self._manifest(call, here))
 
         async def get_blob(call: Call) -> Reply:
             return _named(call, await self._blob(call, here))
@@ -101,18 +99,17 @@ class UpstreamHandlers:
 
     # -- the protocol
 
-    async def _manifest(self, call: Call) -> Reply:
+    async def _manifest(self, call: Call, here: _Here) -> Reply:
         text = call.route.reference
         if ":" not in text and not is_tag(text):
             raise _unknown("MANIFEST_UNKNOWN", f"no tag {text[:200]!r} can exist")
         proxied, reference = self._proxied(call), parse_reference(text)
-        known = await self._workers.ask(self._refresher.known, proxied, reference)
-        if known is not None:
-            return manifest_reply(call, known)
-        with _told("MANIFEST_UNKNOWN"):
-            found = await self._bring(proxied, reference)
-        reply = manifest_reply(call, found.manifest)
-        if found.stale is None:
+        found = None
+        if not await self._workers.ask(self._refresher.knows, proxied, reference):
+            with _told("MANIFEST_UNKNOWN"):
+                found = await self._bring(proxied, reference)
+        reply = await here.manifest(call)
+        if found is None or found.stale is None:
             return reply
         return _warned(reply, f"as it was {found.age:.0f} seconds ago: {found.stale}")
 
@@ -213,6 +210,10 @@ class _Here:
 
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
+
+    async def manifest(self, call: Call) -> Reply:
+        """Answer a call for a manifest."""
+        return await self._handlers[routes.MANIFEST][call.method](call)
 
     async def blob(self, call: Call) -> Reply | None:
         """Answer a call for a blob, unless it is unknown."""

@@ -21,9 +21,11 @@ class Proxied(NamedTuple):
 class Names:
     """The names of all upstreams. The longest prefix counts."""
 
-    __slots__ = ("_by_namespace", "_everything", "_prefixed")
+    __slots__ = ("_by_namespace", "_everything", "_own", "_prefixed")
 
-    def __init__(self, upstreams: Sequence[UpstreamSettings]) -> None:
+    def __init__(self, upstreams: Sequence[UpstreamSettings], own: str = "") -> None:
+        """`own` is the host by which clients know us, "" when we don't know it."""
+        self._own = own
         self._by_namespace = {name: one for one in upstreams for name in one.namespaces}
         self._everything = next((one for one in upstreams if one.prefix == EVERYTHING), None)
         named = [one for one in upstreams if one.prefix != EVERYTHING]
@@ -35,7 +37,7 @@ class Names:
         With a `namespace` the client believes that it talks to that registry, and means a name there. Raises
         RegistryError when we are no mirror of it: whatever we have under this name is something else.
         """
-        if namespace:
+        if namespace and namespace != self._own:
             upstream = self._by_namespace.get(namespace)
             if upstream is None:
                 raise RegistryError(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from boxwright.hub.db.metadata import Manifest, MetadataStore, Requirements
+from boxwright.hub.db.tags import TagImmutable
 from boxwright.hub.registry.document import Document, read_document
 from boxwright.hub.upstream.names import Proxied
 from boxwright.hub.upstream.notes import Notes
@@ -18,7 +19,8 @@ _USE_SECONDS = 3600.0
 
 
 class Found(NamedTuple):
-    manifest: Manifest
+    """What is here now, as far as the upstream could be asked."""
+
     stale: UpstreamDown | UpstreamWrong | None = None
     """Why the upstream could not be asked whether this is what the tag names still."""
     age: float = 0.0
@@ -35,50 +37,63 @@ class Refresher:
         self._notes = notes
         self._clock = clock
 
-    def known(self, proxied: Proxied, reference: Digest | str) -> Manifest | None:
-        """Return what can be answered without asking: a digest that is here, a tag that was looked at lately."""
-        if isinstance(reference, str):
+    def knows(self, proxied: Proxied, reference: Digest | str) -> bool:
+        """Whether it can be answered without asking: a digest that is here, a tag that was looked at lately."""
+        # `Digest` is text, too.
+        if not isinstance(reference, Digest):
             checked = self._notes.checked(proxied.repository, reference)
             # A clock that was set back must not keep a tag for ever.
             if checked is None or not 0 <= self._clock() - checked < proxied.upstream.check:
-                return None
+                return False
         manifest = self._metadata.manifest(proxied.repository, reference)
         if manifest is not None:
             self._use(proxied, manifest.digest)
-        return manifest
+        return manifest is not None
 
     def bring(self, upstream: Upstream, proxied: Proxied, reference: Digest | str) -> Found:
-        """Return what the upstream has, or what is here while it cannot be asked. Raises as `Upstream`."""
+        """Have here what the upstream has, or leave what is here while it cannot be asked.
+
+        Raises as `Upstream` when there is nothing to answer with, and QuotaExceeded.
+        """
         if isinstance(reference, Digest):
-            return Found(self._fetch(upstream, proxied, reference, None))
+            self._fetch(upstream, proxied, reference, None)
+            return Found()
         repository, tag = proxied.repository, reference
         here = self._metadata.manifest(repository, tag)
         try:
-            manifest = self._current(upstream, proxied, tag, here)
+            self._follow(upstream, proxied, tag, here)
         except (UpstreamDown, UpstreamWrong) as error:
             if here is None:
                 raise
             self._use(proxied, here.digest)
-            return Found(here, error, self._clock() - (self._notes.checked(repository, tag) or 0.0))
+            return Found(error, self._clock() - (self._notes.checked(repository, tag) or 0.0))
         except UpstreamLacks:
             # It is gone there, so it goes here; what it named stays for those who have its digest.
-            self._metadata.remove_tag(repository, tag)
             self._notes.forget_tag(repository, tag)
+            if here is None:
+                raise
+            try:
+                self._metadata.remove_tag(repository, tag)
+            except TagImmutable:
+                return Found()  # it stays, since that is what was asked of us
             raise
+        except TagImmutable:
+            assert here is not None, "a tag that isn't there may be made"
         self._notes.check(repository, tag, self._clock())
-        return Found(manifest)
+        return Found()
 
-    def _current(self, upstream: Upstream, proxied: Proxied, tag: str, here: Manifest | None) -> Manifest:
+    def _follow(self, upstream: Upstream, proxied: Proxied, tag: str, here: Manifest | None) -> None:
+        """Have a tag name what it names there."""
         digest = upstream.resolve(proxied.path, tag)
         if digest is None:
-            return self._fetch(upstream, proxied, tag, tag)
-        if here is not None and here.digest == digest:
+            self._fetch(upstream, proxied, tag, tag)
+        elif here is not None and here.digest == digest:
             self._use(proxied, digest)
-            return here
-        # By its digest: the tag may move between two requests, and then we would have fetched something else.
-        return self._fetch(upstream, proxied, digest, tag)
+        else:
+            # By its digest: the tag may move between two requests, and then we would have fetched something else.
+            self._fetch(upstream, proxied, digest, tag)
 
-    def _fetch(self, upstream: Upstream, proxied: Proxied, reference: Digest | str, tag: str | None) -> Manifest:
+    def _fetch(self, upstream: Upstream, proxied: Proxied, reference: Digest | str, tag: str | None) -> None:
         known = self._metadata.manifest(proxied.repository, reference) if isinstance(reference, Digest) else None
         if known is not None:
             manifest, document = known, read_document(known.content, known.media_type)
@@ -98,7 +113,6 @@ class Refresher:
         self._metadata.put_manifest(
             proxied.repository, manifest, _wishes(document), [] if tag is None else [tag], sparse=True
         )
-        return manifest
 
     def _use(self, proxied: Proxied, digest: Digest) -> None:
         self._notes.use(proxied.repository, digest, self._clock(), older=_USE_SECONDS)

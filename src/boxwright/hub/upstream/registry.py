@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from boxwright.errors import BoxwrightError, CancelledError, CorruptError, DeniedError, NotFoundError, UnavailableError
 from boxwright.hub.registry.document import Document, InvalidDocument, read_document
@@ -65,6 +66,24 @@ class UpstreamDown(UnavailableError):
         self.seconds = seconds
 
 
+class Counting(Protocol):
+    """Who wants to know how upstreams are used."""
+
+    def asked_upstream(self, upstream: str, result: str) -> None:
+        """An upstream was asked, or would have been if it were not left alone."""
+
+    def received_from_upstream(self, upstream: str, size: int) -> None:
+        """Bytes of a blob came from there."""
+
+
+class _NoCounting:
+    def asked_upstream(self, upstream: str, result: str) -> None:
+        """Nobody wants to know."""
+
+    def received_from_upstream(self, upstream: str, size: int) -> None:
+        """Nobody wants to know."""
+
+
 class Fetched(NamedTuple):
     """A manifest as it came, verified, and what is in it."""
 
@@ -97,8 +116,15 @@ class Upstream:
     Every method that asks raises UpstreamLacks, UpstreamDenies, UpstreamWrong, UpstreamDown.
     """
 
-    def __init__(self, settings: UpstreamSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        counting: Counting | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
+        self.counting = counting or _NoCounting()
         self._clock = clock
         self._lock = threading.Lock()
         self._resting: tuple[float, UpstreamDown] | None = None
@@ -212,6 +238,29 @@ class Upstream:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
+        result = "failed"
+        try:
+            with self._told():
+                yield
+            result = "ok"
+        except UpstreamLacks:
+            result = "lacking"
+            raise
+        except UpstreamDenies:
+            result = "denied"
+            raise
+        except UpstreamWrong:
+            result = "wrong"
+            raise
+        except UpstreamDown as error:
+            result = "limited" if error.limited else "down"
+            raise
+        finally:
+            self.counting.asked_upstream(self.settings.prefix, result)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the client raises into what it means for us, and leave the upstream alone where it wants that."""
         with self._lock:
             if self._resting is not None:
                 until, down = self._resting

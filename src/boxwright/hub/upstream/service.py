@@ -17,7 +17,7 @@ from boxwright.hub.upstream.handlers import UpstreamHandlers
 from boxwright.hub.upstream.names import Names
 from boxwright.hub.upstream.notes import Notes
 from boxwright.hub.upstream.refreshing import Refresher
-from boxwright.hub.upstream.registry import Upstream
+from boxwright.hub.upstream.registry import Counting, Upstream
 from boxwright.hub.upstream.settings import UpstreamSettings
 
 if TYPE_CHECKING:
@@ -42,15 +42,21 @@ class Upstreams:
         notes: Notes,
         workers: Workers,
         spool: Path,
+        *,
+        own: str = "",
+        counting: Counting | None = None,
     ) -> None:
-        """`spool` is a folder for nameless files, of which each holds a blob while it is being fetched."""
-        self._names = Names(settings)
+        """`spool` is a folder for nameless files, of which each holds a blob while it is being fetched.
+
+        `own` is the host by which clients know this registry, where there is one.
+        """
+        self._names = Names(settings, own)
         self._keeps = [one.keep for one in settings if one.keep is not None]
         self._metadata = metadata
         self._notes = notes
         self.handlers = UpstreamHandlers(
-            [Upstream(one) for one in settings],
-            metadata,
+            self._names,
+            [Upstream(one, counting) for one in settings],
             workers,
             Refresher(metadata, notes),
             Fetches(storage, metadata, workers, spool, parallel=_FETCHES),
