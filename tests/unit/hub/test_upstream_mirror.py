@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -274,7 +275,7 @@ def test_an_upstream_that_is_down_does_not_matter_for_what_is_here(tmp_path: Pat
         await m.stop_upstream()
         answer = await m.ours("GET", "/v2/up/a/b/manifests/v1")
         assert (answer.status, answer.body) == (200, IMAGE.manifest)
-        assert answer.headers["Warning"].startswith('299 - "as it was 0 seconds ago: cannot reach 127.0.0.1:')
+        assert re.match(r'299 - "as it was \d+ seconds ago: cannot reach 127.0.0.1:', answer.headers["Warning"])
         await pull(m)
         answer = await m.ours("GET", "/v2/up/a/b/tags/list")
         assert (answer.json(), "Warning" in answer.headers) == ({"name": "up/a/b", "tags": ["v1"]}, True)

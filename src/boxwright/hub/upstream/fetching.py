@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,8 +32,10 @@ _HELD_BACK = 64 << 10
 class Fetch:
     """A blob of `size` bytes that is being fetched. To be used on the event loop, but for `run`."""
 
-    def __init__(self, size: int, spool: Path) -> None:
+    def __init__(self, size: int, spool: Path, ended: Callable[[], object]) -> None:
+        """`ended` is called once, before any reader learns that it has ended."""
         self.size = size
+        self._tell_end = ended
         self._file = tempfile.TemporaryFile(dir=spool, buffering=0)  # noqa: SIM115 - the last reader closes it
         self._loop = asyncio.get_running_loop()
         self._available = 0
@@ -92,6 +95,7 @@ class Fetch:
 
     def _end(self, failure: BaseException | None) -> None:
         self._ended, self._failure = True, failure
+        self._tell_end()
         if failure is None:
             self._available = self.size
         self._wake()
@@ -191,10 +195,9 @@ class Fetches:
         size = await asyncio.wrap_future(self._pool.submit(upstream.blob_size, proxied.path, digest))
         if await self._workers.ask(self._take_ours, repository, digest, size):
             return None
-        fetch = Fetch(size, self._spool)
-        arguments = upstream, proxied, digest, self._storage, self._metadata
-        running = asyncio.wrap_future(self._pool.submit(fetch.run, *arguments))
-        running.add_done_callback(lambda _: self._running.pop((repository, digest), None))
+        # Forgotten when it ends: who asks after a failure has another try.
+        fetch = Fetch(size, self._spool, lambda: self._running.pop((repository, digest), None))
+        self._pool.submit(fetch.run, upstream, proxied, digest, self._storage, self._metadata)
         return fetch
 
     def _has(self, repository: str, digest: Digest) -> bool:
