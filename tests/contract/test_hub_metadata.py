@@ -209,6 +209,9 @@ def test_repositories_are_those_with_manifests(store: MetadataStore) -> None:
         put(store, name, manifest())
     assert store.repositories(limit=10, last=None) == ["a", "a/x", "b"]
     assert store.repositories(limit=1, last="a") == ["a/x"]
+    assert store.repositories(limit=10, last=None, containing="a") == ["a", "a/x"]
+    assert store.repositories(limit=10, last="a", containing="a") == ["a/x"]
+    assert store.repositories(limit=10, last=None, containing="%") == []
     store.remove_manifest("b", d("m"))
     assert store.repositories(limit=10, last="a") == ["a/x"]
 

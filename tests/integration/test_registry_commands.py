@@ -154,3 +154,22 @@ def test_a_registry_that_deletes_nothing_says_so(tmp_path: Path, server: str, bo
         error = _error(boxwright, "registry", "rm", "-f", by_digest)
     assert error[0] == f"error: cannot delete {by_digest}: the registry does not delete"
     assert "REGISTRY_STORAGE_DELETE_ENABLED" in error[1]
+
+
+def test_repositories_are_searched_for(tmp_path: Path, server: str, boxwright: Boxwright) -> None:
+    for path in ("ada/shell", "ada/web", "eva/web"):
+        _push(server, path, "1")
+    shown = boxwright.run("search", "--format", "{{.Name}}", f"{server}/web").stdout.split()
+    assert shown == [f"{server}/ada/web", f"{server}/eva/web"]
+    assert boxwright.run("search", f"{server}/nothing").stdout.split() == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"]
+    assert "from 1 to 100" in "\n".join(_error(boxwright, "search", "--limit", "0", f"{server}/web", code=125))
+
+
+@pytest.mark.peer
+def test_a_registry_without_a_search_is_searched_all_the_same(
+    tmp_path: Path, server: str, boxwright: Boxwright
+) -> None:
+    _push(server, "ada/web", "1")
+    with docker_registry(tmp_path) as domain:
+        boxwright.run("registry", "copy", f"{server}/ada/web:1", f"{domain}/ada/web")
+        assert boxwright.run("search", "--format", "{{.Name}}", f"{domain}/WEB").stdout == f"{domain}/ada/web\n"

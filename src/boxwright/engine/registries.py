@@ -36,6 +36,10 @@ class Registries:
             self._settings, domain, prefix=prefix, last=last, limit=limit, insecure=tuple(insecure)
         )
 
+    def search(self, term: str, *, limit: int = 25, insecure: Sequence[str] = ()) -> list[remotes.FoundRepository]:
+        """See `boxwright.engine.remotes.search`."""
+        return remotes.search(self._settings, term, limit=limit, insecure=tuple(insecure))
+
     def tags(
         self,
         repository: str,

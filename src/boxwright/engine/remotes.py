@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from boxwright.engine.clients import client as client_of
 from boxwright.engine.settings import Settings
@@ -28,6 +28,8 @@ U = TypeVar("U")
 TagOrder = Literal["name", "version"]
 
 _PARALLEL = 8
+# Where Docker Hub is searched; it has images under another name.
+_HUB_SEARCH = "index.docker.io"
 _MAX_CONFIG_BYTES = 8 << 20
 
 
@@ -35,6 +37,16 @@ class TagRow(NamedTuple):
     tag: str
     descriptor: Descriptor | None
     """What it names, where that was asked for; None also when the tag has gone meanwhile."""
+
+
+class FoundRepository(NamedTuple):
+    """What a search says of a repository; all of it is the registry's word."""
+
+    name: str
+    """As a pull takes it."""
+    description: str = ""
+    stars: int = 0
+    official: bool = False
 
 
 class RemotePlatform(NamedTuple):
@@ -100,6 +112,20 @@ def repositories(
     with client_of(settings, domain, insecure) as client:
         found = client.repositories(last=last, page=_page(limit))
         return list(islice((name for name in found if name.startswith(prefix)), limit))
+
+
+def search(settings: Settings, term: str, *, limit: int = 25, insecure: tuple[str, ...] = ()) -> list[FoundRepository]:
+    """Return the repositories that a registry finds for ``[HOST/]WORDS``; without a host, Docker Hub's.
+
+    Where docker's search isn't there, those whose names hold the words. Raises RegistryFailure, ConnectionFailed.
+    """
+    domain, words = _searched(term)
+    with client_of(settings, domain, insecure) as client:
+        found = client.search(words, limit)
+        if found is None:
+            names = (name for name in client.repositories() if words.lower() in name)
+            found = [{"name": name} for name in islice(names, limit)]
+    return [_found(domain, result) for result in found[:limit]]
 
 
 def tags(
@@ -216,6 +242,25 @@ def remove(
                 done.append(f"{reference.familiar_repository}{'@' if ':' in name else ':'}{name}")
         client.delete(reference.path, str(reference.digest or reference.tag))
     return [*done, reference.familiar()]
+
+
+def _searched(term: str) -> tuple[str, str]:
+    """Split a host off, by the rule that tells one in the name of an image."""
+    first, slash, rest = term.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return first, rest
+    return _HUB_SEARCH, term
+
+
+def _found(domain: str, result: dict[str, Any]) -> FoundRepository:
+    description, stars = result.get("description"), result.get("star_count")
+    name = str(result["name"])
+    return FoundRepository(
+        name if domain == _HUB_SEARCH else f"{domain}/{name}",
+        description if isinstance(description, str) else "",
+        stars if type(stars) is int else 0,
+        result.get("is_official") is True,
+    )
 
 
 def _repository(name: str) -> Reference:

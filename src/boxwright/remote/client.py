@@ -305,6 +305,23 @@ class RegistryClient:
         target = _paged("/v2/_catalog", last, page)
         return self._list(target, "repositories", f"list the repositories of {self.domain}", (CATALOG,))
 
+    def search(self, text: str, limit: int) -> list[dict[str, Any]] | None:
+        """Return what docker's search of version 1 finds: objects with a ``name`` each. None where there is none."""
+        what = f"search {self.domain}"
+        target = with_query("/v1/search", q=text, n=str(limit))
+        response = self.session.request("GET", target, what=what, scopes=(CATALOG,), ok=(200, 400, 404, 405, 501))
+        if response.status != 200:
+            response.close()
+            return None
+        try:
+            document: Any = json.loads(response.body(_MAX_LIST_BYTES))
+        except (ValueError, RecursionError):
+            return None  # a web page for people, most likely
+        results = document.get("results") if isinstance(document, dict) else None
+        if not isinstance(results, list):
+            return None
+        return [result for result in results if isinstance(result, dict) and isinstance(result.get("name"), str)]
+
     def _list(self, target: str, field: str, what: str, scopes: tuple[Scope, ...]) -> Iterator[str]:
         url: str | None = target
         for _ in range(_MAX_PAGES):

@@ -71,6 +71,7 @@ def test_the_challenge_names_the_scope_that_is_needed(tmp_path: Path) -> None:
             ("POST", "/v2/a/b/blobs/uploads/", "repository:a/b:pull,push"),
             ("DELETE", "/v2/a/b/manifests/x", "repository:a/b:delete"),
             ("GET", "/v2/_catalog", "registry:catalog:*"),
+            ("GET", "/v1/search?q=a", "registry:catalog:*"),
         ):
             header = (await hub.call(method, target)).headers["WWW-Authenticate"]
             assert header.endswith(f',scope="{scope}"'), method
@@ -288,6 +289,10 @@ def test_the_catalog_shows_what_the_caller_may_pull(tmp_path: Path) -> None:
         assert await catalog(basic("ada"), "?n=2") == ["ada/one", "ada/two", "more"]
         assert await catalog(basic("ada"), "?n=2&last=ada/two") == ["shop/one", "tool"]
         assert len(await catalog(basic("admin1"))) == 5
+        for user, found in (("ada", ["ada/one", "shop/one"]), ("bob", ["bob/one"]), ("admin1", 3)):
+            answer = await hub.call("GET", "/v1/search?q=ONE", authorization=basic(user))
+            names = [result["name"] for result in answer.json()["results"]]
+            assert found in (names, len(names))
         assert (await hub.call("GET", "/v2/_catalog", authorization=await hub.bearer())).status == 401
 
     run_hub(scenario, tmp_path)

@@ -369,6 +369,40 @@ ROWS = [
         json={"repositories": ["a/b"]},
         headers={"Link": '</v2/_catalog?n=1&last=a%2Fb>; rel="next"'},
     ),
+    # -- search
+    *(
+        Row(
+            f"a search for {query}",
+            "GET",
+            f"/v1/search?{query}",
+            200,
+            json={
+                "num_pages": 1,
+                "num_results": len(names),
+                "page": 1,
+                "page_size": size,
+                "query": text,
+                "results": [
+                    {
+                        "name": name,
+                        "description": "",
+                        "star_count": 0,
+                        "is_official": False,
+                        "is_automated": False,
+                    }
+                    for name in names
+                ],
+            },
+        )
+        for query, text, size, names in (
+            ("q=blobs", "blobs", 25, ["a/blobs/b"]),
+            ("q=A%2F&n=1", "a/", 1, ["a/b"]),
+            ("q=&n=0", "", 1, ["a/b"]),
+            ("q=%25", "%", 25, []),
+            ("n=999999999999", "", 100, ["a/b", "a/blobs/b"]),
+        )
+    ),
+    Row("a search for too many", "GET", "/v1/search?n=many", 400, "PAGINATION_NUMBER_INVALID"),
     # -- referrers
     Row(
         "referrers",

@@ -199,8 +199,9 @@ class MemoryMetadata:
         return _page(held.tags, limit, last)
 
     @_atomic
-    def repositories(self, *, limit: int, last: str | None) -> list[str]:
-        return _page([name for name, held in self._repositories.items() if held.manifests], limit, last)
+    def repositories(self, *, limit: int, last: str | None, containing: str = "") -> list[str]:
+        filled = [name for name, held in self._repositories.items() if held.manifests and containing in name]
+        return _page(filled, limit, last)
 
     @_atomic
     def referrers(

@@ -187,8 +187,8 @@ class MetadataStore(Protocol):
     def tags(self, repository: str, *, limit: int, last: str | None) -> list[str]:
         """Return at most `limit` tags. Raises RepositoryUnknown."""
 
-    def repositories(self, *, limit: int, last: str | None) -> list[str]:
-        """Return at most `limit` names of repositories that hold a manifest."""
+    def repositories(self, *, limit: int, last: str | None, containing: str = "") -> list[str]:
+        """Return at most `limit` names of repositories that hold a manifest, those with `containing` in their names."""
 
     def referrers(
         self, repository: str, subject: Digest, *, artifact_type: str | None, limit: int, last: str | None

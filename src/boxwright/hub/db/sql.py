@@ -311,10 +311,12 @@ class SQLMetadata:
             return list(c.scalars(named.order_by(t.tag.c.name).limit(limit)))
 
     @retried
-    def repositories(self, *, limit: int, last: str | None) -> list[str]:
+    def repositories(self, *, limit: int, last: str | None, containing: str = "") -> list[str]:
         filled = exists(t.manifest.c.id).where(t.manifest.c.repository_id == t.repository.c.id)
         with self._db.read() as c:
             named = select(t.repository.c.name).where(t.repository.c.name > (last or ""), filled)
+            if containing:
+                named = named.where(t.repository.c.name.contains(containing, autoescape=True))
             return list(c.scalars(named.order_by(t.repository.c.name).limit(limit)))
 
     @retried

@@ -138,7 +138,7 @@ def need_of(method: str, route: routes.Route) -> Need | None:
     """Return what a call needs; None when it is enough to be let in. A method that does not exist needs the most."""
     if route.kind == routes.PING:
         return None
-    if route.kind == routes.CATALOG:
+    if route.kind in (routes.CATALOG, routes.SEARCH):
         return Need(EVERYTHING, "")
     if route.kind in (routes.UPLOADS, routes.UPLOAD):
         # Also to cancel one: it is the caller's own, and clients have no token for deleting then.

@@ -19,6 +19,7 @@ from boxwright.hub.registry.collector import Collector
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.listings import ListingHandlers
 from boxwright.hub.registry.manifests import ManifestHandlers
+from boxwright.hub.registry.search import Search
 from boxwright.hub.registry.sessions import UploadSessions
 from boxwright.hub.registry.uploads import UploadHandlers
 from boxwright.hub.registry.workers import Workers
@@ -95,6 +96,7 @@ class Application:
         self._handlers: Handlers = {
             routes.PING: {"GET": _ping, "HEAD": _ping},
             routes.CATALOG: {"GET": listings.catalog},
+            routes.SEARCH: {"GET": Search(metadata, workers, self._gate).find},
             routes.TAGS: {"GET": listings.tags},
             routes.REFERRERS: {"GET": listings.referrers},
             routes.MANIFEST: {

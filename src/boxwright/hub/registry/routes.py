@@ -2,6 +2,7 @@
 
     /v2/                                   PING
     /v2/_catalog                           CATALOG
+    /v1/search                             SEARCH (docker's, from before the specification)
     /v2/<name>/tags/list                   TAGS
     /v2/<name>/manifests/<tag or digest>   MANIFEST
     /v2/<name>/referrers/<digest>          REFERRERS
@@ -25,6 +26,7 @@ from boxwright.values import NamedTuple
 
 PING = "ping"
 CATALOG = "catalog"
+SEARCH = "search"
 TAGS = "tags"
 MANIFEST = "manifest"
 REFERRERS = "referrers"
@@ -83,6 +85,8 @@ def route(path: str) -> Route | None:
         return Route(PING)
     if path == "/v2/_catalog":
         return Route(CATALOG)
+    if path == "/v1/search":
+        return Route(SEARCH)
     if not path.startswith("/v2/"):
         return None
     parts = path.removeprefix("/v2/").split("/")
