@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import PATIENCE, Boxwright
+from support.git_server import git_server, make_repository
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
@@ -241,3 +242,75 @@ def test_compose_files(boxwright: Boxwright, tmp_path: Path) -> None:
     boxwright.ok("bake", "-f", "-", input=path.read_text())
     (image,) = json.loads(boxwright.ok("inspect", "ada/composed"))
     assert image["Config"]["Labels"] == {"a": "default"}
+
+
+def test_files_of_a_git_repository(boxwright: Boxwright, tmp_path: Path) -> None:
+    make_repository(
+        tmp_path / "site",
+        {
+            "docker-bake.hcl": """
+group "default" { targets = ["root", "below", "here"] }
+target "root" {
+  dockerfile = "root.Dockerfile"
+  tags = ["ada/root"]
+}
+target "below" {
+  context = "sub"
+  contexts = { other = "other" }
+  tags = ["ada/below"]
+}
+target "here" {
+  context = BAKE_CMD_CONTEXT
+  dockerfile-inline = "FROM scratch\\nCOPY mine /"
+  output = ["out"]
+}
+""",
+            "root.Dockerfile": "FROM scratch\nCOPY other/file /\nLABEL a=root\n",
+            "sub/Dockerfile": "FROM scratch\nCOPY --from=other file /\nLABEL a=below\n",
+            "other/file": "x",
+        },
+    )
+    (boxwright.home / "mine").write_text("mine")
+    with git_server(tmp_path / "served") as server:
+        url = server.publish(tmp_path / "site", "site")
+        shown = json.loads(boxwright.ok("bake", f"{url}#main", "--print"))["target"]
+        assert shown["root"]["context"] == f"{url}#main"
+        assert shown["below"]["context"] == f"{url}#main:sub"
+        assert shown["below"]["contexts"] == {"other": f"{url}#main:other"}
+        assert shown["here"]["context"] == "."
+        boxwright.ok("bake", f"{url}#main")
+        for name in ("root", "below"):
+            (image,) = json.loads(boxwright.ok("inspect", f"ada/{name}"))
+            assert image["Config"]["Labels"] == {"a": name}
+        assert (boxwright.home / "out/mine").read_text() == "mine"
+        (boxwright.home / "more.hcl").write_text('target "root" { labels = { more = "yes" } }')
+        boxwright.ok("bake", url, "-f", "docker-bake.hcl", "-f", "cwd://more.hcl", "root")
+        (image,) = json.loads(boxwright.ok("inspect", "ada/root"))
+        assert image["Config"]["Labels"] == {"a": "root", "more": "yes"}
+        outside = boxwright("bake", url, "-f", "../more.hcl")
+        assert "../more.hcl is outside of the repository" in outside.err
+    elsewhere = boxwright("bake", "https://example.com/docker-bake.hcl")
+    assert "bake files from elsewhere are read from git repositories" in elsewhere.err
+
+
+def test_a_repository_that_targets_share_is_fetched_once(boxwright: Boxwright, tmp_path: Path) -> None:
+    make_repository(tmp_path / "site", {"Dockerfile": "FROM scratch\nCOPY file /\n", "file": "x"})
+    with git_server(tmp_path / "served") as server:
+        url = server.publish(tmp_path / "site", "site")
+        bake_file(
+            boxwright,
+            f"""
+target "app" {{
+  name = "app-${{n}}"
+  matrix = {{ n = range(6) }}
+  context = "{url}"
+  labels = {{ n = n }}
+  output = ["type=cacheonly"]
+}}
+""",
+        )
+        begun = len(server.requests)
+        boxwright.ok("bake", "app-0")
+        alone = len(server.requests) - begun
+        boxwright.ok("bake", "app")
+        assert len(server.requests) - begun == 2 * alone

@@ -44,14 +44,20 @@ def links(target: Target) -> list[str]:
     return [where.removeprefix(LINK) for where in (target.contexts or {}).values() if where.startswith(LINK)]
 
 
-def select(definition: Definition, wanted: Sequence[str], overrides: Sequence[Override]) -> Selection:
-    """Resolve targets and groups; names may be patterns. Raises BakeError, TargetMissing."""
-    return _Selector(definition, overrides).select(wanted)
+def select(
+    definition: Definition, wanted: Sequence[str], overrides: Sequence[Override], base: str | None = None
+) -> Selection:
+    """Resolve targets and groups; names may be patterns. Raises BakeError, TargetMissing.
+
+    `base` is the URL of the git repository that the files are from, and that their paths are in.
+    """
+    return _Selector(definition, overrides, base).select(wanted)
 
 
 class _Selector:
-    def __init__(self, definition: Definition, overrides: Sequence[Override]) -> None:
+    def __init__(self, definition: Definition, overrides: Sequence[Override], base: str | None) -> None:
         self._definition = definition
+        self._base = base
         self._overrides = Overrides(overrides, tuple(definition.targets))
         self._resolved: dict[str, Target] = {}
 
@@ -137,13 +143,23 @@ class _Selector:
                 raise BakeError(
                     f"the target {name} has its {attribute} from the standard input, which bake doesn't read"
                 )
-        contexts = {key: _here(where) for key, where in (target.contexts or {}).items()}
+        contexts = {key: self._context(where, tidy=False) for key, where in (target.contexts or {}).items()}
         return target._replace(
             inherits=None,
-            context=_context(target.context),
+            context=self._context(target.context or ".", tidy=True),
             contexts=contexts or None,
             dockerfile=target.dockerfile or "Dockerfile",
         )
+
+    def _context(self, where: str, *, tidy: bool) -> str:
+        """Return a context as it is meant; with `tidy`, also a path without detours."""
+        if where.startswith(HERE):
+            return _clean(where.removeprefix(HERE))
+        if is_elsewhere(where):
+            return where
+        if self._base is None:
+            return _clean(where) if tidy else where
+        return below(self._base, _clean(where))
 
     def _resolve(self, name: str, above: tuple[str, ...]) -> Target:
         """Return a target with all that it inherits and all that the command line says of it."""
@@ -174,15 +190,15 @@ def _check_platforms(target: Target, other: Target) -> None:
         )
 
 
-def _context(context: str | None) -> str:
-    if context is None:
-        return "."
-    return _here(context) if context.startswith(HERE) or is_elsewhere(context) else _clean(context)
-
-
-def _here(where: str) -> str:
-    """Return a context with ``cwd://`` taken away."""
-    return _clean(where.removeprefix(HERE)) if where.startswith(HERE) else where
+def below(url: str, path: str) -> str:
+    """Return the URL of a directory in a git repository, whose own URL may name one. Raises BakeError."""
+    if path == ".":
+        return url
+    if path.startswith(("..", "/")):
+        raise BakeError(f"{path} is outside of the repository", hint=f"write {HERE}{path} for a path of this machine")
+    place, _, fragment = url.partition("#")
+    ref, _, directory = fragment.partition(":")
+    return f"{place}#{ref}:{posixpath.normpath(posixpath.join(directory, path))}"
 
 
 def _clean(path: str) -> str:

@@ -136,6 +136,7 @@ MANAGEMENT: dict[str, dict[str, str]] = {
         "bake": "bake",
         "build": "build",
         "du": "builder du",
+        "f": "bake",
         "prune": "builder prune",
         "version": "version",
     },

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from boxwright.build.imports import CacheSource
     from boxwright.build.namedcontexts import NamedContexts
     from boxwright.engine.described.image import Image
+    from boxwright.engine.fetched import Fetched
     from boxwright.engine.outputs.spec import Output
     from boxwright.engine.steps import StepRunner
     from boxwright.store.publications import Publication
@@ -122,12 +123,18 @@ class Build(NamedTuple):
 
 
 def build(
-    wiring: Wiring, wanted: Build, sink: Sink, *, together: Together | None = None, hold: Taker = leave
+    wiring: Wiring,
+    wanted: Build,
+    sink: Sink,
+    *,
+    together: Together | None = None,
+    hold: Taker = leave,
+    fetched: Fetched | None = None,
 ) -> BuildResult:
     """Build an image: see `boxwright.build.build.build`. For the main thread: Ctrl-C ends the build cleanly.
 
-    `together` is shared with builds that run at the same time; `hold` is given each image before anything of it can be
-    collected.
+    `together` and `fetched` are shared with builds that run at the same time; `hold` is given each image before
+    anything of it can be collected.
 
     Several platforms are built side by side; outputs follow when all of it is built. Raises what that raises,
     InvalidReference for a tag, and what an output raises (see `boxwright.engine.outputs`).
@@ -167,8 +174,8 @@ def build(
     keep_git_dir = _is_set(arguments.get(_KEEP_GIT_DIR))
     with (
         _given(wanted, environ) as given,
-        _named(wiring.store, wanted, given, keep_git_dir) as named,
-        _context(wiring.store, wanted, dockerfile, given, keep_git_dir) as context,
+        _named(wiring.store, wanted, given, keep_git_dir, fetched) as named,
+        _context(wiring.store, wanted, dockerfile, given, keep_git_dir, fetched) as context,
     ):
         request = BuildRequest(
             context=context,
@@ -403,7 +410,12 @@ def _described(wanted: Build) -> Dockerfile | None:
 
 
 def _context(
-    store: Store, wanted: Build, described: Dockerfile | None, given: Given, keep_git_dir: bool
+    store: Store,
+    wanted: Build,
+    described: Dockerfile | None,
+    given: Given,
+    keep_git_dir: bool,
+    fetched: Fetched | None = None,
 ) -> AbstractContextManager[Context]:
     if described is not None:
         title = described.source.name
@@ -415,12 +427,12 @@ def _context(
             raise InvalidError("nothing is given as the standard input")
         return wanted.stdin
 
-    access = Access(store, given.secrets, given.agents, keep_git_dir)
+    access = Access(store, given.secrets, given.agents, keep_git_dir, fetched)
     return open_context(wanted.context, wanted.dockerfile, access, stdin)
 
 
 def _named(
-    store: Store, wanted: Build, given: Given, keep_git_dir: bool
+    store: Store, wanted: Build, given: Given, keep_git_dir: bool, fetched: Fetched | None = None
 ) -> AbstractContextManager[NamedContexts | None]:
     """Return the further contexts of a build, none of them opened yet. Raises InvalidContextName, ContextNotFound."""
     if not wanted.contexts:
@@ -432,7 +444,7 @@ def _named(
 
     contexts = named_contexts(wanted.contexts)
     check_named(contexts.values())
-    access = Access(store, given.secrets, given.agents, keep_git_dir)
+    access = Access(store, given.secrets, given.agents, keep_git_dir, fetched)
     return NamedContexts(contexts, partial(open_named, access=access))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from boxwright.build.context import (
     Context,
@@ -29,6 +29,9 @@ from boxwright.host.paths import Path
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
+if TYPE_CHECKING:
+    from boxwright.engine.fetched import Fetched
+
 _STDIN = "-"
 _MAX_TEXT = 1 << 20
 _HEAD = 512
@@ -46,6 +49,8 @@ class Access(NamedTuple):
     """SSH agents: ID → the path of a socket."""
     keep_git_dir: bool = False
     """Leave ``.git`` in what comes from a repository, whatever its URL says."""
+    fetched: Fetched | None = None
+    """What other builds have fetched; None: this one is alone."""
 
 
 class NoArchive(InvalidError):
@@ -100,12 +105,12 @@ def _open(
         return
     if is_remote(where):
         with access.store.scratch() as scratch:
-            root = fetch_repository(where, access, scratch)
+            root = _repository(where, access, scratch)
             if root is not None:
                 yield tree_context(root, dockerfile, text=text, identity=where, what=where)
                 return
             with (
-                open(download(where, access, scratch), "rb") as stream,
+                open(_download(where, access, scratch), "rb") as stream,
                 _sent(stream, dockerfile, text, access, where, where) as context,
             ):
                 yield context
@@ -127,16 +132,16 @@ def open_named(named: NamedContext, access: Access) -> Iterator[Context]:
         yield context._replace(title=named.name)
         return
     with access.store.scratch() as scratch:
-        root = fetch_repository(where, access, scratch)
+        root = _repository(where, access, scratch)
         if root is None:
-            file, root = download(where, access, scratch), scratch / "files"
+            file, root = _download(where, access, scratch), scratch / "files"
             with open(file, "rb") as stream:
                 archive = is_archive(_peek(stream))
                 if archive:
                     unpack(stream, root)
             if not archive:
                 os.mkdir(root)
-                os.rename(file, root / _DOWNLOADED)
+                os.link(file, root / _DOWNLOADED)
         yield Context(Source(named.name, ""), named.name, os.fspath(root), IgnoreRules.none(), where)
 
 
@@ -154,6 +159,23 @@ def is_remote(where: str) -> bool:
     from boxwright.dockerfile.git_url import parse_git_url
 
     return is_url(where) or parse_git_url(where, bare_github=True) is not None
+
+
+def _repository(where: str, access: Access, scratch: Path) -> Path | None:
+    """Return the files of a repository, which others may use, too; None where `where` names none."""
+    if access.fetched is None:
+        return fetch_repository(where, access, scratch)
+    name = f"repository {where} {access.keep_git_dir}"
+    return access.fetched.get(name, lambda private: fetch_repository(where, access, private))
+
+
+def _download(where: str, access: Access, scratch: Path) -> Path:
+    """Return the file of a URL, which others may use, too."""
+    if access.fetched is None:
+        return download(where, access, scratch)
+    found = access.fetched.get(f"file {where}", lambda private: download(where, access, private))
+    assert found is not None
+    return found
 
 
 def fetch_repository(where: str, access: Access, scratch: Path) -> Path | None:

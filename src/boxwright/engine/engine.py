@@ -15,6 +15,8 @@ from boxwright.engine.privileges import require_root
 from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from boxwright.bake.selection import Selection
     from boxwright.build.checking import Checked
     from boxwright.build.outline import Outline, Target
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from boxwright.build.request import BuildResult
     from boxwright.dockerfile.stages import Dockerfile
     from boxwright.engine.attesting import Said
-    from boxwright.engine.baking.jobs import Means
+    from boxwright.engine.baking.jobs import Fetching, Means
+    from boxwright.engine.baking.reading import Remote
     from boxwright.engine.buildcache import CacheItem, CacheLimits
     from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
@@ -217,6 +220,12 @@ class Engine:
         from boxwright.engine.baking import running
 
         return running.run(self.wiring, selection, means, sink or discard)
+
+    def remote_files(self, fetching: Fetching) -> AbstractContextManager[Remote]:
+        """Fetch a repository with bake files, for the time of a block: see `boxwright.engine.baking.remote`."""
+        from boxwright.engine.baking import remote
+
+        return remote.remote_files(self.store, fetching, self.settings.environ)
 
     def check_build(self, wanted: Build) -> Checked:
         """Check a Dockerfile without building it: see `boxwright.engine.calls.check_build`."""

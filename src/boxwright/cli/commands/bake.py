@@ -37,7 +37,7 @@ def configure(parser: Parser) -> None:
     parser.flag("--explain", help="say why a step was built again")
     parser.refused("--builder", why="there is one builder, and it is here")
     parser.refused("--policy", why="there are no policies")
-    parser.add_argument("targets", metavar="TARGET", nargs="*", help="targets, groups or patterns; none: default")
+    parser.add_argument("targets", metavar="TARGET", nargs="*", help="targets, groups, patterns; a git URL: its files")
 
 
 def run(args: Any, session: Session) -> int:
@@ -45,20 +45,29 @@ def run(args: Any, session: Session) -> int:
     from boxwright.engine.baking.jobs import Means
     from boxwright.engine.baking.permission import Permissions
     from boxwright.engine.baking.reading import Bake, choose, define, files_are_checked
+    from boxwright.engine.baking.remote import fetching_of, urls_of
 
     if args.print and args.list:
         raise UsageError("--print and --list do not go together")
     environ = session.settings.environ
+    url, command_context, targets = urls_of(args.targets)
+    fetching = None if url is None else fetching_of(url, environ)
     permissions = Permissions.parse(args.allow, files=files_are_checked(environ))
     call = "check" if args.check else args.call
     wanted = Bake(
-        targets=tuple(args.targets),
+        targets=targets,
         files=tuple(args.file),
         overrides=(*args.set, *baking.overrides(args, call)),
         variables=baking.variables(args.var),
         stdin=sys.stdin.buffer,
+        command_context=command_context or Bake().command_context,
     )
-    definition = define(wanted, environ)
+    if fetching is None:
+        definition = define(wanted, environ)
+    else:
+        with session.engine.remote_files(fetching) as remote:
+            wanted = wanted._replace(remote=remote)
+            definition = define(wanted, environ)
     if args.list:
         print(baking.listed(args.list, definition))
         return 0
@@ -73,6 +82,7 @@ def run(args: Any, session: Session) -> int:
         insecure=tuple(args.insecure_registry),
         explain=args.explain,
         stdout=None if sys.stdout.isatty() else sys.stdout.buffer,
+        fetching=fetching,
     )
     called = baking.called(selection)
     if called:

@@ -19,7 +19,16 @@ from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.values import NamedTuple
 
+_MAX_DOCKERFILE = 1 << 20
 _FORMS, _MODES = ("spdx", "cyclonedx"), ("min", "max")
+
+
+class Fetching(NamedTuple):
+    """With what the repository is fetched that the files are from; targets whose context it is fetch it, too."""
+
+    url: str
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
 
 
 class Means(NamedTuple):
@@ -29,6 +38,7 @@ class Means(NamedTuple):
     insecure: tuple[str, ...] = ()
     explain: bool = False
     stdout: BinaryIO | None = None
+    fetching: Fetching | None = None
 
 
 def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Digest]], *, needed: bool) -> Build:
@@ -44,10 +54,14 @@ def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Di
         error.message = f"{target.name}: {error.message}"
         raise
     dockerfile, stdin = target.dockerfile, None
+    path = dockerfile_path(target)
     if target.dockerfile_inline is not None:
         dockerfile, stdin = "-", BytesIO(target.dockerfile_inline.encode())
-    elif not is_elsewhere(target.context) and not is_elsewhere(dockerfile):
-        dockerfile = dockerfile_path(target)
+    elif path is not None and is_elsewhere(target.context):
+        dockerfile, stdin = "-", BytesIO(_read(path, target.name))
+    elif path is not None:
+        dockerfile = path
+    fetching = means.fetching if means.fetching is not None and _is_of(target.context, means.fetching) else None
     return Build(
         context=target.context,
         contexts={
@@ -64,8 +78,8 @@ def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Di
         add_hosts=tuple(f"{host}={address}" for host, address in sorted((target.extra_hosts or {}).items())),
         shm_size=shm_size,
         ulimits=target.ulimits or (),
-        secrets=tuple(map(str, target.secret or ())),
-        ssh=tuple(map(str, target.ssh or ())),
+        secrets=(*map(str, target.secret or ()), *(fetching.secrets if fetching is not None else ())),
+        ssh=tuple(map(str, target.ssh or ())) or (fetching.ssh if fetching is not None else ()),
         allow=tuple(each for each in target.entitlements or () if each in means.allow),
         limits=limits,
         no_cache=bool(target.no_cache),
@@ -84,6 +98,18 @@ def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Di
         stdin=stdin,
         stdout=means.stdout,
     )
+
+
+def _is_of(context: str, fetching: Fetching) -> bool:
+    return context.partition("#")[0] == fetching.url.partition("#")[0]
+
+
+def _read(path: str, target: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(_MAX_DOCKERFILE)
+    except OSError as error:
+        raise InvalidError(f"{target}: {path}: {error.strerror}") from None
 
 
 def _makes_image(target: Target) -> bool:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from boxwright.bake.overrides import Granted
-from boxwright.bake.selection import Selection, is_elsewhere
+from boxwright.bake.selection import HERE, Selection, is_elsewhere
 from boxwright.bake.targets import Target
 from boxwright.engine.given import ENTITLEMENTS
 from boxwright.errors import DeniedError, InvalidError
@@ -102,8 +102,9 @@ def _reads(target: Target) -> Iterable[str]:
     assert target.dockerfile is not None
     if not is_elsewhere(target.context):
         yield target.context
-        if target.dockerfile_inline is None and not is_elsewhere(target.dockerfile):
-            yield dockerfile_path(target)
+    path = dockerfile_path(target)
+    if path is not None:
+        yield path
     for where in (target.contexts or {}).values():
         if where.startswith(_LAYOUT):
             yield where.removeprefix(_LAYOUT).partition("@")[0]
@@ -123,12 +124,17 @@ def _writes(target: Target) -> Iterable[str]:
     yield from (output.dest for output in target.output or () if output.dest not in ("", _STDOUT))
 
 
-def dockerfile_path(target: Target) -> str:
-    """Return where the Dockerfile of a target with a local context is."""
+def dockerfile_path(target: Target) -> str | None:
+    """Return where the Dockerfile of a target is on this machine, if it is."""
     assert target.context is not None
     assert target.dockerfile is not None
-    here = target.dockerfile.removeprefix("cwd://")
-    return here if here != target.dockerfile else os.path.join(target.context, here)
+    if target.dockerfile_inline is not None:
+        return None
+    if target.dockerfile.startswith(HERE):
+        return os.path.normpath(target.dockerfile.removeprefix(HERE))
+    if is_elsewhere(target.context) or is_elsewhere(target.dockerfile):
+        return None
+    return os.path.join(target.context, target.dockerfile)
 
 
 def _beyond(permission: str, paths: Iterable[str], allowed: Sequence[str]) -> Iterable[str]:

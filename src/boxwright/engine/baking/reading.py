@@ -48,6 +48,14 @@ class NoBakeFile(NotFoundError):
         )
 
 
+class Remote(NamedTuple):
+    """A git repository with bake files."""
+
+    url: str
+    folder: str
+    """Its files."""
+
+
 class Bake(NamedTuple):
     """What a command line says."""
 
@@ -60,6 +68,10 @@ class Bake(NamedTuple):
     variables: Mapping[str, str] = {}
     """Values of variables, before those of the environment."""
     stdin: BinaryIO | None = None
+    remote: Remote | None = None
+    """Where the files are, if not here; ``cwd://FILE`` is here in any case."""
+    command_context: str = HERE
+    """What files see as BAKE_CMD_CONTEXT."""
 
 
 def files_are_checked(environ: Mapping[str, str]) -> bool:
@@ -76,7 +88,10 @@ def define(wanted: Bake, environ: Mapping[str, str]) -> Definition:
     def lookup(name: str) -> str | None:
         return wanted.variables.get(name, seen.get(name))
 
-    builtin = {"BAKE_CMD_CONTEXT": HERE, "BAKE_LOCAL_PLATFORM": str(Platform.of_machine(os.uname().machine))}
+    builtin = {
+        "BAKE_CMD_CONTEXT": wanted.command_context,
+        "BAKE_LOCAL_PLATFORM": str(Platform.of_machine(os.uname().machine)),
+    }
     outside = Outside(lookup, builtin, _functions(environ))
     return read(_files(wanted, environ), outside, {**_dotenv(seen), **seen, **wanted.variables})
 
@@ -84,7 +99,8 @@ def define(wanted: Bake, environ: Mapping[str, str]) -> Definition:
 def choose(wanted: Bake, definition: Definition, environ: Mapping[str, str]) -> Selection:
     """Return the targets that are wanted of a definition. Raises BakeError, TargetMissing."""
     parsed = [Override.parse(text, environ.get) for text in wanted.overrides]
-    selection = select(definition, wanted.targets or (DEFAULT,), [each for each in parsed if each is not None])
+    base = None if wanted.remote is None else wanted.remote.url
+    selection = select(definition, wanted.targets or (DEFAULT,), [each for each in parsed if each is not None], base)
     epoch = environ.get(_EPOCH)
     if not epoch:
         return selection
@@ -101,20 +117,33 @@ def _files(wanted: Bake, environ: Mapping[str, str]) -> list[File]:
         separator = environ.get(_SEPARATOR) or os.pathsep
         names = [name.strip() for name in environ[_FILES].split(separator) if name.strip()]
     if not names:
-        names = [name for name in DEFAULT_FILES if os.path.isfile(name)]
+        folder = wanted.remote.folder if wanted.remote is not None else ""
+        names = [name for name in DEFAULT_FILES if os.path.isfile(os.path.join(folder, name))]
         if not names:
             raise NoBakeFile
-    return [_file(name.removeprefix(HERE), wanted.stdin) for name in names]
+    return [_file(name, wanted) for name in names]
 
 
-def _file(name: str, stdin: BinaryIO | None) -> File:
-    if name == _STDIN:
+def _file(name: str, wanted: Bake) -> File:
+    if wanted.remote is not None and not name.startswith(HERE):
+        path = os.path.realpath(os.path.join(wanted.remote.folder, name))
+        if not path.startswith(os.path.join(os.path.realpath(wanted.remote.folder), "")):
+            raise BakeError(
+                f"{name} is outside of the repository", hint=f"write {HERE}{name} for a file of this machine"
+            )
+        return File(name, _content(name, path))
+    name = name.removeprefix(HERE)
+    return File(name, _content(name, name, wanted.stdin))
+
+
+def _content(name: str, path: str, stdin: BinaryIO | None = None) -> bytes:
+    if path == _STDIN:
         if stdin is None:
             raise BakeError("nothing is given as the standard input")
-        return File(name, stdin.read(_MAX_FILE))
+        return stdin.read(_MAX_FILE)
     try:
-        with open(name, "rb") as stream:
-            return File(name, stream.read(_MAX_FILE))
+        with open(path, "rb") as stream:
+            return stream.read(_MAX_FILE)
     except FileNotFoundError:
         raise NotFoundError(f"there is no bake file {name}") from None
     except IsADirectoryError:

@@ -16,6 +16,7 @@ from boxwright.engine.baking.jobs import Means, job
 from boxwright.engine.baking.telling import Telling
 from boxwright.engine.building import Build, build, trim
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.engine.fetched import Fetched
 from boxwright.engine.outputs import spec
 from boxwright.engine.privileges import require_root
 from boxwright.errors import BoxwrightError, CancelledError, InvalidError
@@ -38,11 +39,14 @@ def run(wiring: Wiring, selection: Selection, means: Means, sink: Sink) -> dict[
     needed = frozenset(link for target in targets.values() for link in links(target))
     jobs = {name: job(target, means, {}, needed=name in needed) for name, target in targets.items()}
     _check_outputs(jobs)
-    oven = _Oven(wiring, targets, jobs, sink)
     try:
-        return oven.run()
+        with Fetched(wiring.store) as fetched:
+            oven = _Oven(wiring, targets, jobs, fetched, sink)
+            try:
+                return oven.run()
+            finally:
+                oven.close()
     finally:
-        oven.close()
         if wiring.settings.build_cache_limit is not None:
             trim(wiring.store, wiring.settings.build_cache_limit)
 
@@ -57,7 +61,15 @@ def _check_outputs(jobs: Mapping[str, Build]) -> None:
 class _Oven:
     """One run. Targets are taken in order by several threads: what a target waits for has been taken before it."""
 
-    def __init__(self, wiring: Wiring, targets: Mapping[str, Target], jobs: Mapping[str, Build], sink: Sink) -> None:
+    def __init__(
+        self,
+        wiring: Wiring,
+        targets: Mapping[str, Target],
+        jobs: Mapping[str, Build],
+        fetched: Fetched,
+        sink: Sink,
+    ) -> None:
+        self._fetched = fetched
         self._wiring = wiring
         self._targets = targets
         self._jobs = jobs
@@ -128,7 +140,7 @@ class _Oven:
         images = {link: self._images[link] for link in wanted}
         built = self._jobs[name]._replace(results=images)
         sink = self._telling.of(name)
-        result = build(self._wiring, built, sink, together=self._together, hold=self._hold)
+        result = build(self._wiring, built, sink, together=self._together, hold=self._hold, fetched=self._fetched)
         self._images[name] = _by_platform(built, result)
         self._results[name] = result
 
