@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.requests import CreateContainer
 from boxwright.engine.settings import Settings
@@ -121,6 +122,9 @@ def test_a_policy_lets_signed_images_in(server: str, tmp_path: Path, key: Privat
     _push(server, "free/web", "1")
     name = f"{server}/prod/web:1"
     settings = Settings(root=tmp_path / "store", policy=HostPath(policy))
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text(f"FROM {name}\nENV A=b\n")
     with Engine(settings) as engine, Engine(settings._replace(policy=None)) as trusting:
         with pytest.raises(RefusedByPolicy, match=r"it has to be signed by .*one\.pub, and it has no signature"):
             engine.pull(name)
@@ -134,6 +138,8 @@ def test_a_policy_lets_signed_images_in(server: str, tmp_path: Path, key: Privat
         for wanted in (name, image.hex):
             with pytest.raises(RefusedByPolicy):
                 engine.create_container(CreateContainer(image=wanted))
+        with pytest.raises(RefusedByPolicy):
+            engine.build(Build(context=str(context)))
         engine.registries.sign(name, key)
         created = engine.create_container(CreateContainer(image=name))
         engine.remove_container(created.id)

@@ -72,6 +72,11 @@ class BaseImages:
                 raise WrongPlatform(name, config.platform, platform) from error
             record = store.images.find(name)
             config = store.images.config(record)
+        settings = self._wiring.settings
+        if settings.policy is not None:
+            from boxwright.engine import admission
+
+            admission.admit(store, settings, name, insecure=tuple(self._insecure))
         return BaseImage(name, record.id, record.chain, config)
 
     def _result(self, name: str, platform: Platform) -> BaseImage:

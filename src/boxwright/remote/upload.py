@@ -102,7 +102,7 @@ class Upload:
         and by the rest. Raises RegistryFailure, ConnectionFailed; what the source raises passes.
         """
         spot = _Spot(url, 0) if url else self._begin()
-        restarted = False
+        restarted = asked_again = False
         while True:
             self._sent = 0
             try:
@@ -112,6 +112,8 @@ class Upload:
             except RegistryFailure as error:
                 if error.status in RETRIED_STATUSES:
                     self._pause(error, True)
+                elif error.status == 416 and self._failures and not asked_again:
+                    asked_again = True  # it has another part than it said, or has lost some since: what is it now?
                 elif error.status in (400, 404, 416) and self._failures and not restarted:
                     # The registry and we disagree about what had arrived. From the start, once.
                     restarted = True

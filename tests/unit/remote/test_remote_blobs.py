@@ -313,6 +313,49 @@ def test_disagreement_after_a_resumption_starts_over_once() -> None:
     assert source.opened == [0, 500_000, 0]
 
 
+def test_a_registry_that_lost_some_since_it_said_is_asked_again() -> None:
+    class Forgetful(_Uploads):
+        """Tells an offset, and has less by the time that the rest comes (distribution-spec: 416)."""
+
+        def __call__(self, sent: Sent) -> Answer | Exception:
+            begin = int(sent.headers.get("Content-Range", "0-0").partition("-")[0])
+            if begin == 500_000:
+                self.uploads["1"] = self.uploads["1"][:200_000]
+                return Answer(416, {"Location": self.location.format("1"), "Range": "0-199999"})
+            return super().__call__(sent)
+
+    registry = Forgetful(500_000)
+    made, _ = client(registry)
+    source = _Known()
+    assert made.upload("a").send(source) == _DONE
+    assert source.opened == [0, 500_000, 200_000]
+    assert registry.blobs[_BLOB.digest] == _DATA
+
+
+def test_a_token_that_dies_during_a_push_is_replaced() -> None:
+    tokens = iter(range(1, 10))
+    registry = _Uploads()
+    refused = []
+
+    def answer(sent: Sent) -> Answer | Exception:
+        if sent.url.startswith("https://auth.test/"):
+            assert "scope=repository%3Aa%3Apull%2Cpush" in sent.url
+            return Answer(200, {}, b'{"token":"%d","expires_in":300}' % next(tokens))
+        challenge = 'Bearer realm="https://auth.test/token",service="registry.test"'
+        if sent.authorization is None:
+            return Answer(401, {"WWW-Authenticate": challenge})
+        if sent.method == "PUT" and sent.authorization == "Bearer 1":
+            refused.append(len(sent.body))
+            return Answer(401, {"WWW-Authenticate": f'{challenge},error="invalid_token"'})
+        return registry(sent)
+
+    made, _ = client(answer)
+    source = _Known()
+    assert made.upload("a").send(source) == _DONE
+    assert (refused, source.opened) == ([len(_DATA)], [0, 0])
+    assert registry.blobs[_BLOB.digest] == _DATA
+
+
 def test_a_refused_digest_is_not_sent_again() -> None:
     registry = _Uploads()
     made, transport = client(registry)
