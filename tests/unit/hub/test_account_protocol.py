@@ -386,6 +386,8 @@ def test_what_matters_is_in_the_audit_log_without_secrets(tmp_path: Path) -> Non
         await hub.token("repository:ada/web:pull,push", "repository:bob/own:push", user="ada")
         await hub.token(user="ada", password="wrong horse")
         await push(hub, "ada/web", basic("ada"))
+        for reference in ("latest", digest_of(IMAGE.manifest), "latest"):
+            await status(hub, "DELETE", f"/v2/ada/web/manifests/{reference}", basic("ada"))
         entries = hub.house.audit.entries(limit=100, actor="ada")
         assert [(one.action, one.target, one.outcome, one.detail) for one in entries] == [
             ("login", "", "success", "with a password"),
@@ -393,6 +395,8 @@ def test_what_matters_is_in_the_audit_log_without_secrets(tmp_path: Path) -> Non
             ("token.issue", "repository:bob/own", "failure", "nothing of push"),
             ("login", "", "failure", ""),
             ("repo.create", "ada/web", "success", "private"),
+            ("content.delete", "ada/web:latest", "success", ""),
+            ("content.delete", f"ada/web@{digest_of(IMAGE.manifest)}", "success", ""),
         ]
         assert entries[0].address == "127.0.0.1"
         assert "horse" not in str(hub.house.audit.entries(limit=1000))

@@ -61,9 +61,9 @@ def open_access(
     from boxwright.hub.accounts.permits import Rights
     from boxwright.hub.accounts.signing import SQLKeys
 
-    house = House(database, passwords)
+    house = House(database, passwords, audit_seconds=settings.audit_keep)
     logins = Logins(house.directory, house.tokens, house.passwords, house.throttle, house.audit, file=credentials)
-    rights = Rights(house.directory, house.repositories, is_open=is_open)
+    rights = Rights(house.directory, house.repositories, house.audit, is_open=is_open)
     ring = KeyRing(SQLKeys(database))
     bearer = BearerTokens(ring, settings.service, lifetime=settings.token_lifetime)
     issuer = Issuer(logins, rights, house.tokens, bearer, ring, house.audit, workers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxwright.hub.accounts.audit import AuditLog
+from boxwright.hub.accounts.audit import KEEP_SECONDS, AuditLog
 from boxwright.hub.accounts.directory import USER, Directory
 from boxwright.hub.accounts.grants import Grants
 from boxwright.hub.accounts.organisations import Organisations
@@ -17,6 +17,7 @@ class House:
     """The accounts of a hub and what belongs to them."""
 
     __slots__ = (
+        "_audit_seconds",
         "audit",
         "database",
         "directory",
@@ -28,8 +29,11 @@ class House:
         "tokens",
     )
 
-    def __init__(self, database: Database, passwords: Passwords | None = None) -> None:
-        """`passwords` None hashes them as is good now."""
+    def __init__(
+        self, database: Database, passwords: Passwords | None = None, *, audit_seconds: float = KEEP_SECONDS
+    ) -> None:
+        """`passwords` None hashes them as is good now; `audit_seconds` is how long the audit log goes back."""
+        self._audit_seconds = audit_seconds
         self.database = database
         self.directory = Directory(database)
         self.organisations = Organisations(database)
@@ -46,6 +50,6 @@ class House:
 
     def tidy(self) -> None:
         """Drop what is too old to matter: entries of the audit log, counts of failed logins, logins that expired."""
-        self.audit.prune()
+        self.audit.prune(seconds=self._audit_seconds)
         self.throttle.prune()
         self.tokens.prune()

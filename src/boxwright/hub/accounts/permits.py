@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from boxwright.hub.accounts.audit import Actor
+from boxwright.hub.accounts.audit import Actor, AuditLog
 from boxwright.hub.accounts.bearer import Claims
 from boxwright.hub.accounts.directory import Directory
 from boxwright.hub.accounts.logins import Login
@@ -22,18 +22,20 @@ _ENTERED = 4096
 class Rights:
     """Answers what accounts may do with repositories. Methods are for threads: they ask the database."""
 
-    __slots__ = ("_clock", "_directory", "_entered", "_is_open", "_lock", "_repositories")
+    __slots__ = ("_audit", "_clock", "_directory", "_entered", "_is_open", "_lock", "_repositories")
 
     def __init__(
         self,
         directory: Directory,
         repositories: Repositories,
+        audit: AuditLog,
         *,
         is_open: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`is_open`: whether a repository may be pulled by everybody, whatever its profile says."""
         self._is_open = is_open or (lambda name: False)
+        self._audit = audit
         self._directory = directory
         self._repositories = repositories
         self._clock = clock
@@ -62,6 +64,11 @@ class Rights:
                 del self._entered[next(iter(self._entered))]
             self._entered[repository] = now
 
+    def removed(self, repository: str, reference: str, by: Actor) -> None:
+        """Note that a tag, a manifest or a blob was removed."""
+        mark = "@" if ":" in reference else ":"
+        self._audit.record(by, "content.delete", f"{repository}{mark}{reference}")
+
 
 class TokenPermit:
     """What an access token allows: exactly what it says, until it expires."""
@@ -85,8 +92,11 @@ class TokenPermit:
         allowed = self._rights.actions(self._rights.standing(self.name), repositories, UNLIMITED)
         return [name for name in repositories if PULL in allowed[name]]
 
-    def enter(self, repository: str) -> None:
-        self._rights.enter(repository, Actor(self.name))
+    def enter(self, repository: str, address: str) -> None:
+        self._rights.enter(repository, Actor(self.name, address))
+
+    def removed(self, repository: str, reference: str, address: str) -> None:
+        self._rights.removed(repository, reference, Actor(self.name, address))
 
 
 class LoginPermit:
@@ -110,8 +120,11 @@ class LoginPermit:
         allowed = self._actions(repositories)
         return [name for name in repositories if PULL in allowed[name]]
 
-    def enter(self, repository: str) -> None:
-        self._rights.enter(repository, Actor(self.name))
+    def enter(self, repository: str, address: str) -> None:
+        self._rights.enter(repository, Actor(self.name, address))
+
+    def removed(self, repository: str, reference: str, address: str) -> None:
+        self._rights.removed(repository, reference, Actor(self.name, address))
 
     def _actions(self, repositories: Sequence[str]) -> dict[str, frozenset[str]]:
         return self._rights.actions(self._login.standing, repositories, self._login.limit)

@@ -22,6 +22,8 @@ class AccountSettings(NamedTuple):
     """The name of the hub in its tokens. Hubs that share a database share it, too."""
     token_lifetime: float = 300.0
     """Seconds for which an access token is good."""
+    audit_keep: float = 90 * 86400.0
+    """Seconds for which entries of the audit log are kept."""
 
 
 def read_accounts(section: Section) -> AccountSettings:
@@ -33,4 +35,6 @@ def read_accounts(section: Section) -> AccountSettings:
     lifetime = section.duration("token-lifetime", default.token_lifetime)
     if not LEAST_LIFETIME <= lifetime <= 86400:
         raise section.error("token-lifetime", "is at least 60s and at most 24h")
-    return AccountSettings(service=service, token_lifetime=lifetime)
+    return AccountSettings(
+        service=service, token_lifetime=lifetime, audit_keep=section.duration("audit-keep", default.audit_keep)
+    )

@@ -69,8 +69,11 @@ class Permit(Protocol):
     def sees_all(self) -> bool:
         """Whether every repository is visible, which spares asking one by one."""
 
-    def enter(self, repository: str) -> None:
+    def enter(self, repository: str, address: str) -> None:
         """Note that something is about to be written to a repository, which may not have existed. Idempotent."""
+
+    def removed(self, repository: str, reference: str, address: str) -> None:
+        """Note that a tag, a manifest or a blob was removed."""
 
 
 class Authority(Protocol):
@@ -124,10 +127,15 @@ class Gate:
         """Return those of `repositories` that the caller may pull, in their order."""
         return repositories if permit.sees_all else await self._workers.ask(permit.visible, repositories)
 
-    async def enter(self, permit: Permit, repository: str) -> None:
+    async def enter(self, permit: Permit, repository: str, origin: Origin) -> None:
         """Note that something is about to be written to a repository."""
         if not permit.sees_all:
-            await self._workers.ask(permit.enter, repository)
+            await self._workers.ask(permit.enter, repository, origin.address)
+
+    async def removed(self, permit: Permit, repository: str, reference: str, origin: Origin) -> None:
+        """Note that a tag, a manifest or a blob was removed."""
+        if not permit.sees_all:
+            await self._workers.ask(permit.removed, repository, reference, origin.address)
 
 
 _READING = frozenset({"GET", "HEAD"})
@@ -153,6 +161,11 @@ def begins(method: str, route: routes.Route) -> bool:
     return (method, route.kind) in (("POST", routes.UPLOADS), ("PUT", routes.MANIFEST))
 
 
+def removes(method: str, route: routes.Route) -> bool:
+    """Whether a call that went well took something away for good."""
+    return method == "DELETE" and route.kind in (routes.MANIFEST, routes.BLOB)
+
+
 class FullPermit:
     """May do everything."""
 
@@ -169,8 +182,11 @@ class FullPermit:
     def visible(self, repositories: Sequence[str]) -> Sequence[str]:
         return repositories
 
-    def enter(self, repository: str) -> None:
+    def enter(self, repository: str, address: str) -> None:
         """Nothing to note: repositories are what was pushed."""
+
+    def removed(self, repository: str, reference: str, address: str) -> None:
+        """Nothing to note: there is no log of who did what."""
 
 
 class Everybody:

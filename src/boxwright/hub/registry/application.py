@@ -12,7 +12,7 @@ from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.edge.limits import DEFAULT_LIMITS, LimitSettings
 from boxwright.hub.observe import request as observed
 from boxwright.hub.registry import routes
-from boxwright.hub.registry.access import Authority, Everybody, Gate, Origin, begins, need_of
+from boxwright.hub.registry.access import Authority, Everybody, Gate, Origin, begins, need_of, removes
 from boxwright.hub.registry.blobs import BlobHandlers
 from boxwright.hub.registry.call import Body, BodyBroken, Call, Reply
 from boxwright.hub.registry.collector import Collector
@@ -167,8 +167,11 @@ class Application:
         if need is not None:
             await self._gate.demand(permit, need, headers, origin)
         if begins(method, route):
-            await self._gate.enter(permit, route.name)
-        return await handler(Call(method, route, target, headers, body, origin, permit))
+            await self._gate.enter(permit, route.name, origin)
+        reply = await handler(Call(method, route, target, headers, body, origin, permit))
+        if removes(method, route):
+            await self._gate.removed(permit, route.name, route.reference, origin)
+        return reply
 
 
 def _identity() -> list[tuple[str, str]]:
