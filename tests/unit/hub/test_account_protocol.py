@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -209,29 +210,29 @@ def test_anonymous_pulls_and_pushes_with_credentials_share_one_address(tmp_path:
     run_hub(scenario, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("user", "repository", "right"),
-    [
-        ("ada", "ada/web", True),
-        ("ada", "ada/deep/er/web", True),
-        ("ada", "shop/tool", True),
-        ("ada", "bob/web", False),
-        ("ada", "tool", False),
-        ("ada", "nowhere/tool", False),
-        ("ada", "adam/tool", False),
-        ("bob", "shop/tool", False),
-        ("bob", "ada", False),
-        ("carl", "tool", True),
-        ("carl", "ada/web", False),
-        ("admin1", "tool", True),
-        ("admin1", "ada/web", True),
-    ],
-)
-def test_who_may_push_where(tmp_path: Path, user: str, repository: str, right: bool) -> None:
+WRITERS = [
+    ("ada", "ada/web", True),
+    ("ada", "ada/deep/er/web", True),
+    ("ada", "shop/tool", True),
+    ("ada", "bob/web", False),
+    ("ada", "tool", False),
+    ("ada", "nowhere/tool", False),
+    ("ada", "adam/tool", False),
+    ("bob", "shop/tool", False),
+    ("bob", "ada", False),
+    ("carl", "tool", True),
+    ("carl", "ada/web", False),
+    ("admin1", "tool", True),
+    ("admin1", "ada/web", True),
+]
+
+
+def test_who_may_push_where(tmp_path: Path) -> None:
     async def scenario(hub: Hub) -> None:
-        token = await hub.bearer(f"repository:{repository}:pull,push", user=user)
-        assert await push(hub, repository, token) == (201 if right else 401)
-        assert await push(hub, repository, basic(user)) == (201 if right else 403)
+        for user, repository, right in WRITERS:
+            token = await hub.bearer(f"repository:{repository}:pull,push", user=user)
+            assert await push(hub, repository, token) == (201 if right else 401), (user, repository)
+            assert await push(hub, repository, basic(user)) == (201 if right else 403), (user, repository)
 
     run_hub(scenario, tmp_path)
 
@@ -424,5 +425,65 @@ def test_the_issuer_is_where_the_client_thinks_the_hub_is(tmp_path: Path) -> Non
         said = challenge_of(dict(reply.headers)["WWW-Authenticate"])
         assert said["realm"] == "https://hub.example/token"
         assert (await hub.call.application.answer("GET", "/v2/", {}, None, Origin())).status == 400
+
+    run_hub(scenario, tmp_path)
+
+
+def test_a_crowd_of_logins_keeps_nobody_from_pulling(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        assert await push(hub, "tool", basic("carl")) == 201
+        token = await hub.bearer("repository:tool:pull")
+        crowd = [asyncio.create_task(hub.token(user=f"user{number}", password="wrong horse")) for number in range(200)]
+        await asyncio.sleep(0)
+        assert await status(hub, "GET", f"/v2/tool/blobs/{LAYER}", token) == 200
+        assert {answer.status for answer in await asyncio.gather(*crowd)} <= {401, 429}
+
+    run_hub(scenario, tmp_path)
+
+
+NO_REQUESTS = [
+    ("POST", b""),
+    ("POST", b"\xff\xfe"),
+    ("POST", b"grant_type=password&" + b"a=b&" * 200),
+    ("POST", b"grant_type=refresh_token"),
+    ("POST", b"grant_type=password&scope=" + b"x" * 70_000),
+    ("PUT", b""),
+    ("DELETE", b""),
+]
+
+
+def test_what_is_no_request_for_a_token_is_refused(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        for method, body in NO_REQUESTS:
+            answer = await hub.call(method, "/token", body)
+            assert answer.status in (400, 405, 413), body[:40]
+            assert answer.code is not None
+
+    run_hub(scenario, tmp_path)
+
+
+NO_SCOPES = [
+    'repository:ada/web:pull",error="x',
+    "repository:ada/web:pull\r\nX: y",
+    "repository:ada/../bob/own:pull,push",
+    "repository:ada//web:pull",
+    "repository:/ada/web:pull",
+    "repository:ada/web/:pull",
+    "repository:ada/web%2f..:pull",
+    "repository:adа/web:pull",
+    "repository:bob/own:pull,push:repository:ada/web:pull",
+    "repository:*:pull",
+    "repository:ada/*:pull",
+    "repository::*",
+    "registry:catalog:pull,push",
+]
+
+
+def test_a_scope_that_means_something_else_is_granted_nothing(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        for scope in NO_SCOPES:
+            answer = await hub.token(scope, user="ada")
+            assert answer.status == 200
+            assert access_of(answer) == {}, scope
 
     run_hub(scenario, tmp_path)

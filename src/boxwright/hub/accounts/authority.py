@@ -9,6 +9,7 @@ from boxwright.hub.accounts.bearer import BearerTokens
 from boxwright.hub.accounts.challenge import challenge, realm
 from boxwright.hub.accounts.logins import Logins, TooManyAttempts
 from boxwright.hub.accounts.permits import LoginPermit, Rights, TokenPermit
+from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.scopes import scope_of
 from boxwright.hub.registry.access import PULL, Need, Origin, Permit
 from boxwright.hub.registry.errors import RegistryError
@@ -32,6 +33,10 @@ class AccountAuthority:
     def recall(self, authorization: str | None, origin: Origin) -> Permit | None:
         claims = self._bearer.recall(token) if (token := bearer_token(authorization)) else None
         return None if claims is None else TokenPermit(claims, self._rights)
+
+    def is_slow(self, authorization: str | None) -> bool:
+        _, password = parse_basic(authorization)
+        return password != b"" and not is_token(password.decode("utf-8", "surrogateescape"))
 
     def admit(self, authorization: str | None, origin: Origin) -> Permit | None:
         if token := bearer_token(authorization):

@@ -20,6 +20,7 @@ from boxwright.hub.accounts.challenge import KEYS_PATH, TOKEN_PATH
 from boxwright.hub.accounts.keys import KeyRing
 from boxwright.hub.accounts.logins import Login, Logins, TooManyAttempts
 from boxwright.hub.accounts.permits import Rights, may_list
+from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.roles import NOBODY
 from boxwright.hub.accounts.scopes import CATALOG_NAME, CATALOG_TYPE, REPOSITORY, Scope, granted, parse_scopes
 from boxwright.hub.accounts.tokens import Tokens
@@ -91,7 +92,7 @@ class Issuer:
             offline=call.target.first("offline_token") in ("true", "1"),
             client=call.target.first("client_id") or "",
         )
-        return await self._workers.move(self._answer, wish, call.origin.address)
+        return await self._run(wish, call)
 
     async def post(self, call: Call) -> Reply:
         """Answer the form of OAuth 2.0 (RFC 6749 §4.3, §6)."""
@@ -116,12 +117,17 @@ class Issuer:
         )
         if grant == "refresh_token" and not wish.refresh:
             raise RegistryError("UNSUPPORTED", "refresh_token is missing", status=400)
-        return await self._workers.move(self._answer, wish, call.origin.address)
+        return await self._run(wish, call)
 
     async def keys(self, call: Call) -> Reply:
         """Show what tokens can be verified with (RFC 7517)."""
         public = await self._workers.ask(self._ring.public)
         return Reply(200, [_HEADERS[0], ("Cache-Control", "max-age=60")], json.dumps(public).encode())
+
+    async def _run(self, wish: Wish, call: Call) -> Reply:
+        slow = wish.password != "" and not is_token(wish.password)
+        run = self._workers.check if slow else self._workers.ask
+        return await run(self._answer, wish, call.origin.address)
 
     def _answer(self, wish: Wish, address: str) -> Reply:
         login = self._login(wish, address)

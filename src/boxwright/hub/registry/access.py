@@ -82,6 +82,9 @@ class Authority(Protocol):
     def recall(self, authorization: str | None, origin: Origin) -> Permit | None:
         """Return the permit of an Authorization header that was proven before, from memory alone."""
 
+    def is_slow(self, authorization: str | None) -> bool:
+        """Whether `admit` takes the time of a hash that is slow on purpose."""
+
     def admit(self, authorization: str | None, origin: Origin) -> Permit | None:
         """Return what an Authorization header entitles to; None when it proves nothing. For a thread.
 
@@ -109,7 +112,8 @@ class Gate:
         authorization = headers.get("Authorization")
         permit = self._authority.recall(authorization, origin)
         if permit is None:
-            permit = await self._workers.move(self._authority.admit, authorization, origin)
+            run = self._workers.check if self._authority.is_slow(authorization) else self._workers.ask
+            permit = await run(self._authority.admit, authorization, origin)
         if permit is None:
             raise self._authority.refusal(None, need, headers, origin)
         return permit
@@ -200,6 +204,9 @@ class Everybody:
     def recall(self, authorization: str | None, origin: Origin) -> Permit:
         return FullPermit(origin.user) if origin.user else self._permit
 
+    def is_slow(self, authorization: str | None) -> bool:
+        return False
+
     def admit(self, authorization: str | None, origin: Origin) -> Permit:
         return self.recall(authorization, origin)
 
@@ -234,6 +241,9 @@ class Members:
         if authorization is None and origin.user:
             return FullPermit(origin.user)
         return None  # the credentials remember, and look whether they still hold
+
+    def is_slow(self, authorization: str | None) -> bool:
+        return authorization is not None
 
     def admit(self, authorization: str | None, origin: Origin) -> Permit | None:
         user = self._credentials.check(authorization)

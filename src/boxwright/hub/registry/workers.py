@@ -8,19 +8,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from boxwright.hub.registry.errors import RegistryError
+
+MAX_CHECKS = 64
+"""Passwords that wait to be looked at; who comes then is told to come again."""
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 class Workers:
-    """Two small pools, so that a question to the metadata never queues behind hashing.
+    """Small pools, so that a question to the metadata never queues behind hashing, nor content behind passwords.
 
-    `metadata` answers questions of milliseconds, `bytes` moves and hashes content.
+    `metadata` answers questions of milliseconds, `bytes` moves and hashes content, `checks` waits for hashes that are
+    slow on purpose.
     """
 
-    __slots__ = ("_bytes", "_metadata")
+    __slots__ = ("_bytes", "_checks", "_metadata", "_waiting")
 
-    def __init__(self, *, metadata: int = 4, content: int = 8) -> None:
+    def __init__(self, *, metadata: int = 4, content: int = 8, checks: int = 2) -> None:
+        self._checks = ThreadPoolExecutor(checks, "registry-checks")
+        self._waiting = 0
         self._metadata = ThreadPoolExecutor(metadata, "registry-metadata")
         self._bytes = ThreadPoolExecutor(content, "registry-bytes")
 
@@ -32,8 +40,19 @@ class Workers:
         """Run a call that reads, writes or hashes content."""
         return _submit(self._bytes, call, *args, **kwargs)
 
+    async def check(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run a call that looks at a password. Raises RegistryError when too many wait."""
+        if self._waiting >= MAX_CHECKS:
+            raise RegistryError("TOOMANYREQUESTS", "too many logins at once", headers=[("Retry-After", "1")])
+        self._waiting += 1
+        try:
+            return await _submit(self._checks, call, *args, **kwargs)
+        finally:
+            self._waiting -= 1
+
     def close(self) -> None:
         """Wait for what runs and end the threads."""
+        self._checks.shutdown()
         self._bytes.shutdown()
         self._metadata.shutdown()
 
