@@ -51,33 +51,6 @@ def _copy(source: str, target: str, heard: list[Event] | None = None, **options:
         return copy_image(here, there, one, other, progress=listen, **options)  # type: ignore[arg-type]
 
 
-def _put(client: PlainClient, path: str, name: str, raw: bytes, media_type: str = media.OCI_MANIFEST) -> None:
-    status, answer = client.call("PUT", f"/v2/{path}/manifests/{name}", raw, Content_Type=media_type)
-    assert status == 201, answer
-
-
-def _push_blob(client: PlainClient, path: str, data: bytes) -> None:
-    assert client.call("POST", f"/v2/{path}/blobs/uploads/?digest={digest_of(data)}", data)[0] == 201
-
-
-def _push_artifact(client: PlainClient, path: str, subject: bytes, kind: str, content: bytes) -> bytes:
-    """Push something that refers to a manifest; return its own manifest."""
-    for data in (b"{}", content):
-        _push_blob(client, path, data)
-    raw = json.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": media.OCI_MANIFEST,
-            "artifactType": kind,
-            "config": descriptor(media.OCI_EMPTY, b"{}"),
-            "layers": [descriptor(kind, content)],
-            "subject": descriptor(media.OCI_MANIFEST, subject),
-        }
-    ).encode()
-    _put(client, path, digest_of(raw), raw)
-    return raw
-
-
 def _push_index(client: PlainClient, path: str, tag: str, images: dict[str, SmallImage]) -> bytes:
     entries = []
     for architecture, image in images.items():
@@ -85,7 +58,7 @@ def _push_index(client: PlainClient, path: str, tag: str, images: dict[str, Smal
         platform = {"os": "linux", "architecture": architecture}
         entries.append(descriptor(image.media_type, image.manifest, platform=platform))
     raw = json.dumps({"schemaVersion": 2, "mediaType": media.OCI_INDEX, "manifests": entries}).encode()
-    _put(client, path, tag, raw, media.OCI_INDEX)
+    client.put(path, tag, raw, media.OCI_INDEX)
     return raw
 
 
@@ -149,8 +122,8 @@ def test_what_refers_to_an_image_goes_along(source: str, target: str) -> None:
     images = {name: SmallImage.of(name.encode()) for name in ("amd64", "arm64")}
     with PlainClient(source) as client:
         raw = _push_index(client, "ada/web", "1", images)
-        bill = _push_artifact(client, "ada/web", images["arm64"].manifest, _TYPE, _BILL)
-        signature = _push_artifact(client, "ada/web", bill, "application/x-signature", b"signed")
+        bill = client.attach("ada/web", images["arm64"].manifest, _TYPE, _BILL)
+        signature = client.attach("ada/web", bill, "application/x-signature", b"signed")
         client.push("ada/web", digest_of(raw).replace(":", "-") + ".sig", SmallImage.of(b"cosign"), [])
     without = _copy(f"{source}/ada/web:1", f"{target}/web:1")
     assert without.referrers == 0
@@ -169,7 +142,7 @@ def test_a_registry_without_referrers_lists_them_under_a_tag(tmp_path: Path, sou
     with docker_registry(tmp_path) as middle:
         with PlainClient(source) as client:
             client.push("ada/web", "1", _BIG, [])
-            bill = _push_artifact(client, "ada/web", _BIG.manifest, _TYPE, _BILL)
+            bill = client.attach("ada/web", _BIG.manifest, _TYPE, _BILL)
         for end in (f"{middle}/ada/web:1", f"{middle}/eva/web:2"):
             assert _copy(f"{source}/ada/web:1", end, referrers=True).referrers == 1
         # And out of it again.

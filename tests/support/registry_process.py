@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from boxwright.host import faults
-from support.registry_kit import SmallImage, digest_of
+from boxwright.oci import media
+from support.registry_kit import SmallImage, descriptor, digest_of
 
 _PROGRAM = """
 import sys
@@ -140,6 +141,31 @@ class PlainClient:
         status, answer = self.call("PUT", f"/v2/{name}/manifests/{tag}", image.manifest, Content_Type=image.media_type)
         assert status == 201, answer
         acknowledged += [f"/v2/{name}/manifests/{tag}", f"/v2/{name}/manifests/{digest_of(image.manifest)}"]
+
+    def push_blob(self, name: str, data: bytes) -> None:
+        assert self.call("POST", f"/v2/{name}/blobs/uploads/?digest={digest_of(data)}", data)[0] == 201
+
+    def put(self, name: str, reference: str, raw: bytes, media_type: str = media.OCI_MANIFEST) -> None:
+        """Put a manifest whose blobs are there."""
+        status, answer = self.call("PUT", f"/v2/{name}/manifests/{reference}", raw, Content_Type=media_type)
+        assert status == 201, answer
+
+    def attach(self, name: str, subject: bytes, kind: str, content: bytes) -> bytes:
+        """Push something that refers to a manifest; return its own manifest."""
+        for data in (b"{}", content):
+            self.push_blob(name, data)
+        raw = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": media.OCI_MANIFEST,
+                "artifactType": kind,
+                "config": descriptor(media.OCI_EMPTY, b"{}"),
+                "layers": [descriptor(kind, content)],
+                "subject": descriptor(media.OCI_MANIFEST, subject),
+            }
+        ).encode()
+        self.put(name, digest_of(raw), raw)
+        return raw
 
     def verify(self, acknowledged: list[str]) -> None:
         """Check that everything acknowledged is there, and that no manifest of any repository lacks anything."""

@@ -60,6 +60,7 @@ VERBS: dict[str, Verb] = {
     "push": Verb("push", "Send an image to a registry", _SHARE),
     "pull": Verb("pull", "Get an image from a registry", _SHARE),
     "search": Verb("search", "Find images in a registry", _SHARE),
+    "mirror": Verb("mirror", "Keep repositories alike: in registries, and in folders", _SHARE),
     "sign": Verb("sign", "Sign an image in a registry", _SHARE),
     "verify": Verb("verify", "Verify who signed an image in a registry", _SHARE),
     "login": Verb("login", "Store the credentials of a registry", _SHARE),

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from boxwright.engine import remotes
 from boxwright.engine.settings import Settings
-from boxwright.remote.progress import Sink, ignore
+from boxwright.remote.progress import Sink, Waiting, ignore
 
 if TYPE_CHECKING:
     from boxwright.engine.copying import CopiedImage
+    from boxwright.engine.mirroring.mirror import Outcome, Summary
+    from boxwright.engine.mirroring.rules import Plan
     from boxwright.engine.signing import Form, Signed, Verified
     from boxwright.oci.reference import Reference
     from boxwright.signing.keys import PrivateKey, PublicKey
@@ -130,6 +132,19 @@ class Registries:
             sink=sink,
             begin=begin,
         )
+
+    def mirror(
+        self,
+        plan: Plan,
+        *,
+        dry_run: bool = False,
+        told: Callable[[Outcome], object] = lambda outcome: None,
+        notice: Callable[[Waiting], object] | None = None,
+    ) -> Summary:
+        """See `boxwright.engine.mirroring.mirror.mirror`."""
+        from boxwright.engine.mirroring import mirror
+
+        return mirror.mirror(self._settings, plan, dry_run=dry_run, told=told, notice=notice)
 
     def sign(
         self,

@@ -172,8 +172,8 @@ class Ends:
         if place.domain:
             found = self._registry(place.domain, insecure).repositories()
             return sorted(name.removeprefix(base) for name in found if fnmatchcase(name, place.pattern))
-        found = [folder for folder, _, files in os.walk(base) if "oci-layout" in files]
-        return sorted(os.path.relpath(folder, base) for folder in found)
+        layouts = [folder for folder, _, files in os.walk(base) if "oci-layout" in files]
+        return sorted(os.path.relpath(folder, base) for folder in layouts)
 
     def _registry(self, domain: str, insecure: tuple[str, ...]) -> RegistryClient:
         key = domain, insecure

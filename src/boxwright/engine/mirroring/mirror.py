@@ -145,8 +145,8 @@ class _Pair:
 
     def finish(self) -> None:
         """Wait for all that was begun, and delete what isn't meant."""
-        whole = all([job.result() for job in self._jobs])
-        if self._rule.delete and whole and self._wanted is not None:
+        failed = [job for job in self._jobs if not job.result()]
+        if self._rule.delete and not failed and self._wanted is not None:
             self._delete(set(self._wanted))
 
     def _bring_and_tell(self, tag: str) -> bool:
