@@ -175,6 +175,15 @@ def test_a_checkpoint_is_what_another_process_goes_on_from(storage: BlobStorage)
     assert read(storage, DIGEST) == DATA
 
 
+def test_every_blob_can_be_listed(storage: BlobStorage) -> None:
+    assert list(storage.blobs()) == []
+    held = {put(storage, b"one", "a"), put(storage, b"two", "b"), put(storage, b"three", "c")}
+    storage.begin("d").close()
+    assert set(storage.blobs()) == held
+    storage.delete(held.pop())
+    assert set(storage.blobs()) == held
+
+
 def test_redirects_are_to_what_is_there(storage: BlobStorage) -> None:
     with pytest.raises(BlobMissing):
         storage.redirect(DIGEST)

@@ -126,11 +126,6 @@ def test_another_process_stored_a_blob_anew(location: str, storage: S3BlobStorag
     assert read(storage, LARGE_DIGEST) == LARGE
 
 
-def test_every_blob_is_listed(storage: S3BlobStorage) -> None:
-    found = {put(storage, b"one", "a"), put(storage, b"two", "b")}
-    assert set(storage.blobs()) == found
-
-
 # -- going on
 
 

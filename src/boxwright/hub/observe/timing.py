@@ -50,6 +50,9 @@ class TimedBlobStorage:
         with self._metrics.time_storage("size"):
             return self._storage.size(digest)
 
+    def blobs(self) -> Iterator[Digest]:
+        return self._storage.blobs()
+
     def delete(self, digest: Digest) -> None:
         with self._metrics.time_storage("delete"):
             self._storage.delete(digest)

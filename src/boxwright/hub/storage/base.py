@@ -117,6 +117,9 @@ class BlobStorage(Protocol):
     def size(self, digest: Digest) -> int | None:
         """Return the size of a blob in bytes, None when it is not held."""
 
+    def blobs(self) -> Iterator[Digest]:
+        """Yield every blob that is held, in no order. It looks through everything: for repairs, not for requests."""
+
     def delete(self, digest: Digest) -> None:
         """Drop a blob. Idempotent."""
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from boxwright.errors import InvalidError
 from boxwright.host import faults
 from boxwright.host.durable import sync_directory
 from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState
@@ -157,6 +158,15 @@ class FilesystemBlobStorage:
             return self._path(digest).stat().st_size
         except FileNotFoundError:
             return None
+
+    def blobs(self) -> Iterator[Digest]:
+        for path in self._blobs.glob("*/??/*"):
+            try:
+                digest = Digest.parse(f"{path.parent.parent.name}:{path.name}")
+            except InvalidError:
+                continue  # somebody else's
+            if self._path(digest) == path:
+                yield digest
 
     def delete(self, digest: Digest) -> None:
         path = self._path(digest)

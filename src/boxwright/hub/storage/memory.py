@@ -97,6 +97,9 @@ class MemoryBlobStorage:
         blob = self._blobs.get(digest)
         return None if blob is None else len(blob)
 
+    def blobs(self) -> Iterator[Digest]:
+        yield from list(self._blobs)
+
     def delete(self, digest: Digest) -> None:
         with self._lock:
             self._blobs.pop(digest, None)

@@ -135,7 +135,6 @@ class S3BlobStorage:
         return self._bucket.sign(link.key, REDIRECT_SECONDS)
 
     def blobs(self) -> Iterator[Digest]:
-        """Yield every blob that is held, in no order. It lists the bucket: for repairs, not for requests."""
         return self._links.digests()
 
     def delete(self, digest: Digest) -> None:
