@@ -195,3 +195,19 @@ def test_events_of_what_exists(source: str, target: str) -> None:
     _copy(f"{source}/ada/web:1", f"{target}/web")
     _copy(f"{source}/ada/web:2", f"{target}/web", heard)
     assert {type(event) for event in heard} == {LayerExists}
+
+
+def test_who_may_only_push_can_copy(source: str) -> None:
+    def answer(asked: Asked) -> Reply:
+        if asked.path == "/v2/":
+            return Reply()
+        if asked.method in ("GET", "HEAD"):
+            return Reply(403)
+        return Reply(202, {"Location": "/v2/web/blobs/uploads/1"}) if asked.method == "POST" else Reply(201)
+
+    with PlainClient(source) as client:
+        client.push("ada/web", "1", _BIG, [])
+    with SmallServer(answer) as deaf:
+        assert _copy(f"{source}/ada/web:1", f"{deaf.domain}/web:1").status == "copied"
+        assert deaf.asked[-1].path == "/v2/web/manifests/1"
+        assert deaf.asked[-1].body == _BIG.manifest

@@ -27,7 +27,7 @@ from boxwright.oci.reference import Reference
 from boxwright.remote import referrers as refer
 from boxwright.remote.client import NoMatchingPlatform, WrongManifest
 from boxwright.remote.download import WrongBlob
-from boxwright.remote.failure import NotInRegistry
+from boxwright.remote.failure import AccessDenied, NotInRegistry
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
 from boxwright.remote.upload import BlobSource, Uploaded
 from boxwright.store.images import MAX_CONFIG_BYTES
@@ -180,7 +180,7 @@ class _Copy:
 
     def is_there(self) -> Digest | None:
         """Return the digest that both ends know under the names given, None if they differ. Fetches nothing."""
-        there = self._target.resolve(self._destination)
+        there = self._at_target(self._destination)
         if there is None:
             return None
         here = self._source.resolve(self._origin)
@@ -193,7 +193,7 @@ class _Copy:
             raise InvalidError(
                 f"{self._origin.familiar()} is {root.digest}, not {wanted}", hint="copy it to a tag, or without a name"
             )
-        before = self._target.resolve(self._destination)
+        before = self._at_target(self._destination)
         if before is not None and before.digest == root.digest and not with_referrers:
             return Copied(root.digest, "up to date", 0, 0, 0, 0)
         everything = [*self._below(root, {root.digest}, 0), root]
@@ -241,7 +241,7 @@ class _Copy:
         there: list[Manifest | Index] = []
         for manifest in manifests:
             # What is there has its blobs, too: a registry takes no manifest without them.
-            found = self._target.resolve(self._destination._replace(tag=None, digest=manifest.digest))
+            found = self._at_target(self._destination._replace(tag=None, digest=manifest.digest))
             (missing if found is None else there).append(manifest)
         self._placed.update(manifest.digest for manifest in there)
         self._count(there=sum(blob.size for blob in self._blobs(there)))
@@ -289,7 +289,7 @@ class _Copy:
 
     def _place_blob(self, blob: Descriptor) -> None:
         path = self._destination.path
-        if self._target.stat_blob(path, blob.digest) is not None:
+        if self._has_blob(blob):
             self._count(there=blob.size)
             self._progress(LayerExists(blob.digest))
             return
@@ -307,6 +307,19 @@ class _Copy:
         upload.send(_Relay(self._source, self._origin.path, blob, self._stopped), url)
         self._count(sent=blob.size)
         self._progress(LayerDone(blob.digest, blob.size))
+
+    def _at_target(self, reference: Reference) -> Descriptor | None:
+        """Return what the destination's registry has under a name, as far as we may see it: some may only push."""
+        try:
+            return self._target.resolve(reference)
+        except AccessDenied:
+            return None
+
+    def _has_blob(self, blob: Descriptor) -> bool:
+        try:
+            return self._target.stat_blob(self._destination.path, blob.digest) is not None
+        except AccessDenied:
+            return False
 
     def _count(self, *, sent: int = 0, there: int = 0) -> None:
         with self._lock:
@@ -351,7 +364,7 @@ class _Copy:
         here = self._source.resolve(self._origin._replace(tag=tag, digest=None))
         if here is None:
             return
-        there = self._target.resolve(self._destination._replace(tag=tag, digest=None))
+        there = self._at_target(self._destination._replace(tag=tag, digest=None))
         if there is not None and there.digest == here.digest:
             return
         found = self._fetch(here)
