@@ -283,7 +283,7 @@ def head(method: str, target: str, **headers: object) -> bytes:
 
 async def until_busy(client: Registry, location: str) -> None:
     """Wait until a request works on an upload."""
-    while not client.application.sessions.is_busy(location.rpartition("/")[2]):
+    while not client.application.sessions.is_receiving(location.rpartition("/")[2]):
         await asyncio.sleep(0.01)
 
 

@@ -70,12 +70,24 @@ class _Busy(RegistryError):
 class Session:
     """An upload that a request holds. Only its holder may touch it."""
 
-    __slots__ = ("_algorithm", "_hash", "_incoming", "_lock", "_shared", "closed", "held_until", "upload", "waiting")
+    __slots__ = (
+        "_algorithm",
+        "_hash",
+        "_incoming",
+        "_lock",
+        "_shared",
+        "closed",
+        "held_until",
+        "receiving",
+        "upload",
+        "waiting",
+    )
 
     def __init__(self, upload: Upload, incoming: Incoming | None = None) -> None:
         self.upload = upload
         self.closed = False
         self.waiting = 0
+        self.receiving = False
         self._incoming = incoming
         self._lock = asyncio.Lock()
         self._algorithm = DEFAULT_ALGORITHM
@@ -281,6 +293,10 @@ class UploadSessions:
         session = self._sessions.get(upload_id)
         return session is not None and session.is_open and session.lock.locked()
 
+    def is_receiving(self, upload_id: str) -> bool:
+        """Whether a request of this process waits for bytes of an upload, or stores them."""
+        return self.is_busy(upload_id) and self._sessions[upload_id].receiving
+
     async def size(self, upload_id: str, repository: str, owner: str) -> int:
         """Return how many bytes an upload has, also while another request appends to it. Raises RegistryError."""
         await self._find(upload_id, repository, owner)
@@ -316,10 +332,12 @@ class UploadSessions:
         finds what is there; only a body that is the `last` and came whole is about to become a blob anyway.
         """
         whole = False
+        session.receiving = True
         try:
             received = await self._receive(session, body)
             whole = True
         finally:
+            session.receiving = False
             if not (last and whole) and not session.is_lost:
                 await self._workers.move(session.incoming.checkpoint)
         return received
