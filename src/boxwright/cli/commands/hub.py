@@ -19,6 +19,11 @@ COMMANDS = {
     "curator": "let an account write repositories at the top level",
     "audit": "show who did what, and who was refused",
     "webhook": "manage what is told when something happens",
+    "tag": "show where tags pointed, and put them back",
+    "immutable": "say which tags never move",
+    "retention": "say which tags and manifests go by themselves, and see it first",
+    "quota": "limit how many bytes repositories and namespaces have",
+    "stats": "count repositories, tags and bytes",
 }
 """Every command: a module of `boxwright.cli.hub` of the same name (``-`` is ``_`` there), and what it does."""
 

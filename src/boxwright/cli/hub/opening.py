@@ -14,6 +14,7 @@ from boxwright.cli.session import Session
 if TYPE_CHECKING:
     from boxwright.hub.accounts.audit import Actor
     from boxwright.hub.accounts.house import House
+    from boxwright.hub.db.database import Database
 
 
 def leaf(parser: Parser, name: str, *, help: str, lists: bool = False) -> Parser:
@@ -35,8 +36,19 @@ def opened(args: Any, session: Session) -> Iterator[House]:
     """The accounts of the hub that the options name, also beside a running server."""
     from boxwright.hub.extra import need
 
-    need("sqlalchemy", "alembic", "argon2")
+    need("argon2")
     from boxwright.hub.accounts.house import House
+
+    with opened_database(args, session) as database:
+        yield House(database)
+
+
+@contextmanager
+def opened_database(args: Any, session: Session) -> Iterator[Database]:
+    """The database of the hub that the options name, also beside a running server."""
+    from boxwright.hub.extra import need
+
+    need("sqlalchemy", "alembic")
     from boxwright.hub.db.database import Database, default_url
     from boxwright.hub.storage.filesystem import make_directories
 
@@ -45,7 +57,7 @@ def opened(args: Any, session: Session) -> Iterator[House]:
         make_directories(folder)
     database = Database(args.database or default_url(folder))
     try:
-        yield House(database)
+        yield database
     finally:
         database.close()
 

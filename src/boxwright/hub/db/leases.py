@@ -86,7 +86,7 @@ class NoLeases:
         """Nobody waits for it."""
 
 
-def in_turn(leases: Leases, name: str, every: float, duty: Callable[[], None]) -> bool:
+def in_turn(leases: Leases, name: str, every: float, duty: Callable[[], object]) -> bool:
     """Do `duty` if its turn can be taken, renewing the turn while it runs; return whether it was done. For a thread."""
     if not leases.take(name, every):
         return False

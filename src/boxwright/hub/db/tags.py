@@ -119,6 +119,10 @@ class Moving(NamedTuple):
             if fnmatch.fnmatchcase(tag, rule.tags):
                 raise TagImmutable(self.name, tag, rule)
 
+    def holds(self, tag: str) -> bool:
+        """Whether a rule holds the tag in its place."""
+        return any(fnmatch.fnmatchcase(tag, rule.tags) for rule in self.rules)
+
 
 def point_tag(
     moving: Moving, tag: str, manifest_id: int, digest: Digest, *, action: str = PUSH, restored: int | None = None

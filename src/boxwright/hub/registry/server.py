@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from boxwright.hub.registry.settings import DEFAULT_IDLE
 from boxwright.hub.registry.sockets import address_of, listen, remove_socket
 
 if TYPE_CHECKING:
-    from boxwright.hub.accounts.house import House
+    from boxwright.hub.db.database import Database
     from boxwright.hub.db.leases import Leases
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import Application
@@ -38,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _UPLOAD_DAYS = 7
-_SWEEP_SECONDS = 3600.0
+_HOUR = 3600.0
 _WATCH_SECONDS = 10.0  # from one look at the certificate's files to the next
 _SHUTDOWN_SECONDS = 2.0  # for the last bytes of answers, when all requests have ended or had their time
 _REMOTE_WORKERS = 32
@@ -185,9 +186,13 @@ async def _serve(
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
         await apart.setup()
-        tending = [asyncio.create_task(_sweep(application.sessions, workers, leases))]
+        duties: dict[str, Callable[[], object]] = {
+            "uploads": partial(_sweep, application.sessions),
+            "retention": partial(_prune, database),
+        }
         if access.house is not None:
-            tending.append(asyncio.create_task(_tidy(access.house, workers, leases)))
+            duties["accounts"] = access.house.tidy
+        tending = [asyncio.create_task(_hourly(name, duty, workers, leases)) for name, duty in duties.items()]
         if gc.delay is not None:
             tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
         if upstreams is not None:
@@ -244,31 +249,29 @@ def _reload(certificates: Certificates | None, workers: Workers) -> None:
         workers.move(certificates.reload)
 
 
-async def _sweep(sessions: UploadSessions, workers: Workers, leases: Leases) -> None:
-    """Drop abandoned uploads, at the start and every hour."""
-    from boxwright.hub.db.leases import in_turn
-
-    def sweep() -> None:
-        sessions.sweep(_UPLOAD_DAYS * 86400.0)
-
-    while True:
-        try:
-            await workers.move(in_turn, leases, "uploads", _SWEEP_SECONDS / 2, sweep)
-        except Exception:
-            _log.exception("sweep of uploads")  # the database is away, say: tried again
-        await asyncio.sleep(_SWEEP_SECONDS)
-
-
-async def _tidy(house: House, workers: Workers, leases: Leases) -> None:
-    """Drop what accounts no longer need, at the start and every hour."""
+async def _hourly(name: str, duty: Callable[[], object], workers: Workers, leases: Leases) -> None:
+    """Have one of all servers do something in a thread, at the start and every hour."""
     from boxwright.hub.db.leases import in_turn
 
     while True:
         try:
-            await workers.move(in_turn, leases, "accounts", _SWEEP_SECONDS / 2, house.tidy)
+            await workers.move(in_turn, leases, name, _HOUR / 2, duty)
         except Exception:
-            _log.exception("tidying up after accounts")  # the database is away, say: tried again
-        await asyncio.sleep(_SWEEP_SECONDS)
+            _log.exception("%s", name)  # the database is away, say: tried again
+        await asyncio.sleep(_HOUR)
+
+
+def _sweep(sessions: UploadSessions) -> None:
+    """Drop abandoned uploads."""
+    sessions.sweep(_UPLOAD_DAYS * 86400.0)
+
+
+def _prune(database: Database) -> None:
+    """Apply the rules of retention."""
+    from boxwright.hub.db.retention import Retention
+
+    for one in Retention(database).prune(dry_run=False):
+        _log.info("retention: %s of %s went", one.tag or one.digest, one.repository)
 
 
 async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer, leases: Leases) -> None:
