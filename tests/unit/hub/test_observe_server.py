@@ -177,6 +177,11 @@ def test_ready_says_which_part_is_not(capfd: pytest.CaptureFixture[str], monkeyp
         answer = await client("GET", "/readyz")
         assert (answer.status, answer.json()["status"]) == (200, "ready")
 
+        observer.health.ending = True
+        answer = await client("GET", "/readyz")
+        assert (answer.status, answer.json()["status"]) == (503, "ending")
+        assert (await client("GET", "/healthz")).status == 200
+
     lines = observed(scenario, capfd)
     assert lines == [], "pages for operators are not logged"
 
@@ -202,6 +207,20 @@ def test_a_part_that_hangs_is_waited_for_once() -> None:
             health._asked = -10.0
 
     asyncio.run(main())
+
+
+def test_a_part_is_always_asked_by_one_thread() -> None:
+    threads: set[int] = set()
+
+    async def main() -> None:
+        health = Health()
+        health.check("database", lambda: threads.add(threading.get_ident()))
+        for _ in range(5):
+            assert (await health.ready())["database"].ok
+            health._asked = -10.0
+
+    asyncio.run(main())
+    assert len(threads) == 1, "each thread would have a connection of its own"
 
 
 def test_silence_below_info_costs_no_access_log(capfd: pytest.CaptureFixture[str]) -> None:

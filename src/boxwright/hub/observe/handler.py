@@ -57,9 +57,10 @@ class Operations:
         if path == HEALTH:
             return _page(200, {"status": "alive"})
         checks = await self._health.ready()
-        ready = all(check.ok for check in checks.values())
+        sound = all(check.ok for check in checks.values())
+        status = "ending" if self._health.ending else "ready" if sound else "not ready"
         parts = {name: check._asdict() for name, check in checks.items()}
-        return _page(200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": parts})
+        return _page(200 if status == "ready" else 503, {"status": status, "checks": parts})
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer as a server of its own."""

@@ -209,6 +209,7 @@ async def _serve(
             notice = first_steps(database, settings.accounts, credentials)
             ready(f"serving on {_url(sockets, server.address, certificates is not None)} (root {root}){notice}")
             await stopped.wait()
+            observer.health.ending = True
         finally:
             for number in _ENDINGS:
                 loop.remove_signal_handler(number)  # whoever asks a second time does not want to wait
