@@ -19,6 +19,7 @@ from boxwright.errors import InvalidError
 from boxwright.host.paths import Path as HostPath
 from boxwright.oci import media
 from boxwright.oci.platform import Platform
+from integration.remote_servers import docker_registry
 from support.registry_kit import SmallImage, descriptor, digest_of
 from support.registry_process import PlainClient, ServerProcess, serving
 
@@ -184,6 +185,25 @@ def test_signatures_go_along(tmp_path: Path, source: Corner, target: Corner) -> 
     assert run(tmp_path, rule)[0].current == 1
     deleting, _ = run(tmp_path, rule._replace(delete=True))
     assert deleting.deleted == 0, "cosign's tag is no tag that could be meant"
+
+
+@pytest.mark.peer
+def test_by_way_of_a_registry_that_knows_no_referrers(tmp_path: Path, source: Corner, target: Corner) -> None:
+    subject = IMAGES["1.0"].manifest
+    with source.open() as client:
+        bill = client.attach("ada/tools", subject, "application/spdx+json", b"{}\n")
+    with docker_registry(tmp_path) as middle:
+        there = Rule(f"{source}/ada/*", f"{middle}/copies/*")
+        summary, _ = run(tmp_path, there)
+        assert (summary.copied, summary.failed) == (5, 0)
+        again, _ = run(tmp_path, there)
+        assert (again.copied, again.current, again.sent) == (0, 5, 0)
+        back, _ = run(tmp_path, Rule(f"{middle}/copies/*", f"{target}/ada/*"))
+        assert (back.copied, back.failed) == (5, 0)
+    with target.open() as client:
+        listed = json.loads(client.call("GET", f"/v2/ada/tools/referrers/{digest_of(subject)}")[1])
+        assert [entry["digest"] for entry in listed["manifests"]] == [digest_of(bill)]
+    assert run(tmp_path, there._replace(source=f"{source}/ada/*", destination=f"{target}/ada/*"))[0].current == 5
 
 
 def test_platforms_that_are_wanted(tmp_path: Path, source: Corner, target: Corner) -> None:
