@@ -100,6 +100,9 @@ def test_what_refers_to_an_image_comes_along_and_goes_on(server: str, boxwright:
     boxwright.run("pull", "--referrers", f"{server}/ada/web:1")
     assert boxwright.run("attestations", "--show", "spdx", f"{server}/ada/web:1").stdout.strip() == bill.decode()
     boxwright.run("tag", f"{server}/ada/web:1", f"{server}/eva/web:1")
+    boxwright.run("push", "--referrers=false", f"{server}/eva/web:1")
+    with RegistryClient(server, insecure=True) as client:
+        assert referrers.listed(client, "eva/web", Digest(digest_of(image.manifest))) == []
     boxwright.run("push", f"{server}/eva/web:1")
     with RegistryClient(server, insecure=True) as client:
         (entry,) = referrers.listed(client, "eva/web", Digest(digest_of(image.manifest)))

@@ -278,6 +278,7 @@ class Engine:
         *,
         compression: str | None = None,
         force_compression: bool = False,
+        referrers: bool = True,
         insecure: Sequence[str] = (),
         sink: Sink | None = None,
     ) -> Pushed:
@@ -291,6 +292,7 @@ class Engine:
             name,
             compression=compression,
             force_compression=force_compression,
+            referrers=referrers,
             insecure=tuple(insecure),
             sink=sink or ignore,
         )

@@ -133,6 +133,7 @@ def push(
     *,
     compression: str | None = None,
     force_compression: bool = False,
+    referrers: bool = True,
     insecure: tuple[str, ...] = (),
     sink: Sink = ignore,
 ) -> Pushed:
@@ -140,7 +141,8 @@ def push(
 
     A tag for several platforms leaves as an index of all of them, in the form that it was built with. `compression`
     (``gzip``, ``zstd`` or ``none``, perhaps with a level: ``zstd:19``) is for layers that were made here; with
-    `force_compression` also for those that came compressed. Raises ImageNotFound.
+    `force_compression` also for those that came compressed. What is attached to the image goes along, unless
+    `referrers` is False. Raises ImageNotFound.
     """
     ref = Reference.parse(name)
     if ref.digest is not None:
@@ -155,7 +157,9 @@ def push(
     if force_compression:
         form = form._replace(force=True)
     index = bool(publication.images)
-    return push_images(store, settings, ref, images, form, index=index, insecure=insecure, sink=sink)
+    return push_images(
+        store, settings, ref, images, form, index=index, referrers=referrers, insecure=insecure, sink=sink
+    )
 
 
 def push_images(
@@ -167,6 +171,7 @@ def push_images(
     *,
     index: bool,
     by_digest: bool = False,
+    referrers: bool = True,
     insecure: tuple[str, ...] = (),
     sink: Sink = ignore,
 ) -> Pushed:
@@ -183,7 +188,7 @@ def push_images(
             record = store.images.get(id)
             if record is None:
                 raise ImageNotFound(id)
-            going.append(held.enter_context(outgoing.hold(store, record, form)))
+            going.append(held.enter_context(outgoing.hold(store, record, form, attached=referrers)))
         client = held.enter_context(client_of(settings, ref.domain, insecure, notice=sink))
         from boxwright.remote import push as pushing
 

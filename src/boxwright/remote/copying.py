@@ -43,6 +43,7 @@ _ATTESTED = "vnd.docker.reference.digest"
 _MAX_DEPTH = 4
 # More than any honest image; a registry cannot make us ask without end.
 _MAX_MANIFESTS = 4_000
+_MAX_MANIFEST_BYTES = 64 << 20
 
 
 class Reader(Protocol):
@@ -174,6 +175,8 @@ class _Copy:
         self._lock = threading.Lock()
         self._placed: set[Digest] = set()
         """Manifests that the destination has, as far as we know."""
+        self._held = 0
+        """Bytes of manifests that are in memory."""
         self._sent = 0
         self._there = 0
         self._referrers = 0
@@ -227,6 +230,9 @@ class _Copy:
             if len(seen) > _MAX_MANIFESTS:
                 raise WrongManifest(self._origin, f"it has more than {_MAX_MANIFESTS} manifests")
             found = self._fetch(entry)
+            self._held += len(found.raw)
+            if self._held > _MAX_MANIFEST_BYTES:
+                raise WrongManifest(self._origin, f"its manifests are larger than {_MAX_MANIFEST_BYTES >> 20} MiB")
             yield from self._below(found, seen, depth + 1)
             yield found
 

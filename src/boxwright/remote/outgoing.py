@@ -65,18 +65,18 @@ class Outgoing:
 
 
 @contextmanager
-def hold(store: Store, record: ImageRecord, form: Form | None = None) -> Iterator[Outgoing]:
-    """Hold an image in the store, whoever removes it meanwhile, with what is attached to it."""
+def hold(store: Store, record: ImageRecord, form: Form | None = None, *, attached: bool = True) -> Iterator[Outgoing]:
+    """Hold an image in the store, whoever removes it meanwhile, with what is attached to it unless that stays here."""
     with store.leases.hold() as lease:
         lease.add("image", record.id)
         lease.add("blob", record.id, *([record.manifest.digest] if record.manifest else []))
         if record.chain is not None:
             lease.add("snapshot", record.chain)
-        attached = tuple(attachments.of_image(store, record.id))
-        lease.add("blob", *(attachment.content.digest for attachment in attached))
+        along = tuple(attachments.of_image(store, record.id)) if attached else ()
+        lease.add("blob", *(attachment.content.digest for attachment in along))
         image = stored.image(store.blobs, store.snapshots, store.images, record)
         packed = PackedLayers(store.database)
-        yield Outgoing(image, store.images, packed, blobs=store.blobs, form=form or Form(), attachments=attached)
+        yield Outgoing(image, store.images, packed, blobs=store.blobs, form=form or Form(), attachments=along)
 
 
 class StoredBlob:

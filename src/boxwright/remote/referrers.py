@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _EMPTY = b"{}"
 _FALLBACK = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:\.(?:sig|att|sbom))?")
 _MAX_PAGES = 1_000
+_MAX_LISTED = 10_000
 # How registries without the API answer: distribution's 404, and what proxies and older registries make of the path.
 _UNKNOWN = (400, 404, 405, 501)
 
@@ -101,6 +102,8 @@ def listed(client: RegistryClient, path: str, subject: Digest) -> list[Descripto
             raise nonsense(client.domain, what, response.status, "its answer is no index")
         for entry in page.manifests:
             found.setdefault(entry.digest, entry)
+        if len(found) > _MAX_LISTED:
+            raise nonsense(client.domain, what, response.status, f"it lists more than {_MAX_LISTED}")
         url = next_link(response.header_values("Link"), response.url)
     raise nonsense(client.domain, what, 200, "the list has no end")
 

@@ -15,6 +15,9 @@ def configure(parser: Parser) -> None:
         "--compression", metavar="gzip|zstd|none[:LEVEL]", help="how layers that were made here are packed (gzip)"
     )
     parser.flag("--force-compression", help="pack those that came packed in another way anew, too")
+    parser.flag(
+        "--referrers", default=True, help="send what is attached to the image, too (as is done unless it is =false)"
+    )
     declare_rate(parser)
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
@@ -39,6 +42,7 @@ def _push(args: Any, session: Session, name: str) -> None:
             name,
             compression=args.compression,
             force_compression=args.force_compression,
+            referrers=args.referrers,
             insecure=args.insecure_registry,
             sink=progress,
         )
