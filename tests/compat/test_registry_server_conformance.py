@@ -16,6 +16,7 @@ import pytest
 from boxwright.hub.db.database import default_url
 from support.hub_kit import BY, PASSWORD, house
 from support.registry_process import ServerProcess, serving
+from support.s3 import s3_server
 
 pytestmark = [pytest.mark.peer]
 
@@ -39,6 +40,14 @@ def test_the_suite_passes_with_accounts(tmp_path: Path) -> None:
     with serving(tmp_path, hub=True) as server:
         login = {"OCI_USERNAME": "conformance", "OCI_PASSWORD": PASSWORD}
         pass_suite(suite, server, tmp_path, OCI_VERSION="dev", **login)
+
+
+def test_the_suite_passes_with_blobs_in_a_bucket(tmp_path: Path) -> None:
+    suite = os.environ.get("OCI_CONFORMANCE")
+    if not suite:
+        pytest.skip("OCI_CONFORMANCE does not name the conformance suite's binary")
+    with s3_server() as s3, serving(tmp_path / "registry", storage={"url": s3.location()}) as server:
+        pass_suite(suite, server, tmp_path, OCI_VERSION="dev")
 
 
 def pass_suite(suite: str, server: ServerProcess, folder: Path, **settings: str) -> None:

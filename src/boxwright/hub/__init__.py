@@ -3,6 +3,7 @@
     storage    where the bytes of blobs live
     db         what is known about them: repositories, tags, manifests, uploads
     registry   the distribution protocol on top of both
+    upstream   other registries, of which copies are kept
 
 This package imports nothing: the server (aiohttp) is loaded when it is started.
 """

@@ -84,7 +84,8 @@ def test_a_namespace_that_is_not_mirrored_is_not_mistaken_for_ours(tmp_path: Pat
         await m.ours.push_image("a/b", "v1", OTHER)
         answer = await m.ours("GET", "/v2/a/b/manifests/v1?ns=ghcr.io")
         assert (answer.status, answer.code) == (404, "NAME_UNKNOWN")
-        assert (await m.ours("GET", "/v2/a/b/manifests/v1")).body == OTHER.manifest
+        for query in ("", f"?ns={m.ours.host}:{m.ours.port}"):
+            assert (await m.ours("GET", f"/v2/a/b/manifests/v1{query}")).body == OTHER.manifest
 
     run(tmp_path, scenario)
 

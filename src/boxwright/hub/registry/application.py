@@ -42,10 +42,10 @@ Handlers = Mapping[str, Mapping[str, Handler]]
 class Elsewhere(Protocol):
     """Repositories that are other registries'."""
 
-    def rename(self, route: routes.Route, target: routes.Target) -> routes.Route | None:
+    def rename(self, route: routes.Route, target: routes.Target, host: str) -> routes.Route | None:
         """Return a route with the one name that its repository has here; None for what is our own.
 
-        Raises RegistryError when it is neither.
+        `host` is how the client calls us. Raises RegistryError when it is neither.
         """
 
     def over(self, handlers: Handlers) -> Handlers:
@@ -153,7 +153,7 @@ class Application:
         route = routes.route(target.path)
         handlers = self._handlers
         if route is not None and self._elsewhere is not None:
-            renamed = self._elsewhere.rename(route, target)
+            renamed = self._elsewhere.rename(route, target, headers.get("Host", ""))
             if renamed is not None:
                 route, handlers = renamed, self._handlers_elsewhere
         if route is not None:

@@ -56,11 +56,13 @@ class UpstreamHandlers:
         self._pool = ThreadPoolExecutor(_ASKERS, "upstream")
         self._refreshing: dict[tuple[str, str], asyncio.Future[Found]] = {}
 
-    def rename(self, route: Route, target: Target) -> Route | None:
+    def rename(self, route: Route, target: Target, host: str) -> Route | None:
         """See `Elsewhere`."""
         if not route.name:
             return None
-        proxied = self._names.find(route.name, target.first("ns"))
+        namespace = target.first("ns")
+        # A client that says the name it calls us by means ourselves.
+        proxied = self._names.find(route.name, None if namespace == host else namespace)
         return None if proxied is None else route._replace(name=proxied.repository)
 
     def over(self, handlers: Handlers) -> Handlers:
