@@ -38,7 +38,7 @@ from boxwright.bake.values import (
 )
 from boxwright.dockerfile.suggest import did_you_mean
 
-_MAX_STEPS = 1_000_000
+_MAX_STEPS = 300_000
 _MAX_SIZE = 1 << 20  # characters of a text, items of a list
 _MAX_TOTAL = 1 << 26  # of all that is made on the way
 _MAX_DEPTH = 100

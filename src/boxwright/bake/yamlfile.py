@@ -57,6 +57,18 @@ def _loader(yaml: Any) -> Any:
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # of a package that may be missing
         yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the class's own, as PyYAML has it
 
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            # Before it is read any further: the time that PyYAML takes grows with the square of the depth.
+            self.depth += 1
+            if self.depth > _MAX_DEPTH:
+                mark = self.peek_event().start_mark
+                raise yaml.composer.ComposerError(None, None, "it is nested too deeply", mark)
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             seen = set()
             for key, _ in node.value:

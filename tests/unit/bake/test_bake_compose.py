@@ -95,7 +95,7 @@ services:
         ("services: {a b: {build: .}}\n", "the service a b has a name that no target can have"),
         ("services: {a: {build: {shm_size: big}}}\n", "the service a: 'big' is no size"),
         ("services: !!python/object:os.system {}\n", "it is no YAML: could not determine a constructor"),
-        ("services: " + "[" * 3000 + "\n", ""),
+        ("services: " + "[" * 100_000 + "\n", "it is no YAML: it is nested too deeply"),
         ("a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
             f"{chr(98 + n)}: &{chr(98 + n)} [{','.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(8)
         ), "compose.yaml holds too much"),

@@ -181,8 +181,12 @@ ERRORS = [
     ("pow(10, 999999)", "pow: the result would be too large"),
     ("range(0, 5000)", "range: it would have more than 1024 items"),
     ("range(0, 1, 0)", "range: the step cannot be 0"),
-    ('regex("(", "a")', "regex: it is no regular expression"),
+    ('regex("(", "a")', "regex: '(' is no regular expression: a ( is not closed"),
     ('regex("b", "a")', "regex: the pattern did not match"),
+    (
+        'regex("(a+)+$", "${join("", [for n in range(1000) : "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"])}b")',
+        "regex: the pattern",
+    ),
     ('semvercmp("x", "1")', "semvercmp: 'x' is no version"),
     ('semvercmp("1.0.0", "about 1")', "semvercmp: 'about 1' is no constraint of versions"),
     ("slice([1], 0, 2)", "slice: the list has 1 items"),

@@ -4,55 +4,44 @@ from __future__ import annotations
 
 import re
 
+from boxwright.bake.functions.automaton import Match, Pattern
 from boxwright.bake.functions.signature import Function
 from boxwright.bake.values import STRING, Value
 
 _MAX_PATTERN = 1000
 _MAX_TEXT = 1 << 16
 _REFERENCE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
-_CLASSES = {
-    "[:alnum:]": "0-9A-Za-z",
-    "[:alpha:]": "A-Za-z",
-    "[:digit:]": "0-9",
-    "[:lower:]": "a-z",
-    "[:space:]": r"\s",
-    "[:upper:]": "A-Z",
-    "[:word:]": r"\w",
-    "[:xdigit:]": "0-9A-Fa-f",
-}
 
 
-def _compiled(pattern: str, text: str) -> re.Pattern[str]:
+def _compiled(pattern: str, text: str) -> Pattern:
     if len(pattern) > _MAX_PATTERN or len(text) > _MAX_TEXT:
         raise ValueError("the pattern or the text is too long")
-    for written, meant in _CLASSES.items():
-        pattern = pattern.replace(written, meant)
-    try:
-        return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
-    except re.error as error:
-        raise ValueError(f"it is no regular expression: {error}") from None
+    return Pattern(pattern)
 
 
 def _replace(text: str, pattern: str, replacement: str) -> str:
-    def replaced(match: re.Match[str]) -> str:
+    def filled(match: Match) -> str:
         def group(reference: re.Match[str]) -> str:
             name = reference[1] or reference[2]
             if name is None:
                 return "$"
-            try:
-                return match[int(name) if name.isdecimal() else name] or ""
-            except IndexError:  # a group that isn't there is empty
-                return ""
+            number = int(name) if name.isdecimal() else match.names.index(name) + 1 if name in match.names else -1
+            # A group that isn't there is empty.
+            return (match.group(number) or "") if 0 <= number <= len(match.names) else ""
 
         return _REFERENCE.sub(group, replacement)
 
-    return _compiled(pattern, text).sub(replaced, text)
+    made, at = [], 0
+    for match in _compiled(pattern, text).matches(text):
+        made += [text[at : match.start], filled(match)]
+        at = match.end
+    return "".join([*made, text[at:]])
 
 
-def _found(match: re.Match[str]) -> Value:
-    if match.re.groupindex:
-        return match.groupdict()
-    return list(match.groups()) if match.re.groups else match[0]
+def _found(match: Match) -> Value:
+    if any(match.names):
+        return {name: group for name, group in zip(match.names, match.groups(), strict=True) if name}
+    return match.groups() if match.names else match.group(0)
 
 
 def _regex(pattern: str, text: str) -> Value:
@@ -65,7 +54,7 @@ def _regex(pattern: str, text: str) -> Value:
 PATTERNS = {
     "regex": Function(_regex, (STRING, STRING)),
     "regexall": Function(
-        lambda pattern, text: [_found(match) for match in _compiled(pattern, text).finditer(text)], (STRING, STRING)
+        lambda pattern, text: [_found(match) for match in _compiled(pattern, text).matches(text)], (STRING, STRING)
     ),
     "regex_replace": Function(_replace, (STRING, STRING, STRING)),
 }
