@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from boxwright.bake.mistakes import BakeFileError, lines_of
+from boxwright.bake.mistakes import BakeError, BakeFileError, lines_of
 from boxwright.bake.syntax import Place
 from boxwright.dockerfile.source import Source
 
@@ -17,7 +17,7 @@ class Cursor:
 
     def __init__(self, source: Source) -> None:
         if len(source.text) > _MAX_TEXT:
-            raise BakeFileError("the file is longer than 1 MiB", None)
+            raise BakeError(f"{source.name} is longer than 1 MiB")
         self.source = source
         self.text = source.text
         self.position = 1 if source.text.startswith("\ufeff") else 0

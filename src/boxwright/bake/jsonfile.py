@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from boxwright.bake.mistakes import BakeFileError
-from boxwright.bake.syntax import Block, Body, Expression, ListOf, Literal, MapOf, Place, Setting
+from boxwright.bake.syntax import Block, Body, Expression, ListOf, Literal, MapOf, Place, Setting, fail
 from boxwright.bake.templates import template
 from boxwright.bake.values import ConversionError, Value, from_json
 from boxwright.dockerfile.source import Source, Span
@@ -39,7 +39,8 @@ def _body(found: dict[str, Value], source: Source, path: str, blocks: Iterable[s
             settings.append(Setting(name, _expression(value, source, where, 0), _place(source, name)))
         elif path:
             inner += [
-                Block(name, (), _body(each, source, where, ()), _place(source, name)) for each in _objects(value, where)
+                Block(name, (), _body(each, source, where, ()), _place(source, name))
+                for each in _objects(value, where, source)
             ]
         else:
             inner += _labelled(name, value, source)
@@ -47,25 +48,25 @@ def _body(found: dict[str, Value], source: Source, path: str, blocks: Iterable[s
 
 
 def _labelled(kind: str, value: Value, source: Source) -> Iterable[Block]:
-    for named in _objects(value, kind):
+    for named in _objects(value, kind, source):
         for label, bodies in named.items():
             where = f"{kind}.{label}"
-            for body in _objects(bodies, where):
+            for body in _objects(bodies, where, source):
                 inner = _body(body, source, where, _NESTED.get(kind, ()))
                 yield Block(kind, (label,), inner, _place(source, label))
 
 
-def _objects(value: Value, where: str) -> list[dict[str, Value]]:
+def _objects(value: Value, where: str, source: Source) -> list[dict[str, Value]]:
     listed = value if isinstance(value, list) else [value]
     for each in listed:
         if not isinstance(each, dict):
-            raise BakeFileError(f"{where} has to be a JSON object", None)
+            fail(f"{where} has to be a JSON object", _place(source, where.rpartition(".")[2]))
     return listed
 
 
 def _expression(value: Value, source: Source, where: str, depth: int) -> Expression:
     if depth > _MAX_DEPTH:
-        raise BakeFileError(f"{where} is nested too deeply", None)
+        fail(f"{where.partition('.')[0]} is nested too deeply", _place(source, where.partition(".")[0]))
     if isinstance(value, str):
         return template(Source(f"{source.name} ({where})", value))
     place = Place(source, 0, 0)

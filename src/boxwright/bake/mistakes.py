@@ -13,8 +13,8 @@ class BakeError(InvalidError):
 class BakeFileError(BakeError):
     """A bake file that breaks a rule of its language; `detail` is the excerpt."""
 
-    def __init__(self, message: str, span: Span | None, *, mark: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, detail=span.excerpt(mark=mark) if span is not None else (), hint=hint)
+    def __init__(self, message: str, span: Span, *, mark: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, detail=span.excerpt(mark=mark), hint=hint)
         self.span = span
 
 

@@ -106,6 +106,10 @@ class ImageBuilt(NamedTuple):
     steps: int
     cached: int
     """How many of the steps came from the cache (steps that make no layer count as the one before them)."""
+    before: int = 0
+    """As that of `StepStarted`: the last step has the number `before` + `steps`."""
+    target: str = ""
+    """What was built, where several targets are."""
 
 
 class Delivering(NamedTuple):

@@ -155,7 +155,9 @@ def test_several_targets_are_told_as_one() -> None:
         "web: Dockerfile",
     ]
     assert Warned("web: careful") in events
-    assert [event.names for event in events if isinstance(event, ImageBuilt)] == [("app:", "ada/app")]
+    (image,) = (event for event in events if isinstance(event, ImageBuilt))
+    assert (image.names, image.target, image.before) == (("ada/app",), "app", 0)
+    assert base.closing(image).startswith("built  app:  ada/app  ")
 
 
 def test_files_that_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def line(text: str, right: str) -> str:
 
 def closing(event: ImageBuilt) -> str:
     """Return ``built  ada/web:latest  9c1f0e77a2d3  (182 MB, 3 layers, 12.1s, 1 of 4 from cache)``."""
-    names = "  ".join(event.names)
+    names = "  ".join([*([f"{event.target}:"] if event.target else []), *event.names])
     layers = f"{event.layers} layer{'' if event.layers == 1 else 's'}"
     facts = f"{human.spaced_size(event.size)}, {layers}, {human.seconds(event.seconds)}"
     return (

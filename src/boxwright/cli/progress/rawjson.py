@@ -37,11 +37,13 @@ class RawJson(base.Base):
         self._out = out
         self._build = os.urandom(16).hex()
         self._vertexes: dict[str, dict[str, Any]] = {}
+        self._context = _CONTEXT
 
     def __call__(self, event: Event) -> None:
         now = _now()
         if isinstance(event, BuildStarted):
-            self._vertex(_CONTEXT, f"[internal] load {base.opening(event)}", started=now, completed=now)
+            self._context = f"{_CONTEXT} {event.dockerfile}"
+            self._vertex(self._context, f"[internal] load {base.opening(event)}", started=now, completed=now)
         elif isinstance(event, StepStarted):
             name = base.heading(event)
             inputs = [self._digest(str(number)) for number in event.inputs]
@@ -88,13 +90,15 @@ class RawJson(base.Base):
         self._write(vertexes=[self._vertexes[id]])
 
     def _built(self, event: ImageBuilt, now: str) -> None:
-        last = [vertex["digest"] for id, vertex in self._vertexes.items() if id == str(event.steps)]
-        self._vertex(_IMAGE, "exporting to image", inputs=last, started=now)
-        self._status(_IMAGE, f"writing image {event.image}", now)
+        last = [vertex["digest"] for id, vertex in self._vertexes.items() if id == str(event.before + event.steps)]
+        image = f"{_IMAGE} {event.image} {event.target}"
+        name = f"[{event.target}] exporting to image" if event.target else "exporting to image"
+        self._vertex(image, name, inputs=last, started=now)
+        self._status(image, f"writing image {event.image}", now)
         for name in event.names:
-            self._status(_IMAGE, f"naming to {name}", now)
-        self._vertexes[_IMAGE]["completed"] = now
-        self._write(vertexes=[self._vertexes[_IMAGE]])
+            self._status(image, f"naming to {name}", now)
+        self._vertexes[image]["completed"] = now
+        self._write(vertexes=[self._vertexes[image]])
 
     def _vertex(self, id: str, name: str, **facts: Any) -> None:
         self._vertexes[id] = {
@@ -120,7 +124,7 @@ class RawJson(base.Base):
 
     def _warn(self, event: Warned) -> None:
         detail = [_base64(event.source)] if event.source else []
-        warning = {"vertex": self._digest(_CONTEXT), "level": 1, "short": _base64(event.message)}
+        warning = {"vertex": self._digest(self._context), "level": 1, "short": _base64(event.message)}
         self._write(warnings=[{**warning, **({"detail": detail} if detail else {})}])
 
     def _write(self, **lists: Any) -> None:

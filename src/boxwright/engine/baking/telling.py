@@ -51,7 +51,9 @@ class Telling:
                 elif isinstance(event, Warned):
                     event = event._replace(message=f"{target}: {event.message}")
                 elif isinstance(event, ImageBuilt):
-                    event = event._replace(names=(f"{target}:", *event.names))
+                    last = event.before + event.steps
+                    before = numbers.get(last, last) - event.steps
+                    event = event._replace(before=before, target=target)
                 self._sink(event)
 
         return tell

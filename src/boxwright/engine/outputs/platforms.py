@@ -142,5 +142,5 @@ class _Telling:
         elif isinstance(event, (StepOutput, StepRunning, StepKept)):
             event = event._replace(number=event.number + before)
         elif isinstance(event, ImageBuilt):
-            event = event._replace(names=(str(platform),))
+            event = event._replace(names=(str(platform),), before=before)
         return event
