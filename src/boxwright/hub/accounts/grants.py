@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.hub.accounts.audit import Actor, note
@@ -10,7 +10,7 @@ from boxwright.hub.accounts.directory import ORGANISATION, ROBOT, AccountUnknown
 from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, check_robot, namespace_of
 from boxwright.hub.accounts.organisations import get_team
 from boxwright.hub.accounts.roles import Role
-from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.values import NamedTuple
 
@@ -53,9 +53,14 @@ class Grants:
         with self._db.write() as connection:
             account_id, team_id = _subject(connection, subject)
             _check(connection, subject, role, pattern)
-            connection.execute(delete(t.access_grant).where(_is(account_id, team_id, pattern)))
             row = {"account_id": account_id, "team_id": team_id, "pattern": pattern, "role": int(role)}
-            connection.execute(insert(t.access_grant).values(row))
+            holder = t.access_grant.c.account_id if team_id is None else t.access_grant.c.team_id
+            made = insert(connection, t.access_grant).values(row)
+            connection.execute(
+                made.on_conflict_do_update(
+                    index_elements=[holder, t.access_grant.c.pattern], set_={"role": made.excluded.role}
+                )
+            )
             note(connection, by, "grant.set", pattern, detail=f"{role} to {subject}")
 
     @retried

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, delete, exc, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import ORGANISATION, USER, Account, get_account
 from boxwright.hub.accounts.names import check_team
-from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.values import NamedTuple
 
@@ -85,9 +85,13 @@ class Organisations:
             group, member = get_account(connection, organisation, ORGANISATION), get_account(connection, user, USER)
             if not owner:
                 _keep_an_owner(connection, group, member)
-            connection.execute(delete(t.membership).where(_is_member(group.id, member.id)))
             row = {"organisation_id": group.id, "account_id": member.id, "owner": owner}
-            connection.execute(insert(t.membership).values(row))
+            made = insert(connection, t.membership).values(row)
+            connection.execute(
+                made.on_conflict_do_update(
+                    index_elements=[t.membership.c.organisation_id, t.membership.c.account_id], set_={"owner": owner}
+                )
+            )
             note(connection, by, "org.member", organisation, detail=f"{user} {'owner' if owner else 'member'}")
 
     @retried
@@ -125,13 +129,12 @@ class Organisations:
     def add_team(self, organisation: str, team: str, by: Actor) -> None:
         """Raises InvalidName, AccountUnknown, TeamExists."""
         check_team(team)
-        try:
-            with self._db.write() as connection:
-                group = get_account(connection, organisation, ORGANISATION)
-                connection.execute(insert(t.team).values(organisation_id=group.id, name=team))
-                note(connection, by, "team.add", f"{organisation}/{team}")
-        except exc.IntegrityError:
-            raise TeamExists(organisation, team) from None
+        with self._db.write() as connection:
+            group = get_account(connection, organisation, ORGANISATION)
+            made = insert(connection, t.team).values(organisation_id=group.id, name=team)
+            if connection.execute(made.on_conflict_do_nothing().returning(t.team.c.id)).first() is None:
+                raise TeamExists(organisation, team)
+            note(connection, by, "team.add", f"{organisation}/{team}")
 
     @retried
     def remove_team(self, organisation: str, team: str, by: Actor) -> None:
@@ -152,12 +155,13 @@ class Organisations:
             group, member = get_account(connection, organisation, ORGANISATION), get_account(connection, user, USER)
             if not connection.execute(select(t.membership.c.owner).where(_is_member(group.id, member.id))).first():
                 raise NotAMember(user, organisation)
-            there = t.team_member.c.team_id == team_id, t.team_member.c.account_id == member.id
-            removed = connection.execute(delete(t.team_member).where(*there)).rowcount
             if inside:
-                connection.execute(insert(t.team_member).values(team_id=team_id, account_id=member.id))
-            elif not removed:
-                raise NotAMember(user, f"{organisation}/{team}")
+                made = insert(connection, t.team_member).values(team_id=team_id, account_id=member.id)
+                connection.execute(made.on_conflict_do_nothing())
+            else:
+                there = t.team_member.c.team_id == team_id, t.team_member.c.account_id == member.id
+                if not connection.execute(delete(t.team_member).where(*there)).rowcount:
+                    raise NotAMember(user, f"{organisation}/{team}")
             detail = f"{user} {'added' if inside else 'removed'}"
             note(connection, by, "team.member", f"{organisation}/{team}", detail=detail)
 

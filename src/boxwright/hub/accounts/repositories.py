@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, exc, insert, select, union, update
+from sqlalchemy import Connection, delete, select, union, update
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import AccountUnknown
 from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, namespace_of
-from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.hub.db.tables.registry import blob, repository, repository_blob
 from boxwright.hub.events import outbox
@@ -78,11 +78,8 @@ class Repositories:
                 select(t.repository_profile.c.name).where(t.repository_profile.c.name == name)
             ).first():
                 return
-        try:
-            with self._db.write() as connection:
-                _add(connection, name, _public(connection, [name])[name], "", by)
-        except exc.IntegrityError:
-            return  # somebody else, a moment ago
+        with self._db.write() as connection:
+            _add(connection, name, _public(connection, [name])[name], "", by)
 
     @retried
     def create(self, name: str, by: Actor, *, public: bool | None, description: str = "") -> None:
@@ -92,12 +89,10 @@ class Repositories:
         """
         check_pattern(name)
         _check_namespace_exists(self._db, name)
-        try:
-            with self._db.write() as connection:
-                shown = _public(connection, [name])[name] if public is None else public
-                _add(connection, name, shown, description[:_MAX_DESCRIPTION], by)
-        except exc.IntegrityError:
-            raise RepositoryExists(name) from None
+        with self._db.write() as connection:
+            shown = _public(connection, [name])[name] if public is None else public
+            if not _add(connection, name, shown, description[:_MAX_DESCRIPTION], by):
+                raise RepositoryExists(name)
 
     @retried
     def set(self, name: str, by: Actor, *, public: bool | None = None, description: str | None = None) -> None:
@@ -179,10 +174,14 @@ def _public(connection: Connection, names: Iterable[str]) -> dict[str, bool]:
     return {name: found.get(name, defaults.get(namespace_of(name), False)) for name in wanted}
 
 
-def _add(connection: Connection, name: str, public: bool, description: str, by: Actor) -> None:
+def _add(connection: Connection, name: str, public: bool, description: str, by: Actor) -> bool:
+    """Make a profile; False when there is one."""
     row = {"name": name, "public": public, "description": description, "created": time.time()}
-    connection.execute(insert(t.repository_profile).values(row))
+    made = insert(connection, t.repository_profile).values(row).on_conflict_do_nothing()
+    if connection.execute(made.returning(t.repository_profile.c.name)).first() is None:
+        return False
     note(connection, by, "repo.create", name, detail="public" if public else "private")
+    return True
 
 
 def _has_content(connection: Connection, name: str) -> bool:
