@@ -487,3 +487,65 @@ def test_a_scope_that_means_something_else_is_granted_nothing(tmp_path: Path) ->
             assert access_of(answer) == {}, scope
 
     run_hub(scenario, tmp_path)
+
+
+NO_PATHS = [
+    "/v2/ada/..%2fbob/own/tags/list",
+    "/v2/ada/../bob/own/tags/list",
+    "/v2/ada/%2e%2e/bob/own/tags/list",
+    "/v2/Ada/web/tags/list",
+    "/v2/ad%D0%B0/web/tags/list",
+    "/v2/ada%00/web/tags/list",
+    "/v2/ada//web/tags/list",
+    "/v2//bob/own/tags/list",
+    "/v2/ada/web%0a/tags/list",
+]
+
+
+def test_a_path_that_means_something_else_is_no_repository(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        assert await push(hub, "bob/own", basic("bob")) == 201
+        for path in NO_PATHS:
+            answer = await hub.call("GET", path, authorization=basic("ada"))
+            assert answer.code in ("NAME_INVALID", "NAME_UNKNOWN", "UNSUPPORTED"), (path, answer)
+        assert await status(hub, "GET", "/v2/bob/own/tags/list", basic("ada")) == 404
+
+    run_hub(scenario, tmp_path)
+
+
+NO_LOGINS = ["nobody", "Ada", "ada\x00", "ада", "ada/x", "shop", "shop+", "+ci", "x" * 5000, "ada\n"]
+
+
+def test_every_name_that_nobody_has_costs_a_slow_hash_like_any_other(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        hashed: list[str] = []
+        hasher = hub.house.passwords._hasher
+        verify = hasher.verify
+        hub.house.passwords._hasher = Counting(verify, hashed, hasher.hash)  # type: ignore[assignment]
+        for name in ("bob", *NO_LOGINS):
+            before = len(hashed)
+            answer = await hub.call("GET", "/token", authorization=basic(name, "wrong horse"))
+            assert (answer.status, len(hashed) - before) in ((401, 1), (429, 0)), name
+        assert {"$argon2id$"} == {kept[:10] for kept in hashed}
+
+    run_hub(scenario, tmp_path)
+
+
+class Counting:
+    """A hasher that notes what it is asked to verify against."""
+
+    def __init__(self, verify: Any, hashed: list[str], hash: Any) -> None:
+        self._verify, self._hashed, self.hash = verify, hashed, hash
+
+    def verify(self, kept: str, password: bytes) -> bool:
+        self._hashed.append(kept)
+        return bool(self._verify(kept, password))
+
+
+def test_a_client_may_call_itself_anything(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        for client in ("docker", "\x00", "x" * 5000, "\u202e", ""):
+            answer = await hub.token(user="ada", offline_token="true", client_id=client)
+            assert answer.json()["refresh_token"].startswith("bxr_")
+
+    run_hub(scenario, tmp_path)

@@ -125,7 +125,8 @@ class Tokens:
             )
             kept = connection.execute(newest).scalars().all()
             connection.execute(delete(t.account_token).where(own, t.account_token.c.id.not_in(kept)))
-            row = self._row(found.id, REFRESH, client[:_MAX_NAME], secret, limit, expires)
+            name = client[:_MAX_NAME] if client.isprintable() else "a client"
+            row = self._row(found.id, REFRESH, name, secret, limit, expires)
             connection.execute(insert(t.account_token).values(**row, parent_id=parent))
         return secret
 
