@@ -15,6 +15,7 @@ name, size and time are equal.
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
 import time
@@ -22,6 +23,8 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
+
+from support import corpus
 
 HERE = Path(__file__).parent
 _OWN_FILES = ("case.toml", "prepare.py")
@@ -36,6 +39,8 @@ class Case(NamedTuple):
     line: int | None = None
     words: tuple[str, ...] = ()
     accepted_by: tuple[str, ...] = ()
+    corpus: corpus.Case | None = None
+    """What it was made of, where that is a case of the corpus."""
 
     @property
     def time(self) -> int:
@@ -52,6 +57,12 @@ class Case(NamedTuple):
 
     def make_context(self, target: Path) -> None:
         """Make the build context in `target`, which isn't there yet."""
+        if self.corpus is not None:
+            target.mkdir()
+            self.corpus.write(target)
+            for path in (target, *target.rglob("*")):
+                _set_time(path, self.time)
+            return
         shutil.copytree(
             self.directory, target, symlinks=True, ignore=shutil.ignore_patterns(*_OWN_FILES, "__pycache__")
         )
@@ -70,6 +81,36 @@ class Case(NamedTuple):
 
 def _set_time(path: Path, seconds: int) -> None:
     os.utime(path, (seconds, seconds), follow_symlinks=False)
+
+
+def corpus_cases(*, failing: bool) -> list[Case]:
+    """Return the cases of the corpus that docker can build, too: those that give an image, or those that don't."""
+    cases = []
+    for path in sorted((HERE.parent / "corpus").glob("*.cases")):
+        for case in corpus.load(path):
+            if not case.peer.startswith("no") and case.expect.startswith("error:") is failing:
+                cases.append(_of_corpus(case))
+    return cases
+
+
+def _of_corpus(case: corpus.Case) -> Case:
+    options = [word for name, value in case.args for word in ("--build-arg", f"{name}={value}")]
+    given = dict(case.options)
+    for name, flag in (("target", "--target"), ("file", "-f"), ("platform", "--platform")):
+        options += [flag, given[name]] if name in given else []
+    for label in filter(None, given.get("labels", "").split(",")):
+        options += ["--label", label]
+    place = re.search(r"^  Dockerfile:(\d+)", case.expect, re.MULTILINE)
+    return Case(
+        f"corpus-{case.name}",
+        case.source,
+        case.about,
+        tuple(options),
+        classic=False,
+        line=int(place[1]) if place and case.expect.startswith("error:") else None,
+        accepted_by=("buildkit",) if case.peer == "accepts" else (),
+        corpus=case,
+    )
 
 
 def load_cases(folder: str) -> list[Case]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from compat.build_case import HERE, Case, load_cases
+from compat.build_case import HERE, Case, corpus_cases, load_cases
 from compat.builders import Results
 from compat.comparison import Declared, Difference, compare, describe, load_declared
 from support.image_archive import ArchivedImage
@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 _STARTED = time.time() - 1
-_CASES = load_cases("dockerfiles")
+_CASES = load_cases("dockerfiles") + corpus_cases(failing=False)
 _DECLARED = load_declared(HERE / "differences.toml")
 
 

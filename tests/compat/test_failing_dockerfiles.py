@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from compat.build_case import Case, load_cases
+from compat.build_case import Case, corpus_cases, load_cases
 from compat.builders import BUILDERS, Results
 
 pytestmark = [
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.timeout(900),  # the first test waits for all builds
 ]
 
-_CASES = load_cases("failing")
+_CASES = load_cases("failing") + corpus_cases(failing=True)
 _LINE = re.compile(r"(?:parse error (?:on )?line |\bDockerfile:)(\d+)")
 
 

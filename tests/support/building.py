@@ -207,6 +207,7 @@ class Workbench:
         tag: str | None = None,
         context: Context | None = None,
         contexts: Mapping[str, str] | None = None,
+        platform: Platform = AMD64,
         **options: Any,
     ) -> Built:
         """Build; `contexts` are further ones: name → a folder or ``docker-image://NAME``."""
@@ -216,7 +217,7 @@ class Workbench:
         self.together = Together(share_steps=False)
         request = BuildRequest(
             context or local_context(str(self.context), text=dockerfile),
-            AMD64,
+            platform,
             AMD64,
             tags=(Reference.parse(tag),) if tag else (),
             named=NamedContexts(named_contexts(contexts), self._open) if contexts else None,
