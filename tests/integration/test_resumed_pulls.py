@@ -175,6 +175,15 @@ def test_mirrors_are_asked_first(server: str, tmp_path: Path, open_engine: Calla
         assert tags == [f"registry.invalid/ada/web@{pulled.digest}"]
 
 
+def test_a_cache_of_ours_is_a_mirror_of_many(server: str, tmp_path: Path, open_engine: Callable[..., Engine]) -> None:
+    upstream = {"prefix": "elsewhere", "url": f"http://{server}", "ns": ["registry.invalid"]}
+    with serving(tmp_path / "cache", **{"[upstream]": upstream}) as cache:
+        for mirror in (Mirror(cache.address), Mirror(cache.address, "elsewhere/")):
+            engine = open_engine(registries={"registry.invalid": HostSettings((mirror,))})
+            pulled = engine.pull("registry.invalid/ada/web:1")
+            assert pulled.digest == digest_of(_IMAGE.manifest)
+
+
 def test_without_a_good_mirror_the_registry_is_asked(server: str, open_engine: Callable[..., Engine]) -> None:
     with SmallServer(lambda asked: Reply(500)) as broken:
         engine = open_engine(registries={server: HostSettings((Mirror(broken.domain),))})

@@ -23,10 +23,12 @@ def client(
     insecure: tuple[str, ...] = (),
     credentials: Keychain | None = None,
     notice: Callable[[Waiting], object] | None = None,
+    namespace: str = "",
 ) -> RegistryClient:
     """Return a client of a registry; `insecure` are registries beside the settings' that may speak plain HTTP.
 
-    `credentials` replace the user's own. Nothing is sent yet. Raises InvalidError.
+    `credentials` replace the user's own; `namespace` is the registry that this one is a mirror of. Nothing is sent
+    yet. Raises InvalidError.
     """
     from boxwright.remote.connect import connect
     from boxwright.remote.hosts import host_settings
@@ -40,6 +42,7 @@ def client(
         host=host_settings(settings.registries, domain),
         rate=settings.limit_rate,
         connections=settings.connections,
+        namespace=namespace,
     )
 
 
@@ -66,7 +69,10 @@ def places(
     for mirror in host_settings(settings.registries, reference.domain).mirrors:
         there = reference._replace(domain=mirror.domain, path=mirror.prefix + reference.path)
         trusted = (*insecure, mirror.domain) if mirror.insecure else insecure
-        found.append(Place(there, partial(client, settings, mirror.domain, trusted, notice=notice), True))
+        # One server may be a mirror of many; where a path tells of which, nothing else has to.
+        namespace = "" if mirror.prefix else reference.domain
+        ask = partial(client, settings, mirror.domain, trusted, notice=notice, namespace=namespace)
+        found.append(Place(there, ask, True))
     found.append(Place(reference, partial(client, settings, reference.domain, insecure, notice=notice), False))
     return found
 

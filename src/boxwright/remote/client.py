@@ -84,7 +84,8 @@ class RegistryClient:
     """Speaks to one registry. Cheap to make; nothing is sent before the first call. Threads may share it.
 
     `insecure` allows plain HTTP and unknown certificates (see endpoint.is_insecure); a large blob that is pulled may
-    come over several `connections`. Every method that sends something raises RegistryFailure when the registry refuses,
+    come over several `connections`. `namespace` is the registry that this one is a mirror of: it is told so (``?ns=``),
+    as containerd does. Every method that sends something raises RegistryFailure when the registry refuses,
     ConnectionFailed or PlainHttpRegistry when it isn't reached, and CancelledError after `cancel`.
     """
 
@@ -98,13 +99,19 @@ class RegistryClient:
         policy: RetryPolicy = DEFAULT_POLICY,
         notice: Callable[[Waiting], object] | None = None,
         connections: int = 1,
+        namespace: str = "",
     ) -> None:
         self.domain = domain
         self._cancelled = threading.Event()
         self._transport = transport or PooledTransport()
         exchange = Exchange(domain, self._transport, policy=policy, cancelled=self._cancelled, notice=notice)
         self.session = Session(
-            domain, exchange, credentials or NoCredentials(), insecure=insecure, connections=connections
+            domain,
+            exchange,
+            credentials or NoCredentials(),
+            insecure=insecure,
+            connections=connections,
+            namespace=namespace,
         )
 
     def ping(self) -> None:

@@ -28,13 +28,15 @@ def connect(
     host: HostSettings = _NOTHING_SET,
     rate: float | None = None,
     connections: int | None = None,
+    namespace: str = "",
 ) -> RegistryClient:
     """Return a client of a registry (a reference's `domain`), with the user's proxies and credentials.
 
     Nothing is sent yet. `insecure_registries` are hosts, with or without a port, and networks; `credentials` replace
     the user's own; `notice` hears of every repetition; `host` is what is set for this registry (its mirrors are for
     whoever pulls). `rate` bytes a second pass at most in each direction; a large blob comes over so many `connections`,
-    by default over three, or one of loopback. Raises InvalidError for a malformed entry or domain.
+    by default over three, or one of loopback. `namespace` is the registry that this one is asked for as a mirror.
+    Raises InvalidError for a malformed entry or domain.
     """
     if connections is None:
         connections = 1 if is_loopback(domain) else _CONNECTIONS
@@ -50,6 +52,7 @@ def connect(
         ),
         notice=notice,
         connections=connections,
+        namespace=namespace,
     )
 
 

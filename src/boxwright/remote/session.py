@@ -13,7 +13,7 @@ from boxwright.remote.credentials import Credential, Keychain
 from boxwright.remote.endpoint import Endpoint, candidates
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import MAX_ERROR_BODY, RegistryFailure, failure_of, nonsense, wrong_credentials
-from boxwright.remote.headers import origin_of, retry_after
+from boxwright.remote.headers import origin_of, retry_after, with_query
 from boxwright.remote.transport import Body, ConnectionFailed, Request, Response
 from boxwright.values import NamedTuple
 
@@ -46,11 +46,19 @@ class Session:
     """
 
     def __init__(
-        self, domain: str, exchange: Exchange, keychain: Keychain, *, insecure: bool, connections: int = 1
+        self,
+        domain: str,
+        exchange: Exchange,
+        keychain: Keychain,
+        *,
+        insecure: bool,
+        connections: int = 1,
+        namespace: str = "",
     ) -> None:
         self.domain = domain
         self.connections = connections
         """How many connections one large blob may take."""
+        self._namespace = namespace
         self.exchange = exchange
         self.authorizer = Authorizer(domain, keychain, exchange)
         self._insecure = insecure
@@ -89,6 +97,8 @@ class Session:
         """
         endpoint = self.endpoint()
         url = endpoint.url + target if target.startswith("/") else target
+        if self._namespace and target.startswith("/v2/") and len(target) > len("/v2/"):
+            url = with_query(url, ns=self._namespace)
         # An upload may be sent to another host; our credentials and our leniency are for the registry alone.
         own = origin_of(url) == origin_of(endpoint.url)
         request = Request(method, url, headers or {}, body, endpoint.verify if own else True)
