@@ -233,6 +233,7 @@ class Killed(BaseException):
     """Stands for a kill -9: nothing that would tidy up may run after it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "known"), [(b"small", True), (LARGE[: PART + 1000], False)], ids=["small-known", "large-new"]
 )

@@ -55,6 +55,8 @@ class Refresher:
 
         Raises as `Upstream` when there is nothing to answer with, and QuotaExceeded.
         """
+        if self.knows(proxied, reference):
+            return Found()  # somebody else asked after the caller had looked
         if isinstance(reference, Digest):
             self._fetch(upstream, proxied, reference, None)
             return Found()
