@@ -249,8 +249,9 @@ def test_a_repository_is_as_its_namespace_was_when_it_began(accounts: House) -> 
     accounts.directory.set_flags("ada", BY, public=True)
     repositories.enter("ada/first", BY)
     repositories.enter("ada/second", BY)
-    names = ["ada/first", "ada/second", "ada/third", "bob/web", "nobody/web", "tool"]
-    assert repositories.public(names) == dict(zip(names, (False, True, True, False, False, True), strict=True))
+    repositories.enter("tool", BY)
+    names = ["ada/first", "ada/second", "ada/third", "bob/web", "nobody/web", "tool", "absent"]
+    assert repositories.public(names) == dict(zip(names, (False, True, False, False, False, True, False), strict=True))
     assert repositories.public([]) == {}
     many = [f"ada/r{number}" for number in range(1200)]
     assert list(repositories.public(many)) == many

@@ -8,6 +8,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,20 @@ def test_a_hub_begins_without_anybody_and_says_so(admin: Admin) -> None:
         assert [(one["Actor"], one["Address"], one["Outcome"]) for one in logins] == [("ada", "127.0.0.1", "failure")]
 
 
-def test_servers_that_share_a_database_know_each_others_tokens(admin: Admin) -> None:
-    done = admin("user", "add", "ada", "--password-stdin", text="correct horse")
-    assert done.returncode == 0, done.stderr
-    with serving(admin.root, hub=True, server={"processes": 2}) as one, serving(admin.root, hub=True) as two:
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_servers_that_share_a_database_know_each_others_tokens(
+    admin: Admin, database: str, request: pytest.FixtureRequest
+) -> None:
+    with ExitStack() as stack:
+        where: dict[str, object] = {}
+        words = ["user", "add", "ada", "--password-stdin"]
+        if database == "postgresql":
+            where["url"] = stack.enter_context(request.getfixturevalue("postgres").database())
+            words += ["--database", str(where["url"])]
+        done = admin(*words, text="correct horse")
+        assert done.returncode == 0, done.stderr
+        one = stack.enter_context(serving(admin.root, hub=True, database=where, server={"processes": 2}))
+        two = stack.enter_context(serving(admin.root, hub=True, database=where))
         for here, there in ((one, two), (two, one)):
             for _ in range(3):
                 status, body = get(

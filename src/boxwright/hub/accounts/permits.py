@@ -15,7 +15,7 @@ from boxwright.hub.accounts.roles import ACTIONS, NOBODY, UNLIMITED, Limit, Role
 from boxwright.hub.accounts.scopes import CATALOG_NAME, CATALOG_TYPE, REPOSITORY
 from boxwright.hub.registry.access import EVERYTHING, PULL, Need
 
-_ENTERED_SECONDS = 60.0
+_ENTERED_SECONDS = 10.0
 _ENTERED = 4096
 
 

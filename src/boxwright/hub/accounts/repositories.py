@@ -1,7 +1,8 @@
 """Repositories as accounts see them: whether they are for everybody, what they are about, who began them.
 
-A repository has a profile from its first push on, or from the moment somebody says something of it. One without, from
-before there were accounts, is as its namespace's new ones are.
+A repository has a profile from its first push on, which makes it public or private as its namespace has it then, or
+from the moment somebody says something of it. One without, from before there were accounts, is private; so is one that
+does not exist, and the two cannot be told apart.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from boxwright.hub.events.event import deleted
 from boxwright.values import NamedTuple
 
 TOP_LEVEL_PUBLIC = True
-"""What its curators put at the top level is meant for everybody."""
+"""What curators push to the top level first is meant for everybody."""
 
 _CHUNK = 500
 _MAX_DESCRIPTION = 1000
@@ -79,7 +80,7 @@ class Repositories:
             ).first():
                 return
         with self._db.write() as connection:
-            _add(connection, name, _public(connection, [name])[name], "", by)
+            _add(connection, name, _begins_public(connection, name), "", by)
 
     @retried
     def create(self, name: str, by: Actor, *, public: bool | None, description: str = "") -> None:
@@ -90,7 +91,7 @@ class Repositories:
         check_pattern(name)
         _check_namespace_exists(self._db, name)
         with self._db.write() as connection:
-            shown = _public(connection, [name])[name] if public is None else public
+            shown = _begins_public(connection, name) if public is None else public
             if not _add(connection, name, shown, description[:_MAX_DESCRIPTION], by):
                 raise RepositoryExists(name)
 
@@ -102,7 +103,7 @@ class Repositories:
             if not connection.execute(held).first():
                 if not _has_content(connection, name):
                     raise RepositoryUnknown(name)
-                _add(connection, name, _public(connection, [name])[name], "", by)
+                _add(connection, name, False, "", by)
             values: dict[str, object] = {}
             if public is not None:
                 values["public"] = public
@@ -147,31 +148,28 @@ class Repositories:
             .order_by(everything.c.name)
         )
         with self._db.read() as connection:
-            rows = [
-                row
-                for row in connection.execute(query).all()
-                if namespace is None or namespace_of(row.name) == namespace
-            ]
-            unsaid = _public(connection, [row.name for row in rows if row.public is None])
+            rows = connection.execute(query).all()
         return [
-            Profile(
-                row.name, unsaid[row.name] if row.public is None else row.public, row.description or "", row.created
-            )
+            Profile(row.name, bool(row.public), row.description or "", row.created)
             for row in rows
+            if namespace is None or namespace_of(row.name) == namespace
         ]
 
 
 def _public(connection: Connection, names: Iterable[str]) -> dict[str, bool]:
     wanted = list(names)
     profile = t.repository_profile
-    said = select(profile.c.name, profile.c.public).where(profile.c.name.in_(wanted))
-    found = {name: bool(public) for name, public in connection.execute(said)}
-    namespaces = {namespace_of(name) for name in wanted if name not in found}
-    defaults = {TOP_LEVEL: TOP_LEVEL_PUBLIC}
-    if namespaces - {TOP_LEVEL}:
-        query = select(t.account.c.name, t.account.c.public).where(t.account.c.name.in_(namespaces))
-        defaults.update({name: bool(public) for name, public in connection.execute(query)})
-    return {name: found.get(name, defaults.get(namespace_of(name), False)) for name in wanted}
+    open_ones = select(profile.c.name).where(profile.c.name.in_(wanted), profile.c.public)
+    found = set(connection.execute(open_ones).scalars())
+    return {name: name in found for name in wanted}
+
+
+def _begins_public(connection: Connection, name: str) -> bool:
+    """Whether a new repository is for everybody."""
+    namespace = namespace_of(name)
+    if namespace == TOP_LEVEL:
+        return TOP_LEVEL_PUBLIC
+    return bool(connection.execute(select(t.account.c.public).where(t.account.c.name == namespace)).scalar())
 
 
 def _add(connection: Connection, name: str, public: bool, description: str, by: Actor) -> bool:
