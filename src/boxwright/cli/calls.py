@@ -105,12 +105,12 @@ def _check_json(checked: Checked) -> dict[str, Any]:
         ]
     }
     if checked.error is not None:
-        shown["buildError"] = {"message": checked.error.message}
+        shown["buildError"] = {"message": checked.error.message, "location": {}}
         span: Span | None = getattr(checked.error, "span", None)
         if span is not None:
             shown["buildError"]["location"] = _location(span, sources)
     shown["sources"] = [
-        {"fileName": source.name, "language": "Dockerfile", "data": _base64(source.text)} for source in sources
+        {"filename": source.name, "language": "Dockerfile", "data": _base64(source.text)} for source in sources
     ]
     return shown
 
@@ -131,10 +131,10 @@ def _base64(text: str) -> str:
 
 
 def _outline_text(outline: Outline) -> Iterable[str]:
-    if outline.target:
-        yield f"TARGET:      {outline.target}"
-    if outline.description:
-        yield f"DESCRIPTION: {outline.description}"
+    if outline.target or outline.description:
+        heads = [["TARGET:", outline.target or "(default)"]]
+        heads += [["DESCRIPTION:", outline.description]] if outline.description else []
+        yield from _table(heads, gap=1)
     tables: list[list[list[str]]] = []
     if outline.arguments:
         rows = [[argument.name, argument.value, argument.description] for argument in outline.arguments]
@@ -190,7 +190,7 @@ def _targets_text(targets: Iterable[Target]) -> Iterable[str]:
     for number, target in enumerate(targets):
         name = target.name or str(number)
         rows.append([f"{name} (default)" if target.default else name, target.description])
-    return _table([["TARGET", "DESCRIPTION"], *rows])
+    return _table([["TARGET", "DESCRIPTION"], *rows], gap=1)
 
 
 def _targets_json(dockerfile: Dockerfile, targets: Iterable[Target]) -> dict[str, Any]:
@@ -213,7 +213,8 @@ def _filled(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _table(rows: list[list[str]]) -> Iterable[str]:
+def _table(rows: list[list[str]], gap: int = 3) -> Iterable[str]:
+    """Return lines in columns, with the gaps that buildx leaves."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     justify: Callable[[str, int], str] = str.ljust
-    return ["   ".join(map(justify, row, widths)).rstrip() for row in rows]
+    return [(" " * gap).join(map(justify, row, widths)).rstrip() for row in rows]

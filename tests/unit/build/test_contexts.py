@@ -154,3 +154,15 @@ def test_a_dockerfile_alone(bench: Workbench) -> None:
     with pytest.raises(SourceNotFound, match="f: not found in the build context") as caught:
         bench.build("", context=no_context("FROM scratch\nCOPY f /\n"))
     assert caught.value.hint == "a Dockerfile from the standard input has no build context"
+
+
+def test_the_ignore_file_of_a_dockerfile_outside_goes_before_that_of_the_context(tmp_path: Path) -> None:
+    root = put(tmp_path / "web", _DOT_dockerignore="a", a="", b="")
+    outside = put(tmp_path / "elsewhere", D="FROM d") + "/D"
+    assert [local_context(root, outside).rules.matches(name) for name in "ab"] == [True, False]
+    Path(outside + ".dockerignore").write_text("b")
+    assert [local_context(root, outside).rules.matches(name) for name in "ab"] == [False, True]
+    beside = put(tmp_path / "elsewhere", _DOT_dockerignore="a\nb") + "/D"
+    assert [local_context(root, beside).rules.matches(name) for name in "ab"] == [False, True], "not the folder's"
+    text = local_context(root, text="FROM d")
+    assert [text.rules.matches(name) for name in "ab"] == [True, False], "one from standard input has none of its own"

@@ -80,7 +80,7 @@ def test_a_check_as_json(call: Caller) -> None:
         }
     ]
     (source,) = result["sources"]
-    assert (source["fileName"], source["language"]) == ("Dockerfile", "Dockerfile")
+    assert (source["filename"], source["language"]) == ("Dockerfile", "Dockerfile")
     assert base64.b64decode(source["data"]).decode() == TEXT
     broken = json.loads(call("check,format=json", "FROM scratch\nENV P=x\nEXPOSE $P\n")[1])
     assert broken["warnings"] == []
@@ -97,6 +97,8 @@ def test_an_outline(call: Caller) -> None:
         "BUILD ARG   VALUE   DESCRIPTION\nA           1       is what it is about\n\n"
         "SECRET   REQUIRED\ns        true\n\nCACHE\n/c\n",
     )
+    assert call("outline", "# x is one of several\nFROM scratch AS x\nARG A\n")[1].startswith("TARGET:      x\nDESC")
+    assert call("outline", "FROM scratch AS x\nARG A\n")[1].startswith("TARGET: x\n\nBUILD ARG")
     assert call("outline", "FROM scratch\n") == (0, "this build takes no arguments\n")
 
 
@@ -115,9 +117,9 @@ def test_an_outline_as_json(call: Caller) -> None:
 def test_targets(call: Caller) -> None:
     assert call("targets,format=text") == (
         0,
-        "TARGET          DESCRIPTION\none\ntwo (default)   is for everyone\n",
+        "TARGET        DESCRIPTION\none\ntwo (default) is for everyone\n",
     )
-    assert call("targets", "FROM scratch\n")[1] == "TARGET        DESCRIPTION\n0 (default)\n"
+    assert call("targets", "FROM scratch\n")[1] == "TARGET      DESCRIPTION\n0 (default)\n"
     shown = json.loads(call("targets,format=json")[1])["targets"]
     assert [{name: each[name] for name in each if name != "location"} for each in shown] == [
         {"name": "one", "base": "scratch"},
