@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from boxwright.hub.edge.limits import LimitSettings
-from boxwright.hub.registry import sessions
+from boxwright.hub.registry import receiving, sessions
 from boxwright.hub.storage.filesystem import FileIncoming
 from support.registry_kit import Registry, digest_of, registry, run
 
@@ -271,6 +271,14 @@ def test_sweeping_drops_old_uploads_and_spares_the_rest(root: Path | None) -> No
 # -- on the wire
 
 
+@pytest.fixture(params=["parsed", "direct"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies go through aiohttp's parser, or, as large ones do, past it."""
+    if request.param == "direct":
+        monkeypatch.setattr(receiving, "_DIRECT_BYTES", 1)
+        monkeypatch.setattr(receiving, "_BATCH_BYTES", 64 << 10)
+
+
 async def connect(client: Registry) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return await asyncio.open_connection(client.host, client.port)
 
@@ -293,6 +301,7 @@ async def until_size(client: Registry, location: str, size: int) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.usefixtures("_way")
 def test_what_arrived_before_a_connection_broke_is_kept(root: Path | None) -> None:
     async def scenario(client: Registry) -> None:
         location = await client.start_upload("a")
@@ -310,6 +319,7 @@ def test_what_arrived_before_a_connection_broke_is_kept(root: Path | None) -> No
     run(scenario, root)
 
 
+@pytest.mark.usefixtures("_way")
 def test_a_broken_put_can_be_resumed(tmp_path: Path) -> None:
     async def scenario(client: Registry) -> None:
         location = await client.start_upload("a")
@@ -326,6 +336,7 @@ def test_a_broken_put_can_be_resumed(tmp_path: Path) -> None:
     run(scenario, tmp_path)
 
 
+@pytest.mark.usefixtures("_way")
 def test_a_broken_single_post_leaves_nothing(tmp_path: Path) -> None:
     async def scenario(client: Registry) -> None:
         _, writer = await connect(client)
@@ -341,6 +352,7 @@ def test_a_broken_single_post_leaves_nothing(tmp_path: Path) -> None:
     run(scenario, tmp_path)
 
 
+@pytest.mark.usefixtures("_way")
 def test_a_silent_client_is_let_go_and_keeps_its_bytes() -> None:
     async def scenario(client: Registry) -> None:
         location = await client.start_upload("a")
@@ -354,6 +366,7 @@ def test_a_silent_client_is_let_go_and_keeps_its_bytes() -> None:
     run(scenario, idle=0.2)
 
 
+@pytest.mark.usefixtures("_way")
 def test_two_writers_of_one_upload_do_not_mix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "_GRACE_SECONDS", 0.05)
 
@@ -392,6 +405,7 @@ def test_a_body_is_asked_for_only_when_it_is_wanted() -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("_way")
 def test_a_body_is_stored_as_it_came_whatever_its_encoding_claims() -> None:
     async def scenario(client: Registry) -> None:
         location = await client.start_upload("a")
@@ -414,6 +428,55 @@ def test_a_chunked_manifest_beyond_the_limit_is_refused() -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("_way")
+def test_bodies_of_every_size_around_a_batch(tmp_path: Path) -> None:
+    batch = receiving._BATCH_BYTES
+
+    async def scenario(client: Registry) -> None:
+        for size in (batch - 1, batch, batch + 1, 3 * batch, 3 * batch + 1):
+            data = os.urandom(size)
+            location = await client.start_upload("a")
+            answer = await client("PATCH", location, data[: size // 2])
+            assert answer.headers["Range"] == f"0-{size // 2 - 1}"
+            await finish(client, location, data[size // 2 :], digest_of(data))
+
+    run(scenario, tmp_path)
+
+
+def test_a_connection_ends_after_a_body_that_went_past_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_DIRECT_BYTES", 100_000)
+
+    async def scenario(client: Registry) -> None:
+        reader, writer = await connect(client)
+        for size, closes in ((1000, False), (len(DATA), True)):
+            location = await client.start_upload("a")
+            writer.write(head("PATCH", location, Content_Length=size))
+            await until_busy(client, location)
+            writer.write(DATA[:size])
+            answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+            assert answer.startswith(b"http/1.1 202")
+            assert (b"connection: close" in answer) == closes
+        assert await reader.read() == b""
+        writer.close()
+
+    run(scenario)
+
+
+def test_a_large_body_that_is_refused_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "_DIRECT_BYTES", 1)
+
+    async def scenario(client: Registry) -> None:
+        location = await client.start_upload("a")
+        for target, status in ((location, b"416"), ("/v2/a/blobs/uploads/none", b"404")):
+            reader, writer = await connect(client)
+            writer.write(head("PATCH", target, Content_Length=len(DATA), Content_Range="5-300004") + DATA)
+            assert (await reader.readline()).split()[1] == status
+            writer.close()
+        await finish(client, location, DATA)
+
+    run(scenario)
+
+
 def test_headers_without_end_are_refused() -> None:
     async def scenario(client: Registry) -> None:
         reader, writer = await connect(client)
@@ -425,6 +488,7 @@ def test_headers_without_end_are_refused() -> None:
     run(scenario)
 
 
+@pytest.mark.usefixtures("_way")
 def test_a_slow_client_may_take_as_long_as_it_likes() -> None:
     async def scenario(client: Registry) -> None:
         location = await client.start_upload("a")

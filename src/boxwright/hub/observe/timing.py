@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from boxwright.hub.observe.metrics import Metrics
-from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingState
+from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingState, Piece
 from boxwright.oci.digest import Digest
 
 
@@ -74,7 +74,7 @@ class _TimedIncoming:
     def size(self) -> int:
         return self._incoming.size
 
-    def append(self, chunks: Sequence[bytes]) -> None:
+    def append(self, chunks: Sequence[Piece]) -> None:
         with self._metrics.time_storage("append"):
             self._incoming.append(chunks)
 

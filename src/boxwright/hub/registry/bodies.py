@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from boxwright.errors import InvalidError
 from boxwright.hub.registry.call import Body
+from boxwright.hub.storage.base import Piece
 
 
 class BodyTooLong(InvalidError):
@@ -27,7 +28,7 @@ class CappedBody:
     def length(self) -> int | None:
         return self._body.length
 
-    async def next_batch(self) -> list[bytes]:
+    async def next_batch(self) -> list[Piece]:
         if self.length is not None and self.length > self._limit:
             raise BodyTooLong(self._limit)  # before it is asked for
         batch = await self._body.next_batch()

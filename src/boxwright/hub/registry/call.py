@@ -9,6 +9,7 @@ from boxwright.errors import UnavailableError
 from boxwright.hub.registry.access import FullPermit, Origin, Permit
 from boxwright.hub.registry.ranges import Span
 from boxwright.hub.registry.routes import Route, Target
+from boxwright.hub.storage.base import Piece
 from boxwright.values import NamedTuple
 
 
@@ -26,7 +27,7 @@ class Body(Protocol):
     def length(self) -> int | None:
         """What Content-Length announced; None for a chunked body."""
 
-    async def next_batch(self) -> list[bytes]:
+    async def next_batch(self) -> list[Piece]:
         """Return the next chunks, together roughly a MiB; nothing at the end. Raises BodyBroken.
 
         What came before a break is returned first.

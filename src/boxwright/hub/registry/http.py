@@ -16,12 +16,10 @@ from boxwright.hub.edge.origins import Origins
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.call import BodyBroken, Growing, Reply, Stretches
 from boxwright.hub.registry.ranges import Span
+from boxwright.hub.registry.receiving import RequestBody
 from boxwright.hub.registry.workers import Workers
 
 _log = logging.getLogger(__name__)
-
-_BATCH_BYTES = 1 << 20
-"""What a thread is given at once: enough that the hand-over costs nothing, little enough to stay in the cache."""
 
 _KEEPALIVE_SECONDS = 75.0
 _MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
@@ -30,62 +28,6 @@ _READ_BUFFER = 512 << 10
 
 _SEND_BYTES = 4 << 20
 """What may be sent between two looks at the clock."""
-
-
-class RequestBody:
-    """A `Body` over an aiohttp request."""
-
-    __slots__ = ("_broken", "_idle", "_request", "begun")
-
-    def __init__(self, request: web.BaseRequest, idle: float) -> None:
-        self._request = request
-        self._idle = idle
-        self._broken: str | None = None
-        self.begun = False
-
-    @property
-    def length(self) -> int | None:
-        return self._request.content_length
-
-    async def _begin(self) -> None:
-        """Ask for the body: a client that expects it has been let in by now."""
-        if self.begun:
-            return
-        self.begun = True
-        if self._request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
-            await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    async def next_batch(self) -> list[bytes]:
-        await self._begin()
-        content, loop = self._request.content, asyncio.get_running_loop()
-        batch: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(None) as idle:
-                while size < _BATCH_BYTES and self._broken is None and not content.at_eof():
-                    idle.reschedule(loop.time() + self._idle)
-                    if chunk := await content.readany():
-                        batch.append(chunk)
-                        size += len(chunk)
-        except TimeoutError:
-            self._broken = f"nothing came for {self._idle:.0f} seconds"
-        except (ConnectionError, web.RequestPayloadError) as error:
-            self._broken = str(error) or type(error).__name__
-        if not batch and self._broken is not None:
-            raise BodyBroken(self._broken)
-        return batch
-
-    async def read(self, limit: int) -> bytes | None:
-        if self.length is not None and self.length > limit:
-            return None
-        chunks: list[bytes] = []
-        size = 0
-        while batch := await self.next_batch():
-            chunks += batch
-            size += sum(map(len, batch))
-            if size > limit:
-                return None
-        return b"".join(chunks)
 
 
 class HttpServer(web.Server):
@@ -167,9 +109,11 @@ class HttpHandler:
             response = web.Response(status=400, text=error.message)
             response.force_close()
             return response
-        return await self._respond(request, reply, body)
+        finally:
+            last = body.release()
+        return await self._respond(request, reply, last=last)
 
-    async def _respond(self, request: web.BaseRequest, reply: Reply, body: RequestBody) -> web.StreamResponse:
+    async def _respond(self, request: web.BaseRequest, reply: Reply, *, last: bool) -> web.StreamResponse:
         response: web.StreamResponse
         if isinstance(reply.body, Stretches):
             response = web.StreamResponse(status=reply.status)
@@ -182,8 +126,7 @@ class HttpHandler:
             if name == hdrs.LOCATION and value.startswith("/"):
                 value = self._origins.absolute(value)
             response.headers.add(name, value)
-        if not body.begun and request.headers.get(hdrs.EXPECT):
-            # The client may now send its body or not: nobody can tell what comes next on this connection.
+        if last:
             response.force_close()
         if isinstance(reply.body, Stretches):
             with contextlib.closing(reply.body.file):

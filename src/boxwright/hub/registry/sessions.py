@@ -24,7 +24,7 @@ from boxwright.hub.db.metadata import Hold, MetadataStore, Upload, UploadBusy
 from boxwright.hub.registry.call import Body
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.workers import Workers
-from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingMissing
+from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingMissing, Piece
 from boxwright.oci.digest import Digest
 
 _GRACE_SECONDS = 2.0
@@ -138,7 +138,7 @@ class Session:
         if self._algorithm != algorithm and not self.size and not self._shared:
             self._algorithm, self._hash = algorithm, hashlib.new(algorithm)
 
-    def update(self, batch: list[bytes]) -> None:
+    def update(self, batch: list[Piece]) -> None:
         """Hash what is appended."""
         running = self._hash
         if running is not None:
@@ -367,7 +367,7 @@ class UploadSessions:
             raise failures[0]
         return received
 
-    async def _append(self, session: Session, batch: list[bytes]) -> None:
+    async def _append(self, session: Session, batch: list[Piece]) -> None:
         session.check_held()
         writing = self._workers.move(session.incoming.append, batch)
         hashing = self._workers.move(session.update, batch)

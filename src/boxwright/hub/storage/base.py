@@ -7,11 +7,14 @@ implementation passes ``tests/contract/test_hub_storage.py``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
+
+Piece: TypeAlias = "bytes | memoryview"
+"""Bytes on their way through: what was received into a buffer is not copied only to be called bytes."""
 
 
 class BlobMissing(NotFoundError):
@@ -54,7 +57,7 @@ class Incoming(Protocol):
     def size(self) -> int:
         """The number of bytes held."""
 
-    def append(self, chunks: Sequence[bytes]) -> None:
+    def append(self, chunks: Sequence[Piece]) -> None:
         """Add `chunks` in order: all of them, or none when it raises.
 
         Raises OSError (the disk is full, say), UnavailableError, IncomingSealed.

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from boxwright.errors import InvalidError
 from boxwright.host import faults
 from boxwright.host.durable import sync_directory
-from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState
+from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState, Piece
 from boxwright.oci.digest import Digest
 
 _READ_SIZE = 4 << 20
@@ -37,7 +37,7 @@ class FileIncoming:
     def size(self) -> int:
         return self._size
 
-    def append(self, chunks: Sequence[bytes]) -> None:
+    def append(self, chunks: Sequence[Piece]) -> None:
         try:
             end = self._size
             for first in range(0, len(chunks), _MAX_VECTOR):
@@ -67,7 +67,7 @@ class FileIncoming:
             self._fd = -1
 
 
-def _write_all(fd: int, chunks: Sequence[bytes], position: int) -> int:
+def _write_all(fd: int, chunks: Sequence[Piece], position: int) -> int:
     """Write `chunks` at `position` and return the position after them."""
     written = os.pwritev(fd, chunks, position)
     total = sum(map(len, chunks))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState
+from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState, Piece
 from boxwright.oci.digest import Digest
 
 
@@ -25,7 +25,7 @@ class MemoryIncoming:
     def size(self) -> int:
         return len(self.content)
 
-    def append(self, chunks: Sequence[bytes]) -> None:
+    def append(self, chunks: Sequence[Piece]) -> None:
         self.content += b"".join(chunks)
         self.changed = time.time()
 

@@ -19,7 +19,7 @@ from threading import Lock
 
 from boxwright.errors import UnavailableError
 from boxwright.host import faults
-from boxwright.hub.storage.base import IncomingMissing, IncomingSealed
+from boxwright.hub.storage.base import IncomingMissing, IncomingSealed, Piece
 from boxwright.hub.storage.s3.bucket import Bucket, Part, Stat
 from boxwright.hub.storage.s3.links import Link
 from boxwright.oci.digest import Digest
@@ -197,7 +197,7 @@ class S3Incoming:
         """Whether nothing can be done with this object any more."""
         return self._ended
 
-    def append(self, chunks: Sequence[bytes]) -> None:
+    def append(self, chunks: Sequence[Piece]) -> None:
         if self._sealed:
             raise IncomingSealed(self._key)
         added = sum(map(len, chunks))
