@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -151,6 +152,7 @@ class Origins:
         return found
 
 
+@lru_cache(4096)
 def plain_address(text: str) -> str:
     """Return an IP address in its shortest form, an IPv4 one also when it came through an IPv6 socket; else ""."""
     try:

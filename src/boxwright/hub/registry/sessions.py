@@ -38,7 +38,7 @@ _POLL_SECONDS = 0.1
 _MAX_IDLE = 256
 """Uploads between two requests whose file and hash are kept at hand."""
 
-_FLUSH_BYTES = 64 << 20
+_FLUSH_BYTES = 8 << 20
 """After so many bytes the disk starts to work, so that the sync at the end finds little left to do."""
 
 DEFAULT_ALGORITHM = "sha256"

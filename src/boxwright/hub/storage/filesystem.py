@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from boxwright.errors import InvalidError
-from boxwright.host import faults
+from boxwright.host import faults, syscalls
 from boxwright.host.durable import sync_directory
 from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState, Piece
 from boxwright.oci.digest import Digest
@@ -50,7 +50,7 @@ class FileIncoming:
         faults.point("bytes of an upload arrived")
 
     def flush(self) -> None:
-        os.fdatasync(self._fd)
+        syscalls.start_writeback(self._fd)
 
     def checkpoint(self) -> None:
         """Nothing to do: whoever opens the file finds what was written."""
