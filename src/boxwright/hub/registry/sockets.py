@@ -11,6 +11,7 @@ from boxwright.errors import InvalidError, UnavailableError
 
 _BACKLOG = 1024
 _UNIX = "unix:"
+_SOCKET_MODE = 0o660
 
 
 class AddressInUse(UnavailableError):
@@ -108,6 +109,8 @@ def _unix(address: str) -> socket.socket:
             pass  # the usual case
         made.setblocking(False)
         made.bind(path)
+        # Who may write here may call: the group's members, too, of which a proxy is to be one.
+        os.chmod(path, _SOCKET_MODE)
         made.listen(_BACKLOG)
     except OSError as error:
         made.close()
