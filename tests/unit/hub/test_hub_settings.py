@@ -80,6 +80,11 @@ def test_flags_go_before_the_file() -> None:
         ("[gc]\ninterval = '0s'\n", 2, 'gc.interval takes a duration like "90s" or "24h"'),
         ("[gc]\ninterval = 'soon'\n", 2, 'gc.interval takes a duration like "90s" or "24h"'),
         ("[gc]\ninterval = 'off'\n", 2, 'gc.interval takes a duration like "90s" or "24h"'),
+        (
+            "[server]\nnotice = 'two\tlines'\n",
+            2,
+            "server.notice cannot be shown: a notice is one line of printable ASCII of at most 1000 characters",
+        ),
         ("server = 5\n", 1, "server is a section"),
         ("[tls]\nkey = 'x'\n", 2, "tls.key needs a certificate, too: cert"),
         (

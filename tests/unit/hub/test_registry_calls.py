@@ -607,6 +607,50 @@ def test_missing_blobs_are_listed() -> None:
     run(scenario)
 
 
+def test_a_notice_is_in_every_answer_and_quoted() -> None:
+    async def scenario(client: Registry) -> None:
+        for target in ("/v2/", "/v2/none/tags/list"):
+            answer = await client("GET", target)
+            assert answer.headers["Warning"] == '299 - "moves to \\"hub\\" in May"'
+
+    run(scenario, notice='moves to "hub" in May')
+
+
+def test_a_blob_that_is_there_can_be_pushed_again(tmp_path: Path) -> None:
+    async def scenario(client: Registry) -> None:
+        await fill(client)
+        location = await client.start_upload("a/b")
+        answer = await client("PUT", f"{location}?digest={ABC_DIGEST}", ABC)
+        assert (answer.status, answer.headers["Location"]) == (201, BLOB)
+        assert list((tmp_path / "uploads").iterdir()) == []
+
+    run(scenario, tmp_path)
+
+
+def test_an_artifact_that_was_deleted_refers_to_nothing() -> None:
+    async def scenario(client: Registry) -> None:
+        await fill(client)
+        await client("DELETE", f"/v2/a/b/manifests/{digest_of(SBOM)}")
+        listed_now = (await client("GET", f"/v2/a/b/referrers/{IMAGE_DIGEST}")).json()["manifests"]
+        assert [one["digest"] for one in listed_now] == [digest_of(SIGNATURE)]
+
+    run(scenario)
+
+
+def test_an_early_artifact_refers_to_what_comes_later() -> None:
+    async def scenario(client: Registry) -> None:
+        later = SmallImage.of(b"later\n")
+        early = artifact("application/attestation", later.manifest)
+        await client.push_blob("a", b"{}")
+        await client.push_manifest("a", digest_of(early), early)
+        target = f"/v2/a/referrers/{digest_of(later.manifest)}"
+        before = (await client("GET", target)).json()["manifests"]
+        await client.push_image("a", "v1", later)
+        assert (await client("GET", target)).json()["manifests"] == before != []
+
+    run(scenario)
+
+
 def test_a_sparse_index_is_a_setting() -> None:
     async def scenario(client: Registry) -> None:
         assert (await client("PUT", "/v2/a/manifests/x", INDEX)).status == 201

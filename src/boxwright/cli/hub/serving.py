@@ -47,6 +47,7 @@ def configure_serve(parser: Parser) -> None:
     parser.repeated(
         "--trusted-proxy", metavar="CIDR", help="believe what this proxy says of its clients; unix: one on the socket"
     )
+    parser.add_argument("--notice", metavar="TEXT", help="a line that clients show to their users")
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
     parser.flag("--sparse", default=None, help="accept indexes and images of which not every part was pushed")
     parser.add_argument(
@@ -69,6 +70,7 @@ def server_settings(args: Any) -> HubSettings:
         processes=None if args.processes is None else _processes(args.processes),
         public_url=args.public_url,
         trusted_proxies=tuple(args.trusted_proxy) or None,
+        notice=args.notice,
         sparse=args.sparse,
     )
     tls = override(

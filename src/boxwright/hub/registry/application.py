@@ -22,6 +22,7 @@ from boxwright.hub.registry.manifests import ManifestHandlers
 from boxwright.hub.registry.search import Search
 from boxwright.hub.registry.sessions import UploadSessions
 from boxwright.hub.registry.uploads import UploadHandlers
+from boxwright.hub.registry.warnings import warning
 from boxwright.hub.registry.workers import Workers
 from boxwright.hub.storage.base import BlobStorage
 
@@ -58,10 +59,11 @@ class Application:
     `redirect` sends those who GET a blob to the storage itself. `gc_delay` is how many seconds garbage is kept: longer
     than any push takes between its first blob and its manifest.
     `elsewhere` answers for repositories of other registries. `endpoints` are further paths that it answers, path →
-    method → handler: whoever calls them, they decide themselves.
+    method → handler: whoever calls them, they decide themselves. `notice` is a line that clients show to their users.
     """
 
     __slots__ = (
+        "_always",
         "_elsewhere",
         "_endpoints",
         "_gate",
@@ -84,7 +86,9 @@ class Application:
         redirect: bool = False,
         gc_delay: float = GC_DELAY,
         limits: LimitSettings = DEFAULT_LIMITS,
+        notice: str = "",
     ) -> None:
+        self._always = [_API_VERSION, warning(notice)] if notice else [_API_VERSION]
         self._gate = Gate(authority or Everybody(), workers)
         self._endpoints = endpoints or {}
         self.sessions = UploadSessions(storage, metadata, workers)
@@ -140,7 +144,7 @@ class Application:
         except Exception:
             _log.exception("%s %s", method, raw_target)
             reply = _error("UNKNOWN", "an unforeseen error, see the registry's log")  # by the id in the headers
-        return reply._replace(headers=[_API_VERSION, *_identity(), *reply.headers])
+        return reply._replace(headers=[*self._always, *_identity(), *reply.headers])
 
     async def _dispatch(
         self, method: str, raw_target: str, headers: Mapping[str, str], body: Body, origin: Origin

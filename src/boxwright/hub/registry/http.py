@@ -15,6 +15,7 @@ from boxwright.errors import BoxwrightError
 from boxwright.hub.edge.origins import Origins
 from boxwright.hub.registry.application import Application
 from boxwright.hub.registry.call import BodyBroken, Growing, Reply, Stretches
+from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.ranges import Span
 from boxwright.hub.registry.receiving import RequestBody
 from boxwright.hub.registry.workers import Workers
@@ -106,12 +107,14 @@ class HttpHandler:
             )
         except BodyBroken as error:
             _log.info("%s %s: %s", request.method, request.raw_path, error)
-            response = web.Response(status=400, text=error.message)
-            response.force_close()
-            return response
+            refusal = RegistryError("SIZE_INVALID", error.message)
+            reply = Reply(refusal.status, [("Content-Type", "application/json")], refusal.body())
+            broken = True
+        else:
+            broken = False
         finally:
             last = body.release()
-        return await self._respond(request, reply, last=last)
+        return await self._respond(request, reply, last=last or broken)
 
     async def _respond(self, request: web.BaseRequest, reply: Reply, *, last: bool) -> web.StreamResponse:
         response: web.StreamResponse

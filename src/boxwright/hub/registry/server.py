@@ -175,6 +175,7 @@ async def _serve(
             redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,
             limits=settings.limits,
+            notice=server.notice,
         )
         stack.callback(application.sessions.close)
         if settings.webhooks.deliver:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from boxwright.hub.configfile import Section
 from boxwright.hub.edge.origins import InvalidProxy, InvalidPublicURL, Origins, PublicURL
+from boxwright.hub.registry.warnings import InvalidNotice, warning
 from boxwright.values import NamedTuple
 
 MAX_PROCESSES = 256
@@ -31,6 +32,8 @@ class ServerSettings(NamedTuple):
     """Seconds that a client may neither send nor take a byte. A transfer as a whole takes as long as it likes."""
     drain_timeout: float = 30.0
     """Seconds that requests get to end when the server is told to."""
+    notice: str = ""
+    """What clients are to show to their users, in every answer; "": nothing."""
     sparse: bool = False
     """Accept indexes and images of which not every child or layer was pushed."""
 
@@ -62,8 +65,14 @@ def read_server(section: Section) -> ServerSettings:
         trusted_proxies=section.texts("trusted-proxies"),
         idle_timeout=section.duration("idle-timeout", default.idle_timeout),
         drain_timeout=section.duration("drain-timeout", default.drain_timeout),
+        notice=section.text("notice", default.notice),
         sparse=section.flag("sparse", default.sparse),
     )
+    try:
+        if settings.notice:
+            warning(settings.notice)
+    except InvalidNotice as error:
+        raise section.error("notice", f"cannot be shown: {error.message}") from None
     try:
         Origins(settings.trusted_proxies)
     except InvalidProxy as error:
