@@ -215,15 +215,13 @@ def test_the_challenge_asks_for_what_is_needed() -> None:
     )
 
 
-@pytest.mark.parametrize("host", ["h", "h:5000", "127.0.0.1:5000", "[::1]:5000", "my-hub.example.com"])
-def test_the_realm_is_where_the_client_came(host: str) -> None:
-    assert realm({"Host": host}, Origin("", "https")) == f"https://{host}/token"
+def test_the_realm_is_where_the_client_came() -> None:
+    assert realm(Origin(scheme="https", host="h:5000")) == "https://h:5000/token"
 
 
-@pytest.mark.parametrize("host", ["", 'h"', "h h", "h/x", "u@h", "h:x", "h,error=x", "h\r\nX: y"])
-def test_a_host_that_is_none_gets_no_challenge(host: str) -> None:
+def test_a_client_that_names_no_host_gets_no_challenge() -> None:
     with pytest.raises(RegistryError):
-        realm({"Host": host}, Origin())
+        realm(Origin())
 
 
 # ---- secrets

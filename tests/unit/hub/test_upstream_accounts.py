@@ -18,8 +18,10 @@ NAME = "docker.io/library/nginx"
 def test_everybody_where_the_upstream_says_so_else_those_who_are_granted_it(tmp_path: Path) -> None:
     with house(default_url(tmp_path)) as made:
         populate(made)
-        closed = Rights(made.directory, made.repositories)
-        open_ = Rights(made.directory, made.repositories, is_open=lambda name: name.startswith("docker.io/"))
+        closed = Rights(made.directory, made.repositories, made.audit)
+        open_ = Rights(
+            made.directory, made.repositories, made.audit, is_open=lambda name: name.startswith("docker.io/")
+        )
         assert closed.actions(NOBODY, [NAME], UNLIMITED) == {NAME: frozenset()}
         assert open_.actions(NOBODY, [NAME, "ada/x"], UNLIMITED) == {NAME: {"pull"}, "ada/x": frozenset()}
         made.grants.grant("bob", Role.READ, "docker.io/*", BY)
