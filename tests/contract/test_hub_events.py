@@ -18,6 +18,7 @@ from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.metadata import ContentMissing, Manifest, Requirements
 from boxwright.hub.db.sql import SQLMetadata
 from boxwright.hub.db.tables import events as t
+from boxwright.hub.events import outbox
 from boxwright.hub.events.event import ping
 from boxwright.hub.events.sending import Attempt
 from boxwright.hub.events.store import DELIVERED, FAILED, KEPT_SECONDS, PENDING, REPEATED, WebhookStore
@@ -92,6 +93,14 @@ def test_the_end_of_a_repository_is_told_once(store: WebhookStore, metadata: SQL
     Repositories(db).remove("a", Actor("root"))
     assert events(store, webhook) == [("delete", "a", "", "")]
     assert store.deliveries(webhook.id)[0].event.actor == "root"
+
+
+def test_copies_of_other_registries_are_told_to_nobody(store: WebhookStore, metadata: SQLMetadata) -> None:
+    webhook = store.add(EVERYTHING, SECRET)
+    with outbox.silently():
+        push(metadata, "copies/a", "1")
+    push(metadata, "a", "1")
+    assert events(store, webhook) == [("push", "a", "1", ONE)]
 
 
 def test_what_did_not_happen_is_not_told(store: WebhookStore, metadata: SQLMetadata, db: Database) -> None:

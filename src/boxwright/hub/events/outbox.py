@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -11,9 +13,21 @@ from boxwright.hub.db.tables import events as t
 from boxwright.hub.events.event import Event
 from boxwright.hub.events.webhook import Webhook, scopes_of
 
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
 _INTERESTED = select(t.webhook.c.id, t.webhook.c.format, t.webhook.c.actions, t.webhook.c.tags).where(
     t.webhook.c.scope.in_(bindparam("scopes", expanding=True)), t.webhook.c.active
 )
+
+
+@contextmanager
+def silently() -> Iterator[None]:
+    """Let what is done in the block be told to nobody: copies of another registry that come and go are no pushes."""
+    before = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(before)
 
 
 def append(c: Connection, events: Iterable[Event]) -> None:
@@ -22,7 +36,7 @@ def append(c: Connection, events: Iterable[Event]) -> None:
     Call it while the repository is locked: then its events are delivered in the order in which they happened.
     """
     events = tuple(events)
-    if not events:
+    if not events or _silent.get():
         return
     webhooks = [
         Webhook(number, "", "", format, tuple(actions.split(",")), tags)

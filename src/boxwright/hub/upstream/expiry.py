@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.db.tags import TagImmutable
+from boxwright.hub.events import outbox
 from boxwright.hub.upstream.names import Names
 from boxwright.hub.upstream.notes import Notes
 
@@ -36,7 +37,8 @@ def forget_unused(
                 passed.add((repository, digest))  # of an upstream that keeps longer, or is no longer configured
                 continue
             try:
-                removed += metadata.remove_manifest(repository, digest) is not None
+                with outbox.silently():
+                    removed += metadata.remove_manifest(repository, digest) is not None
             except TagImmutable:
                 pass  # somebody wants it to stay, and may change their mind
             else:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from boxwright.hub.db.metadata import Manifest, MetadataStore, Requirements
 from boxwright.hub.db.tags import TagImmutable
+from boxwright.hub.events import outbox
 from boxwright.hub.registry.document import Document, read_document
 from boxwright.hub.upstream.names import Proxied
 from boxwright.hub.upstream.notes import Notes
@@ -75,7 +76,8 @@ class Refresher:
             if here is None:
                 raise
             try:
-                self._metadata.remove_tag(repository, tag)
+                with outbox.silently():
+                    self._metadata.remove_tag(repository, tag)
             except TagImmutable:
                 return Found()  # it stays, since that is what was asked of us
             raise
@@ -112,9 +114,10 @@ class Refresher:
             )
         # The note first: a manifest without one would be kept for ever.
         self._use(proxied, manifest.digest)
-        self._metadata.put_manifest(
-            proxied.repository, manifest, _wishes(document), [] if tag is None else [tag], sparse=True
-        )
+        with outbox.silently():
+            self._metadata.put_manifest(
+                proxied.repository, manifest, _wishes(document), [] if tag is None else [tag], sparse=True
+            )
 
     def _use(self, proxied: Proxied, digest: Digest) -> None:
         self._notes.use(proxied.repository, digest, self._clock(), older=_USE_SECONDS)
