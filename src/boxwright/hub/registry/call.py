@@ -30,7 +30,8 @@ class Body(Protocol):
     async def next_batch(self) -> list[Piece]:
         """Return the next chunks, together roughly a MiB; nothing at the end. Raises BodyBroken.
 
-        What came before a break is returned first.
+        What came before a break is returned first. The chunks are lent: when the call after the next one is made, they
+        may be filled with something else.
         """
 
     async def read(self, limit: int) -> bytes | None:

@@ -68,7 +68,7 @@ class RequestBody:
         chunks: list[Piece] = []
         size = 0
         while batch := await self.next_batch():
-            chunks += batch
+            chunks += map(bytes, batch)  # kept for longer than they are lent
             size += sum(map(len, batch))
             if size > limit:
                 return None
@@ -110,8 +110,8 @@ class _Receiver(asyncio.BufferedProtocol):
     """Takes `length` bytes from a connection, a few batches ahead of whoever asks for them."""
 
     __slots__ = (
-        *("_at", "_buffer", "_failure", "_filled", "_heard", "_left", "_loop", "_paused"),
-        *("_protocol", "_transport", "_waiter", "received"),
+        *("_at", "_buffer", "_failure", "_filled", "_free", "_heard", "_left", "_lent", "_loop"),
+        *("_paused", "_protocol", "_transport", "_waiter", "received"),
     )
 
     def __init__(self, transport: asyncio.Transport, length: int) -> None:
@@ -120,7 +120,11 @@ class _Receiver(asyncio.BufferedProtocol):
         self._protocol = transport.get_protocol()
         self._left = length
         self.received = 0
-        self._filled: list[Piece] = []
+        self._filled: list[memoryview] = []
+        self._lent: tuple[list[memoryview], list[memoryview]] = [], []
+        """What the last two calls have returned."""
+        self._free: list[memoryview] = []
+        """Buffers to be filled again: a new one is cleared first, which is as much work as receiving it."""
         self._buffer = memoryview(b"")
         self._at = 0
         self._paused = False
@@ -132,7 +136,10 @@ class _Receiver(asyncio.BufferedProtocol):
     # ---- for whoever reads
 
     async def next_batch(self, idle: float) -> list[Piece]:
-        """Return the next batch, nothing at the end. Raises BodyBroken, after what came before."""
+        """Return the next batch, nothing at the end. Raises BodyBroken, after what came before.
+
+        Its pieces are filled anew when the call after the next one is made.
+        """
         while not self._filled and self._left and self._failure is None:
             self._waiter = self._loop.create_future()
             try:
@@ -143,10 +150,12 @@ class _Receiver(asyncio.BufferedProtocol):
                     self._failure = _silent(idle)
             finally:
                 self._waiter = None
+        self._free += self._lent[0]
+        self._lent = self._lent[1], self._filled
         if self._filled:
             batch, self._filled = self._filled, []
             self._flow()
-            return batch
+            return [*batch]
         if self._at:
             rest, self._buffer, self._at = self._buffer[: self._at], memoryview(b""), 0
             return [rest]
@@ -185,8 +194,8 @@ class _Receiver(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         if self._at == len(self._buffer):
-            # A new one for each batch: nobody can tell who still holds the one before.
-            self._buffer, self._at = memoryview(bytearray(min(_BATCH_BYTES, self._left))), 0
+            free = self._free.pop() if self._free else memoryview(bytearray(_BATCH_BYTES))
+            self._buffer, self._at = free[: self._left], 0
         return self._buffer[self._at :]
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -58,7 +58,7 @@ class Incoming(Protocol):
         """The number of bytes held."""
 
     def append(self, chunks: Sequence[Piece]) -> None:
-        """Add `chunks` in order: all of them, or none when it raises.
+        """Add `chunks` in order: all of them, or none when it raises. They are the caller's again when it returns.
 
         Raises OSError (the disk is full, say), UnavailableError, IncomingSealed.
         """
