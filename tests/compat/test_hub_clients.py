@@ -45,14 +45,14 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         made.grants.grant("shop+ci", Role.ADMIN, "shop/*", BY)
         token = made.tokens.create("shop+ci", "ci", BY)
         reader = made.tokens.create("ada", "reader", BY, limit=Limit(frozenset({"pull"})))
-    server: dict[str, object] = {}
+    tls: dict[str, object] = {}
     if request.param == "tls":
         certificate, key = root / "cert.pem", root / "key.pem"
         wanted = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
         wanted += ["-addext", "subjectAltName=IP:127.0.0.1"]
         process.run(["openssl", "req", *wanted, "-keyout", str(key), "-out", str(certificate)])
-        server = {"tls-cert": str(certificate), "tls-key": str(key)}
-    with serving(root, hub=True, server=server) as running:
+        tls = {"cert": str(certificate), "key": str(key)}
+    with serving(root, hub=True, **({"tls": tls} if tls else {})) as running:
         yield Place(running.address, token, reader)
 
 

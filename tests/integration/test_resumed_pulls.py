@@ -195,8 +195,8 @@ def test_without_a_good_mirror_the_registry_is_asked(server: str, open_engine: C
 def test_an_authority_of_one_registry(tmp_path: Path) -> None:
     path = certificate(tmp_path, "server", address="127.0.0.2")
     key = path.with_suffix(".key")
-    server = {"addr": "127.0.0.2:0", "tls-cert": str(path), "tls-key": str(key)}
-    with serving(tmp_path / "registry", server=server) as process:
+    tls = {"cert": str(path), "key": str(key)}
+    with serving(tmp_path / "registry", server={"addr": "127.0.0.2:0"}, tls=tls) as process:
         host = HostSettings(ca=HostPath(path))
         with connect(process.address, {}, host=host) as client:
             client.ping()
