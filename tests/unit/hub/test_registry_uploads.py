@@ -546,3 +546,16 @@ def test_a_blob_that_shrinks_while_it_is_sent_breaks_the_connection(tmp_path: Pa
         writer.close()
 
     run(scenario, tmp_path)
+
+
+def test_the_answer_to_head_is_a_head_alone() -> None:
+    async def scenario(client: Registry) -> None:
+        reader, writer = await connect(client)
+        for target, status in ((f"/v2/a/blobs/{DIGEST}", b"404"), ("/v2/", b"200"), ("/v2/a/manifests/x", b"404")):
+            writer.write(head("HEAD", target))
+            assert (await reader.readuntil(b"\r\n\r\n")).split()[1] == status
+        writer.write(head("GET", "/v2/", Connection="close"))
+        assert (await reader.read()).endswith(b"\r\n\r\n{}")
+        writer.close()
+
+    run(scenario)
