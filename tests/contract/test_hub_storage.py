@@ -184,6 +184,20 @@ def test_every_blob_can_be_listed(storage: BlobStorage) -> None:
     assert set(storage.blobs()) == held
 
 
+def test_records_are_kept_replaced_listed_and_dropped(storage: BlobStorage) -> None:
+    assert storage.record("a/x") is None
+    assert list(storage.records("a/")) == []
+    for key, content in (("a/x", b"1"), ("a/x", b"22"), ("a/y-1", b""), ("b/z", b"3" * 3_000_000)):
+        storage.put_record(key, content)
+    assert [storage.record(key) for key in ("a/x", "a/y-1", "b/z")] == [b"22", b"", b"3" * 3_000_000]
+    assert sorted(storage.records("a/")) == ["a/x", "a/y-1"]
+    storage.delete_record("a/x")
+    storage.delete_record("a/x")
+    assert storage.record("a/x") is None
+    assert list(storage.records("a/")) == ["a/y-1"]
+    assert list(storage.blobs()) == []
+
+
 def test_redirects_are_to_what_is_there(storage: BlobStorage) -> None:
     with pytest.raises(BlobMissing):
         storage.redirect(DIGEST)

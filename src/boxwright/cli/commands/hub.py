@@ -24,6 +24,8 @@ COMMANDS = {
     "retention": "say which tags and manifests go by themselves, and see it first",
     "quota": "limit how many bytes repositories and namespaces have",
     "stats": "count repositories, tags and bytes",
+    "fsck": "compare the storage with the database, and repair them",
+    "rebuild-index": "make a lost database again from the storage",
 }
 """Every command: a module of `boxwright.cli.hub` of the same name (``-`` is ``_`` there), and what it does."""
 

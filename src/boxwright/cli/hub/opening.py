@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from boxwright.hub.accounts.audit import Actor
     from boxwright.hub.accounts.house import House
     from boxwright.hub.db.database import Database
+    from boxwright.hub.storage.base import BlobStorage
 
 
 def leaf(parser: Parser, name: str, *, help: str, lists: bool = False) -> Parser:
@@ -60,6 +61,19 @@ def opened_database(args: Any, session: Session) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def opened_storage(args: Any, session: Session) -> Iterator[BlobStorage]:
+    """Where the blobs of the hub are: what ``--storage`` says, or else what its folder remembers."""
+    from boxwright.hub.storage.location import locate, open_storage, parse_location
+
+    given = parse_location(args.storage) if args.storage else None
+    storage = open_storage(locate(root(args, session), given))
+    try:
+        yield storage
+    finally:
+        storage.close()
 
 
 def actor() -> Actor:

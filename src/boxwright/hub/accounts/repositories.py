@@ -16,9 +16,10 @@ from boxwright.errors import ConflictError, NotFoundError
 from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import AccountUnknown
 from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, namespace_of
+from boxwright.hub.db.changes import MANIFEST, REPOSITORY, note_gone
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t
-from boxwright.hub.db.tables.registry import blob, repository, repository_blob
+from boxwright.hub.db.tables.registry import blob, manifest, repository, repository_blob
 from boxwright.hub.events import outbox
 from boxwright.hub.events.event import deleted
 from boxwright.values import NamedTuple
@@ -132,6 +133,10 @@ class Repositories:
                 held = select(repository_blob.c.digest).where(repository_blob.c.repository_id == repository_id)
                 # Released now: they wait as what any deletion released does.
                 connection.execute(update(blob).where(blob.c.digest.in_(held)).values(touched=time.time()))
+                held = select(manifest.c.digest).where(manifest.c.repository_id == repository_id)
+                for digest in connection.scalars(held).all():
+                    note_gone(connection, MANIFEST, digest)
+                note_gone(connection, REPOSITORY, name)
                 connection.execute(delete(repository).where(repository.c.id == repository_id))
                 outbox.append(connection, [deleted(name)._replace(actor=by.name)])
             connection.execute(delete(t.access_grant).where(t.access_grant.c.pattern == name))

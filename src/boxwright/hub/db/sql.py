@@ -14,6 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table, bindparam, delete, exc, exists, func, or_, select, update
 from sqlalchemy.sql.expression import ColumnElement, ScalarSelect
 
+from boxwright.hub.db.changes import MANIFEST, note_change, note_gone
 from boxwright.hub.db.database import Database, current_time, insert, retried
 from boxwright.hub.db.holders import is_gone
 from boxwright.hub.db.metadata import (
@@ -250,6 +251,7 @@ class SQLMetadata:
             assert known is not None, "it was made"
             now = time.time()
             manifest_id = _put_manifest(c, known, manifest, requirements, now)
+            note_change(c, known)
             moving = Moving.of(c, repository, known)
             for name in tags:
                 point_tag(moving, name, manifest_id, manifest.digest)
@@ -451,6 +453,8 @@ def drop_manifest(moving: Moving, digest: str, *, action: str = DELETE) -> int |
     named = select(t.manifest_reference.c.digest).where(t.manifest_reference.c.manifest_id == manifest_id)
     digests = set(c.scalars(named))
     c.execute(delete(t.manifest).where(t.manifest.c.id == manifest_id))
+    note_change(c, moving.known)
+    note_gone(c, MANIFEST, digest)
     outbox.append(c, [deleted(moving.name, digest)])
     return sum(_free_bytes(c, moving.known, some) for some in _batches(sorted(digests)))
 

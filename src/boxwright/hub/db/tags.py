@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from boxwright.errors import ConflictError, DeniedError, NotFoundError
+from boxwright.hub.db.changes import note_change
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.metadata import Manifest
 from boxwright.hub.db.scopes import scope_text, scopes_of
@@ -163,6 +164,7 @@ def drop_tags(
 def _remember(
     moving: Moving, tag: str, previous: str | None, digest: str | None, action: str, restored: int | None
 ) -> None:
+    note_change(moving.c, moving.known)
     request = current()
     c, h = moving.c, life.tag_history.c
     c.execute(

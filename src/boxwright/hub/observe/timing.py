@@ -57,6 +57,19 @@ class TimedBlobStorage:
         with self._metrics.time_storage("delete"):
             self._storage.delete(digest)
 
+    def put_record(self, key: str, content: bytes) -> None:
+        with self._metrics.time_storage("record"):
+            self._storage.put_record(key, content)
+
+    def record(self, key: str) -> bytes | None:
+        return self._storage.record(key)
+
+    def records(self, prefix: str) -> Iterator[str]:
+        return self._storage.records(prefix)
+
+    def delete_record(self, key: str) -> None:
+        self._storage.delete_record(key)
+
     def close(self) -> None:
         self._storage.close()
 

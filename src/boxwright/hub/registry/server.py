@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _UPLOAD_DAYS = 7
 _HOUR = 3600.0
+_RECORD_SECONDS = 30.0
 _WATCH_SECONDS = 10.0  # from one look at the certificate's files to the next
 _SHUTDOWN_SECONDS = 2.0  # for the last bytes of answers, when all requests have ended or had their time
 _REMOTE_WORKERS = 32
@@ -122,6 +123,7 @@ async def _serve(
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
     from boxwright.hub.registry.workers import Workers
+    from boxwright.hub.rescue.recorder import Recorder
     from boxwright.hub.storage.filesystem import make_directories
     from boxwright.hub.storage.location import FolderLocation, locate, open_storage
 
@@ -187,13 +189,17 @@ async def _serve(
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
         await apart.setup()
-        duties: dict[str, Callable[[], object]] = {
-            "uploads": partial(_sweep, application.sessions),
-            "retention": partial(_prune, database),
+        duties: dict[str, tuple[Callable[[], object], float]] = {
+            "uploads": (partial(_sweep, application.sessions), _HOUR),
+            "retention": (partial(_prune, database), _HOUR),
+            "records": (Recorder(storage, database).record, _RECORD_SECONDS),
         }
         if access.house is not None:
-            duties["accounts"] = access.house.tidy
-        tending = [asyncio.create_task(_hourly(name, duty, workers, leases)) for name, duty in duties.items()]
+            duties["accounts"] = access.house.tidy, _HOUR
+        tending = [
+            asyncio.create_task(_regularly(name, duty, seconds, workers, leases))
+            for name, (duty, seconds) in duties.items()
+        ]
         if gc.delay is not None:
             tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
         if upstreams is not None:
@@ -251,16 +257,16 @@ def _reload(certificates: Certificates | None, workers: Workers) -> None:
         workers.move(certificates.reload)
 
 
-async def _hourly(name: str, duty: Callable[[], object], workers: Workers, leases: Leases) -> None:
-    """Have one of all servers do something in a thread, at the start and every hour."""
+async def _regularly(name: str, duty: Callable[[], object], seconds: float, workers: Workers, leases: Leases) -> None:
+    """Have one of all servers do something in a thread, at the start and then every so many seconds."""
     from boxwright.hub.db.leases import in_turn
 
     while True:
         try:
-            await workers.move(in_turn, leases, name, _HOUR / 2, duty)
+            await workers.move(in_turn, leases, name, seconds / 2, duty)
         except Exception:
             _log.exception("%s", name)  # the database is away, say: tried again
-        await asyncio.sleep(_HOUR)
+        await asyncio.sleep(seconds)
 
 
 def _sweep(sessions: UploadSessions) -> None:

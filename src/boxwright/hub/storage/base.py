@@ -126,5 +126,20 @@ class BlobStorage(Protocol):
     def delete(self, digest: Digest) -> None:
         """Drop a blob. Idempotent."""
 
+    def put_record(self, key: str, content: bytes) -> None:
+        """Keep a few MiB at most under a key (words of letters, digits and '-', with '/' between), durably.
+
+        Records are for repairs: the database is written into them now and then. One replaces an earlier one as a whole.
+        """
+
+    def record(self, key: str) -> bytes | None:
+        """Return a record, None when there is none."""
+
+    def records(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with `prefix`, which ends with '/', in no order."""
+
+    def delete_record(self, key: str) -> None:
+        """Drop a record. Idempotent."""
+
     def close(self) -> None:
         """Let go of threads and connections, after a checkpoint of what is open. Idempotent."""

@@ -2,6 +2,7 @@
 
     ROOT/blobs/<algorithm>/<first two hex digits>/<hex>    a blob: verified, durable, never changed
     ROOT/uploads/<key>                                     bytes on their way in
+    ROOT/records/<kind>/<name>                             what the database knew, for repairs
 
 A blob appears by a rename of its synced upload, so a file below ``blobs/`` is always whole. Nothing is ever listed to
 serve a request.
@@ -16,7 +17,7 @@ from typing import BinaryIO
 
 from boxwright.errors import InvalidError
 from boxwright.host import faults, syscalls
-from boxwright.host.durable import sync_directory
+from boxwright.host.durable import replacing, sync_directory
 from boxwright.hub.storage.base import BlobMissing, IncomingMissing, IncomingState, Piece
 from boxwright.oci.digest import Digest
 
@@ -84,11 +85,12 @@ def _write_all(fd: int, chunks: Sequence[Piece], position: int) -> int:
 class FilesystemBlobStorage:
     """A `BlobStorage` in a folder, which is created when it is missing."""
 
-    __slots__ = ("_blobs", "_uploads")
+    __slots__ = ("_blobs", "_records", "_uploads")
 
     def __init__(self, root: Path) -> None:
         self._blobs = root / "blobs"
         self._uploads = root / "uploads"
+        self._records = root / "records"
         for directory in (self._blobs, self._uploads):
             make_directories(directory)
 
@@ -171,6 +173,25 @@ class FilesystemBlobStorage:
     def delete(self, digest: Digest) -> None:
         path = self._path(digest)
         path.unlink(missing_ok=True)
+
+    def put_record(self, key: str, content: bytes) -> None:
+        path = self._records / key
+        make_directories(path.parent)
+        with replacing(path) as stream:
+            stream.write(content)
+
+    def record(self, key: str) -> bytes | None:
+        try:
+            return (self._records / key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def records(self, prefix: str) -> Iterator[str]:
+        for path in (self._records / prefix).glob("[!.]*"):
+            yield prefix + path.name
+
+    def delete_record(self, key: str) -> None:
+        (self._records / key).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -45,12 +45,13 @@ class MemoryIncoming:
 class MemoryBlobStorage:
     """A `BlobStorage` in dictionaries."""
 
-    __slots__ = ("_blobs", "_incoming", "_lock")
+    __slots__ = ("_blobs", "_incoming", "_lock", "_records")
 
     def __init__(self) -> None:
         self._blobs: dict[Digest, bytes] = {}
         self._incoming: dict[str, MemoryIncoming] = {}
         self._lock = threading.Lock()
+        self._records: dict[str, bytes] = {}
 
     def begin(self, key: str) -> MemoryIncoming:
         with self._lock:
@@ -103,6 +104,18 @@ class MemoryBlobStorage:
     def delete(self, digest: Digest) -> None:
         with self._lock:
             self._blobs.pop(digest, None)
+
+    def put_record(self, key: str, content: bytes) -> None:
+        self._records[key] = content
+
+    def record(self, key: str) -> bytes | None:
+        return self._records.get(key)
+
+    def records(self, prefix: str) -> Iterator[str]:
+        yield from [key for key in self._records if key.startswith(prefix)]
+
+    def delete_record(self, key: str) -> None:
+        self._records.pop(key, None)
 
     def close(self) -> None:
         """Nothing is held."""

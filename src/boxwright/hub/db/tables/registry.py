@@ -11,7 +11,19 @@ upload                                               open uploads; they name the
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from boxwright.hub.db.tables.base import Key, Name, Seconds, metadata
 
@@ -22,6 +34,9 @@ repository = Table(
     Column("name", Name, nullable=False, unique=True),
     # The sizes of its blobs together.
     Column("bytes", BigInteger, nullable=False, server_default="0"),
+    # Counts changes of manifests and tags, and of which the storage has a record.
+    Column("revision", BigInteger, nullable=False, server_default="1"),
+    Column("recorded", BigInteger, nullable=False, server_default="0"),
 )
 
 blob = Table(
@@ -48,7 +63,7 @@ manifest = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("repository_id", Key, ForeignKey("repository.id", ondelete="CASCADE"), nullable=False),
-    Column("digest", Name, nullable=False),
+    Column("digest", Name, nullable=False, index=True),
     Column("media_type", Text, nullable=False),
     Column("artifact_type", Text),
     Column("subject", Name),
@@ -58,6 +73,8 @@ manifest = Table(
     Column("content", LargeBinary, nullable=False),
     # When somebody got it last, to the day.
     Column("pulled", Seconds),
+    # Whether the storage has its bytes as well.
+    Column("recorded", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("repository_id", "digest"),
 )
 Index(

@@ -15,6 +15,8 @@ from boxwright.hub.storage.s3.links import Link, Links
 from boxwright.hub.storage.s3.reader import BlobReader
 from boxwright.oci.digest import Digest
 
+_RECORDS = "records/"
+
 _SENDERS = 8
 """Parts of all uploads that are sent at a time."""
 
@@ -136,6 +138,28 @@ class S3BlobStorage:
 
     def blobs(self) -> Iterator[Digest]:
         return self._links.digests()
+
+    def put_record(self, key: str, content: bytes) -> None:
+        self._bucket.put(_RECORDS + key, content)
+
+    def record(self, key: str) -> bytes | None:
+        stream = self._bucket.get(_RECORDS + key)
+        if stream is None:
+            return None
+        content = bytearray()
+        try:
+            while chunk := stream.read(1 << 20):
+                content += chunk
+        finally:
+            stream.close()
+        return bytes(content)
+
+    def records(self, prefix: str) -> Iterator[str]:
+        for key in self._bucket.keys(_RECORDS + prefix):
+            yield key.removeprefix(_RECORDS)
+
+    def delete_record(self, key: str) -> None:
+        self._bucket.delete(_RECORDS + key)
 
     def delete(self, digest: Digest) -> None:
         link = self._links.find(digest, fresh=True)
