@@ -57,6 +57,35 @@ def test_build(ground: Ground) -> None:
     walk(ground, ("build", "-t", "made", "."), afterwards, most=6, least=20)
 
 
+BAKE = """\
+group "default" { targets = ["app", "web"] }
+target "base" { dockerfile-inline = "FROM scratch\\nCOPY a /" }
+target "app" {
+  dockerfile-inline = "FROM base\\nCOPY b /"
+  contexts = { base = "target:base" }
+  tags = ["app"]
+}
+target "web" {
+  dockerfile-inline = "FROM base\\nCOPY c.tar /"
+  contexts = { base = "target:base" }
+  output = ["type=oci,dest=web.tar"]
+}
+"""
+
+
+def test_bake(ground: Ground) -> None:
+    (ground.work / "docker-bake.hcl").write_text(BAKE)
+
+    def afterwards(when: str) -> None:
+        output = ground.command("bake", "--progress", "plain")
+        assert "built  app:  app:latest" in output, when
+        with ground.engine() as engine:
+            assert [row.repository for row in engine.images()] == ["app"]
+        ground.check(when)
+
+    walk(ground, ("bake",), afterwards, most=6, least=20)
+
+
 def test_build_without_its_cache_over_an_image_that_is_there(ground: Ground) -> None:
     ground.command("build", "-q", "-t", "made", ".")
     (ground.work / "a").write_text("changed")
