@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from boxwright.bake.interpolation import dotenv, interpolate
 from boxwright.bake.mistakes import BakeError
 from boxwright.bake.values import ConversionError
+from boxwright.bake.yamlfile import YamlMissing
 from support.bakefiles import define, shown
 
 pytest.importorskip("yaml")
@@ -105,6 +107,14 @@ def test_what_makes_no_sense(text: str, message: str) -> None:
     with pytest.raises(BakeError) as caught:
         define(("compose.yaml", text))
     assert caught.value.message.startswith(message)
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(YamlMissing) as caught:
+        define(("compose.yaml", "services: {}"))
+    assert caught.value.message == "compose.yaml is a compose file, and the package that reads YAML is not installed"
+    assert caught.value.hint == "pip install 'boxwright[bake]', or write a docker-bake.hcl"
 
 
 def test_a_compose_file_without_a_telling_name() -> None:

@@ -16,12 +16,13 @@ from boxwright.engine.baking.reading import Bake, NoBakeFile, choose, define
 from boxwright.engine.baking.telling import Telling
 from boxwright.errors import InvalidError, NotFoundError, UnsupportedError
 from boxwright.oci.digest import Digest
+from boxwright.oci.platform import Platform
 from support import bakefiles
 
 ASKING = """
 target "default" {
   context = "../elsewhere"
-  contexts = { a = "/etc", b = "target:other", c = "docker-image://x", d = "oci-layout:///layout@sha256:x", e = "in" }
+  contexts = { a = "/etc", b = "target:other", c = "docker-image://x", d = "oci-layout:///layout:1.0", e = "in" }
   secret = ["id=a,src=/root/secret", "id=b,env=B"]
   ssh = ["default", "key=/root/key"]
   cache-from = ["type=local,src=/from", "x"]
@@ -85,8 +86,8 @@ target "default" {
   context = "app"
   dockerfile = "x/Dockerfile"
   contexts = { a = "target:other", b = "../b" }
-  platforms = ["linux/amd64", "linux/arm64"]
-  extra-hosts = { b = "10.0.0.2", a = "10.0.0.1" }
+  platforms = ["linux/amd64", "linux/arm64", "local"]
+  extra-hosts = { b = "10.0.0.2,::1", a = "10.0.0.1" }
   shm-size = "64m"
   resources = { memory = "1g", memory-swap = "-1", cpu-shares = 5 }
   attest = ["type=sbom", "type=provenance,mode=max"]
@@ -100,8 +101,8 @@ target "other" {}
     built = job(target, Means(allow=("network.host",)), {}, needed=True)
     assert (built.context, built.dockerfile) == ("app", "app/x/Dockerfile")
     assert built.contexts == {"a": "result://other", "b": "../b"}
-    assert built.platform == "linux/amd64,linux/arm64"
-    assert built.add_hosts == ("a=10.0.0.1", "b=10.0.0.2")
+    assert built.platform == f"linux/amd64,linux/arm64,{Platform.of_machine(os.uname().machine)}"
+    assert built.add_hosts == ("a=10.0.0.1", "b=10.0.0.2", "b=::1")
     assert built.shm_size == 64 << 20
     assert built.limits == StepLimits(memory=1 << 30, memory_swap=-1, cpu_shares=5)
     assert (built.sbom, built.provenance) == ("spdx", "max")
@@ -109,6 +110,13 @@ target "other" {}
     assert built.allow == ("network.host",)
     assert (built.no_cache, built.needed) == (True, True)
     assert job(target, Means(), {}, needed=False).allow == ()
+
+
+def test_nothing_is_said_of_what_is_only_for_the_cache() -> None:
+    text = 'target "default" {\n contexts = { a = "target:a" }\n}\ntarget "a" {}'
+    targets = bakefiles.choose(text, overrides=("*.attest=type=sbom",)).targets
+    assert job(targets["a"], Means(), {}, needed=True).sbom is None
+    assert job(targets["default"], Means(), {}, needed=False).sbom == "spdx"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from io import BytesIO
 from typing import BinaryIO
@@ -46,7 +47,7 @@ def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Di
     assert target.context is not None
     assert target.dockerfile is not None
     try:
-        sbom, provenance = _attestations(target.attest or ())
+        sbom, provenance = _attestations(() if _is_for_the_cache(target) else target.attest or ())
         limits, shm_size = _limits(target.resources or {}), None if target.shm_size is None else size(target.shm_size)
     except ConversionError as error:
         raise InvalidError(f"{target.name}: {error}") from None
@@ -73,9 +74,13 @@ def job(target: Target, means: Means, results: Mapping[str, Mapping[Platform, Di
         build_args=dict(target.args or {}),
         target=target.target or None,
         labels=target.labels or {},
-        platform=",".join(target.platforms or ()) or None,
+        platform=",".join(map(_platform, target.platforms or ())) or None,
         network=target.network or "default",
-        add_hosts=tuple(f"{host}={address}" for host, address in sorted((target.extra_hosts or {}).items())),
+        add_hosts=tuple(
+            f"{host}={address}"
+            for host, addresses in sorted((target.extra_hosts or {}).items())
+            for address in addresses.split(",")
+        ),
         shm_size=shm_size,
         ulimits=target.ulimits or (),
         secrets=(*map(str, target.secret or ()), *(fetching.secrets if fetching is not None else ())),
@@ -110,6 +115,16 @@ def _read(path: str, target: str) -> bytes:
             return stream.read(_MAX_DOCKERFILE)
     except OSError as error:
         raise InvalidError(f"{target}: {path}: {error.strerror}") from None
+
+
+def _is_for_the_cache(target: Target) -> bool:
+    """Whether nothing is to become of a target: then there is nothing that could be said of it."""
+    return bool(target.output) and all(output.type == "cacheonly" for output in target.output or ())
+
+
+def _platform(text: str) -> str:
+    """Return a platform; ``local`` is this machine's."""
+    return str(Platform.of_machine(os.uname().machine)) if text == "local" else text
 
 
 def _makes_image(target: Target) -> bool:

@@ -107,7 +107,7 @@ def _reads(target: Target) -> Iterable[str]:
         yield path
     for where in (target.contexts or {}).values():
         if where.startswith(_LAYOUT):
-            yield where.removeprefix(_LAYOUT).partition("@")[0]
+            yield _folder(where.removeprefix(_LAYOUT))
         elif not is_elsewhere(where):
             yield where
     for entry in target.cache_from or ():
@@ -115,6 +115,13 @@ def _reads(target: Target) -> Iterable[str]:
             yield entry.attributes["src"]
     yield from (secret.source for secret in target.secret or () if secret.source)
     yield from (path for agent in target.ssh or () for path in agent.paths)
+
+
+def _folder(layout: str) -> str:
+    """Return the folder of ``FOLDER[:TAG|@DIGEST]``."""
+    path = layout.partition("@")[0]
+    parent, slash, name = path.rpartition("/")
+    return f"{parent}{slash}{name.partition(':')[0]}"
 
 
 def _writes(target: Target) -> Iterable[str]:

@@ -44,7 +44,7 @@ target "binaries" {
   inherits = ["_common"]
   target = "binaries"
   output = ["${DESTDIR}/build"]
-  platforms = ["linux/amd64"]
+  platforms = ["local"]
 }
 
 target "binaries-cross" {
