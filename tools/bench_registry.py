@@ -200,7 +200,7 @@ WORKLOADS: dict[Callable[[Server, Bench], float], float] = {
     get: 1 / 1.2,
     manifests: 1 / 2,
     pulls: 1 / 1.5,
-    tags: 1 / 10,
+    tags: 1 / 10,  # distribution 2.8 has no pages: it answers with everything at once, and 3 takes seconds
 }
 
 
@@ -286,9 +286,13 @@ def page(results: dict[str, dict[str, float]], memory: dict[str, int], rounds: i
         if row:
             theirs, ours = row["distribution"], row[OURS]
             lines.append(f"| {workload.__doc__} | {theirs:.3f} | {ours:.3f} | {ours / theirs:.2f} | ≤ {asked:.2f} |")
+    if tags.__name__ in results:
+        note = "The tags of distribution 2.8 come at once, since it has no pages; see docs/design/registry.md for 3.1."
+    else:
+        note = ""
     sizes = {name: size / 1e6 for name, size in memory.items()}
     lines.append(f"| Most memory, MB | {sizes['distribution']:.0f} | {sizes[OURS]:.0f} | | ≤ 150 |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *(["", note] if note else [])]) + "\n"
 
 
 def main() -> int:
