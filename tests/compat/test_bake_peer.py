@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from boxwright.host import process
-from support.requirements import missing
+from support.requirements import require_program
 
 pytestmark = pytest.mark.peer
 
@@ -22,12 +21,7 @@ _PLUGINS = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/
 @pytest.fixture(scope="session")
 def buildx() -> str:
     """The path of buildx, by itself or where docker has it."""
-    found = process.find("buildx") or process.find("docker-buildx")
-    places = (os.path.join(folder, "docker-buildx") for folder in _PLUGINS)
-    path = found or next((place for place in places if os.access(place, os.X_OK)), None)
-    if path is None:
-        missing("buildx is not installed")
-    return path
+    return require_program("buildx", "docker-buildx", *(f"{folder}/docker-buildx" for folder in _PLUGINS))
 
 
 def sorted_groups(shown: str) -> Any:

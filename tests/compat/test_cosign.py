@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.host import process
 from support.boxwright_command import Boxwright
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import PlainClient, serving
+from support.requirements import require_program
 
 pytestmark = pytest.mark.peer
 
@@ -52,10 +52,7 @@ class Cosign:
 
 @pytest.fixture
 def cosign(tmp_path: Path) -> Cosign:
-    program = process.find("cosign")
-    if program is None:
-        pytest.skip("needs cosign: Debian does not have it")
-    return Cosign(program, tmp_path)
+    return Cosign(require_program("cosign"), tmp_path)
 
 
 @pytest.fixture

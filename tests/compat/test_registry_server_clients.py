@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import pytest
 
-from boxwright.host import process
 from support.certificates import CertificateAuthority
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import ServerProcess, serving
+from support.requirements import require_program
 
 pytestmark = [pytest.mark.peer]
 
@@ -57,10 +57,7 @@ class Client:
     """A program, with a home of its own and the authority that it is to trust."""
 
     def __init__(self, name: str, place: Place, home: Path) -> None:
-        found = process.find(name)
-        if found is None:
-            pytest.skip(f"{name} is not installed")
-        self._program = found
+        self._program = require_program(name)
         self._home = home
         self._environment = {**os.environ, "HOME": str(home), "DOCKER_CONFIG": str(home)}
         if place.authority is not None:

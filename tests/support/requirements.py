@@ -25,6 +25,15 @@ def require_peer(name: str) -> str:
     return path
 
 
+def require_program(name: str, *others: str) -> str:
+    """Return the path of a program, or of another one that is as good, which Debian doesn't have: or skip the test."""
+    for one in (name, *others):
+        path = process.find(one)
+        if path is not None:
+            return path
+    pytest.skip(f"needs {name}: Debian does not have it")
+
+
 def require_root() -> None:
     if os.geteuid():
         missing("needs root")
