@@ -115,7 +115,9 @@ def own_registry(work: Path) -> Iterator[tuple[str, int]]:
     """Start boxwright's registry; yield its address and process."""
     address = _free_address()
     program = str(Path(sys.executable).with_name("boxwright"))
-    with _started([program, "registry", "serve", "--addr", address, "--root", str(work / "registry")], address) as pid:
+    serve = [program, "registry", "serve", "--addr", address, "--root", str(work / "registry")]
+    quiet = ["--log-level", "error", "--access-log=false"]  # as the other one is
+    with _started([*serve, *quiet], address) as pid:
         yield address, pid
 
 
