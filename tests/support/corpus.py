@@ -6,7 +6,8 @@ A file holds any number of cases, each a few lines, so that a fact of the langua
     about: what it shows
     facts: 36 37                numbers of the list of facts that it is about
     args: A=1 B=                build arguments
-    options: target=x …         fields of the request: target, file (the Dockerfile), platform, labels, context=none
+    options: target=x …         fields of the request: target, file (the Dockerfile), platform, labels, context=none,
+                                contexts=name:folder,…, no_cache, no_cache_stages
     peer: no                    it is not built by docker (of Debian 12) for comparison, and why not
     --- Dockerfile              or another file's path; its mode may follow (``--- file 0755``),
     FROM scratch                or what it links to (``--- name -> target``); a slash makes a directory
@@ -194,6 +195,13 @@ def _build(case: Case, bench: Workbench) -> Built:
         options["labels"] = dict(item.split("=", 1) for item in options["labels"].split(","))
     if "no_cache" in options:
         options["no_cache"] = True
+    if "no_cache_stages" in options:
+        options["no_cache_stages"] = frozenset(options["no_cache_stages"].split(","))
+    if "contexts" in options:
+        named = dict(item.split(":", 1) for item in options["contexts"].split(","))
+        options["contexts"] = {
+            name: value if "://" in value else str(bench.context / value) for name, value in named.items()
+        }
     if "platform" in options:
         options["platform"] = Platform.parse(options["platform"])
     return bench.build("", context=context, build_args=dict(case.args), **options)
