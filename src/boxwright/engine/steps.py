@@ -42,6 +42,9 @@ _CHUNK = 1 << 16
 _DIRECTORY = "steps"
 _SHARED_MEMORY = Path("/dev/shm")
 _IN_MEMORY = ("tmpfs", "ramfs")
+_STARTS_PER_CPU = 4
+"""How many commands are made ready at once. They run side by side all the same, but forty threads that all want the
+interpreter start the first command as late as the last."""
 
 
 class StepRunner:
@@ -53,17 +56,19 @@ class StepRunner:
         self._idle: list[_Place] = []
         self._directory = wiring.run_directory / _DIRECTORY
         self._swept = False
+        self._starts = threading.Semaphore(_STARTS_PER_CPU * len(os.sched_getaffinity(0)))
 
     def run(self, process: StepProcess) -> int:
         """See `boxwright.build.runner.Runner.run`. Raises CannotRun for a platform that nothing here runs."""
         if process.platform is not None:
             check_platform(process.platform)
-        place = self._take(process)
-        try:
-            code = place.run(process)
-        except BaseException:
-            place.close()  # in doubt nothing of it is used again
-            raise
+        with _Turn(self._starts) as turn:
+            place = self._take(process)
+            try:
+                code = place.run(process, turn.end)
+            except BaseException:
+                place.close()  # in doubt nothing of it is used again
+                raise
         if place.directory != self._directory:
             place.close()
             return code
@@ -116,6 +121,26 @@ class CannotRun(UnavailableError):
         self.platform = platform
 
 
+class _Turn:
+    """One of a number of turns, which ends with the block at the latest."""
+
+    def __init__(self, turns: threading.Semaphore) -> None:
+        self._turns: threading.Semaphore | None = turns
+        turns.acquire()
+
+    def end(self) -> None:
+        """Let the next one have it. Idempotent."""
+        turns, self._turns = self._turns, None
+        if turns is not None:
+            turns.release()
+
+    def __enter__(self) -> _Turn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
 class _Place:
     """Where one step at a time runs."""
 
@@ -133,7 +158,7 @@ class _Place:
         self._netns: str | None = None
         self._address: BorrowedAddress | None = None
 
-    def run(self, process: StepProcess) -> int:
+    def run(self, process: StepProcess, started: Callable[[], object]) -> int:
         bundle = self._bundle
         layers = Layers([str(path) for path in process.lowers], str(process.upper), str(process.work), volatile=True)
         self._mounts.call(mount_rootfs, bundle, layers)
@@ -155,7 +180,7 @@ class _Place:
                     annotate=self._runtime.kind == "crun",
                     cache=self._wiring.seccomp_cache,
                 )
-                code = self._execute(process)
+                code = self._execute(process, started)
         finally:
             self._mounts.call(mounts.detach, bundle.rootfs)
         scaffolding.clear(str(process.upper), built)
@@ -170,7 +195,7 @@ class _Place:
 
         return mounted(self._mounts, self._bundle, process.mounts)
 
-    def _execute(self, process: StepProcess) -> int:
+    def _execute(self, process: StepProcess, started: Callable[[], object]) -> int:
         output = _Lines(process.stdout, process.stderr)
         try:
             return run_foreground(
@@ -181,6 +206,7 @@ class _Place:
                 stdout=output.stdout,
                 stderr=output.stderr,
                 is_cancelled=process.cancelled.is_set,
+                started=started,
             )
         except (ExecutableNotFound, NotExecutable) as error:
             # The runtime has told it where the command's own words go.

@@ -30,12 +30,14 @@ def run_foreground(
     stdout: int | None = None,
     stderr: int | None = None,
     is_cancelled: Callable[[], bool] | None = None,
+    started: Callable[[], object] = lambda: None,
 ) -> int:
     """Run a prepared bundle to its end and return the exit code of its program.
 
-    Streams are descriptors, /dev/null for None. When `is_cancelled` says so, or on any exception (KeyboardInterrupt
-    among them), the container is killed, and nothing of it is left; a program killed that way has 137.
-    Raises ExecutableNotFound, NotExecutable and RuntimeFailed when `program` never ran.
+    Streams are descriptors, /dev/null for None. `started` is called when the runtime has been started. When
+    `is_cancelled` says so, or on any exception (KeyboardInterrupt among them), the container is killed, and nothing of
+    it is left; a program killed that way has 137. Raises ExecutableNotFound, NotExecutable and RuntimeFailed when
+    `program` never ran.
     """
     log = bundle.path("runtime.log")
     argv = runtime.command("run", "--bundle", bundle.directory, bundle.id, log=log)
@@ -51,6 +53,7 @@ def run_foreground(
     )
 
     faults.point("a step's container is started")
+    started()
 
     def kill() -> None:
         runtime.delete(mounts, bundle.id, force=True)
