@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from boxwright.bake.mistakes import BakeError, BakeFileError
@@ -113,7 +112,10 @@ def _plain(value: Any, source: Source, count: _Count, depth: int = 0) -> Value:
     count.left -= 1
     if count.left < 0 or depth > _MAX_DEPTH:
         raise BakeError(f"{source.name} holds too much")
-    again: Callable[[Any], Value] = lambda each: _plain(each, source, count, depth + 1)  # noqa: E731
+
+    def again(each: Any) -> Value:
+        return _plain(each, source, count, depth + 1)
+
     if isinstance(value, dict):
         return {_key(key, source): again(each) for key, each in value.items()}
     if isinstance(value, list):

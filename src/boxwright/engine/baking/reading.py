@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import BinaryIO
 
 from boxwright.bake.definition import Definition, File, read
@@ -178,5 +178,7 @@ def _functions(environ: Mapping[str, str]) -> dict[str, Function]:
 
         return str(uuid.uuid4())
 
-    home: Callable[[], str] = lambda: environ.get("HOME") or os.path.expanduser("~")  # noqa: E731
+    def home() -> str:
+        return environ.get("HOME") or os.path.expanduser("~")
+
     return {"timestamp": Function(timestamp, ()), "homedir": Function(home, ()), "uuidv4": Function(random, ())}

@@ -191,5 +191,5 @@ class Metrics:
             from prometheus_client.multiprocess import MultiProcessCollector
 
             counted = CollectorRegistry()
-            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call] # the package has types in part
         return generate_latest(counted) + generate_latest(asked)

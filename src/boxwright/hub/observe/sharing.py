@@ -28,4 +28,4 @@ def gone(pid: int) -> None:
     """Forget what a process that ended was doing; what it has done stays counted."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    mark_process_dead(pid)  # type: ignore[no-untyped-call] # the package has types in part

@@ -241,10 +241,12 @@ class Bucket:
 
         `length` must be more than nothing, and `start` inside of the object.
         """
-        wanted = {"Range": f"bytes={start}-{'' if length is None else start + length - 1}"} if start or length else {}
+        wanted: dict[str, Any] = (
+            {"Range": f"bytes={start}-{'' if length is None else start + length - 1}"} if start or length else {}
+        )
         try:
             with self.asking("read an object"):
-                found = self._client.get_object(Bucket=self.name, Key=self._prefix + key, **wanted)  # type: ignore[arg-type]
+                found = self._client.get_object(Bucket=self.name, Key=self._prefix + key, **wanted)
         except StorageFailed as error:
             if error.code in _ABSENT:
                 return None
@@ -258,10 +260,10 @@ class Bucket:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with `prefix`, in order."""
-        more: dict[str, str] = {}
+        more: dict[str, Any] = {}
         while True:
             with self.asking("list objects"):
-                page = self._client.list_objects_v2(Bucket=self.name, Prefix=self._prefix + prefix, **more)  # type: ignore[arg-type]
+                page = self._client.list_objects_v2(Bucket=self.name, Prefix=self._prefix + prefix, **more)
             for entry in page.get("Contents", ()):
                 yield entry["Key"].removeprefix(self._prefix)
             if not page.get("IsTruncated"):
@@ -348,10 +350,10 @@ class Bucket:
 
     def pending(self, prefix: str) -> Iterator[Pending]:
         """Yield the multipart uploads whose key begins with `prefix`; some stores tell only those of one whole key."""
-        more: dict[str, str] = {}
+        more: dict[str, Any] = {}
         while True:
             with self.asking("list multipart uploads"):
-                page = self._client.list_multipart_uploads(Bucket=self.name, Prefix=self._prefix + prefix, **more)  # type: ignore[arg-type]
+                page = self._client.list_multipart_uploads(Bucket=self.name, Prefix=self._prefix + prefix, **more)
             for one in page.get("Uploads", ()):
                 yield Pending(one["Key"].removeprefix(self._prefix), one["UploadId"], _seconds(one["Initiated"]))
             if not page.get("IsTruncated"):

@@ -81,7 +81,7 @@ class BlobReader(io.RawIOBase):
             wanted -= len(chunk)
         return b"".join(chunks)
 
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override] # typeshed wants any buffer; BufferedReader gives this one
         chunk = self.read(len(buffer))
         buffer[: len(chunk)] = chunk
         return len(chunk)
