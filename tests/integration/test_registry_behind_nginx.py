@@ -6,73 +6,38 @@ import http.client
 import os
 import re
 import signal
-import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from boxwright.host import process
 from support.certificates import CertificateAuthority, Signed
+from support.nginx import running_nginx
 from support.registry_kit import digest_of
 from support.registry_process import serving
-from support.requirements import missing
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "run-a-registry-in-production.md"
-
-_AROUND = """
-daemon off;
-user root;
-worker_processes 1;
-pid {folder}/nginx.pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-{servers}
-}}
-"""
 
 
 @contextmanager
 def nginx(folder: Path, signed: Signed, registry: Path) -> Iterator[int]:
     """Run nginx as the page has it, on a free port, for the block; yields the port."""
-    program = process.find("nginx")
-    if program is None:
-        missing("nginx is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     (written,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    for theirs, ours in (
-        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-        ("/etc/ssl/registry.crt", str(signed.certificate)),
-        ("/etc/ssl/registry.key", str(signed.key)),
-        ("/run/boxwright/registry.sock", str(registry)),
-    ):
-        assert theirs in written, theirs
-        written = written.replace(theirs, ours)
-    folder.mkdir()
-    configuration = folder / "nginx.conf"
-    configuration.write_text(_AROUND.format(folder=folder, servers=written))
-    running = subprocess.Popen([program, "-e", folder / "error.log", "-c", configuration])
-    try:
-        deadline = time.monotonic() + 30
-        while running.poll() is None and time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                time.sleep(0.02)
+
+    def configure(port: int) -> str:
+        text = written
+        for theirs, ours in (
+            ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+            ("/etc/ssl/registry.crt", str(signed.certificate)),
+            ("/etc/ssl/registry.key", str(signed.key)),
+            ("/run/boxwright/registry.sock", str(registry)),
+        ):
+            assert theirs in text, theirs
+            text = text.replace(theirs, ours)
+        return text
+
+    with running_nginx(folder, configure) as port:
         yield port
-    finally:
-        running.terminate()
-        running.wait()
 
 
 def test_pushes_pass_and_clients_are_known_by_their_address(tmp_path: Path) -> None:

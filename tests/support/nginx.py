@@ -1,19 +1,20 @@
-"""nginx before servers, as it is set up before a registry."""
+"""nginx before servers: with a configuration of a test's own, or spreading calls over several."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from boxwright.host import process
 from support.requirements import missing
 
-_CONFIGURATION = """
+_AROUND = """
 daemon off;
+user root;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -25,6 +26,10 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+{http}
+}}
+"""
+_BALANCER = """
     upstream servers {{
         {servers}
         keepalive 16;
@@ -41,22 +46,20 @@ http {{
             proxy_buffering off;
         }}
     }}
-}}
 """
 
 
 @contextmanager
-def balancing(folder: Path, addresses: Sequence[str]) -> Iterator[str]:
-    """Spread calls over servers for the block; yields the address."""
+def running_nginx(folder: Path, configure: Callable[[int], str]) -> Iterator[int]:
+    """Run nginx on a free port for the block; yields the port. `configure` returns what is inside of ``http`` then."""
     program = process.find("nginx")
     if program is None:
         missing("nginx is not installed")
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    servers = "".join(f"server {address} max_fails=1 fail_timeout=1s;\n" for address in addresses)
+        port: int = free.getsockname()[1]
     configuration = folder / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, servers=servers))
+    configuration.write_text(_AROUND.format(folder=folder, http=configure(port)))
     running = subprocess.Popen([program, "-e", folder / "error.log", "-c", configuration])
     try:
         deadline = time.monotonic() + 30
@@ -66,7 +69,15 @@ def balancing(folder: Path, addresses: Sequence[str]) -> Iterator[str]:
                 break
             except ConnectionRefusedError:
                 time.sleep(0.02)
-        yield f"127.0.0.1:{port}"
+        yield port
     finally:
         running.terminate()
         running.wait()
+
+
+@contextmanager
+def balancing(folder: Path, addresses: Sequence[str]) -> Iterator[str]:
+    """Spread calls over servers for the block; yields the address."""
+    servers = "".join(f"server {address} max_fails=1 fail_timeout=1s;\n" for address in addresses)
+    with running_nginx(folder, lambda port: _BALANCER.format(port=port, servers=servers)) as port:
+        yield f"127.0.0.1:{port}"
