@@ -196,3 +196,17 @@ for _ in range(2):
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "denied\ndenied\n"
+
+
+def test_a_thread_that_was_begun_ahead_has_its_namespace_before_the_first_call():
+    with PrivateMounts() as private:
+        private.begin()
+        private.begin()
+        assert private.call(os.readlink, "/proc/thread-self/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+
+
+def test_a_thread_that_was_begun_and_never_called_ends():
+    before = threading.active_count()
+    with PrivateMounts() as private:
+        private.begin()
+    assert threading.active_count() == before

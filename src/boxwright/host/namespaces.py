@@ -40,24 +40,33 @@ class NoRootMount(UnavailableError):
 class PrivateMounts:
     """A thread with a mount namespace of its own, that runs one function after another.
 
-    Started by the first `call`, ended by `close` (or the end of the process). A program started inside keeps the
-    namespace, with its mounts, for as long as it lives. Mounts and unmounts of the host show up inside, never the
+    Started by `begin` or the first `call`, ended by `close` (or the end of the process). A program started inside keeps
+    the namespace, with its mounts, for as long as it lives. Mounts and unmounts of the host show up inside, never the
     reverse. The v2 tree of hybrid cgroups is hidden, see `cgroups.are_hybrid`.
     """
 
-    __slots__ = ("_jobs", "_lock", "_thread", "_waiting")
+    __slots__ = ("_entry", "_jobs", "_lock", "_thread", "_waiting")
 
     def __init__(self) -> None:
         self._jobs: deque[_Job | None] = deque()
         self._waiting = threading.Semaphore(0)  # counts the jobs; the queue module would be another import
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._entry: _Job | None = None  # of a thread that has just begun and must not be given anything yet
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def begin(self) -> None:
+        """Start the thread without waiting for its namespace, which takes two milliseconds. Idempotent.
+
+        A refusal is raised by the first `call`.
+        """
+        with self._lock:
+            self._begin()
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `function` returns, or raise what it raises, after running it inside.
@@ -68,38 +77,45 @@ class PrivateMounts:
         if threading.current_thread() is self._thread:
             return function(*args, **kwargs)
         with self._lock:
-            if self._thread is None:
-                self._start()
+            self._begin()
+            self._enter()
         result: T = self._submit(function, *args, **kwargs)
         return result
 
     def close(self) -> None:
         """End the thread; the mounts go with it unless a program still uses them. Idempotent."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            thread, self._thread, self._entry = self._thread, None, None
         if thread is not None:
             self._put(None)
             thread.join()
 
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._serve, name="private-mounts", daemon=True)
-        thread.start()
+    def _begin(self) -> None:
+        if self._thread is not None:
+            return
+        self._thread = threading.Thread(target=self._serve, name="private-mounts", daemon=True)
+        self._thread.start()
+        self._entry = _Job(_enter, (), {})
+        self._put(self._entry)
+
+    def _enter(self) -> None:
+        entry, self._entry = self._entry, None
+        if entry is None:
+            return
         try:
-            self._submit(_enter)
+            entry.outcome()
         except BaseException:
             # Nothing may ever run in a thread that still shares the host's mounts.
+            thread, self._thread = self._thread, None
             self._put(None)
-            thread.join()
+            if thread is not None:
+                thread.join()
             raise
-        self._thread = thread
 
     def _submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         job = _Job(function, args, kwargs)
         self._put(job)
-        job.done.acquire()
-        if job.error is not None:
-            raise job.error
-        return job.result
+        return job.outcome()
 
     def _put(self, job: _Job | None) -> None:
         self._jobs.append(job)
@@ -133,6 +149,13 @@ class _Job:
             self.error = error
         finally:
             self.done.release()
+
+    def outcome(self) -> Any:
+        """Wait for the end of `run`, and return or raise what came of it."""
+        self.done.acquire()
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 def _enter() -> None:

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 
 from boxwright.errors import InvalidError, UnsupportedError
@@ -160,6 +159,8 @@ def _split_address(text: str, rest: str) -> tuple[str, str, str]:
 
 
 def _check_address(text: str, address: str) -> str:
+    import socket  # 4 ms, which a container without published addresses needn't pay
+
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         return socket.inet_ntop(family, socket.inet_pton(family, address))

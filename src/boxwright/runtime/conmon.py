@@ -16,16 +16,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from boxwright.errors import UnavailableError
 from boxwright.host import faults, process, spawn
 from boxwright.host.namespaces import PrivateMounts
-from boxwright.host.terminal import Size
 from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.failures import failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.host.terminal import Size
 
 LOG_SIZE = 20_000_000
 """Bytes after which conmon starts the log anew. It keeps nothing of the old one, so up to that many are there."""
@@ -63,12 +66,19 @@ def find() -> str:
 
 
 def create(
-    runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, program: str, how: Monitoring, *, path: str = ""
+    runtime: OciRuntime,
+    mounts: PrivateMounts,
+    bundle: Bundle,
+    program: str,
+    how: Monitoring,
+    *,
+    path: str = "",
+    meanwhile: Callable[[], object] | None = None,
 ) -> int:
     """Create the container of a prepared bundle, and return the process ID of its process 1, which waits for `start`.
 
-    conmon then runs on its own. Raises ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing is
-    left then.
+    `meanwhile` is called while the monitor and the runtime work; conmon then runs on its own. Raises
+    ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing is left then.
     """
     for name in ("exit", "pid", "oom"):
         _remove(bundle.path(name))
@@ -80,6 +90,8 @@ def create(
             os.close(writer)
         faults.point("a monitor is started")
         try:
+            if meanwhile is not None:
+                meanwhile()
             # This process forks the one that stays, and ends.
             code = spawn.wait(monitor)
             answer = _read_line(reader)

@@ -22,6 +22,8 @@ from boxwright.runtime.bundle import Bundle
 from boxwright.runtime.oci_runtime import NotRunning, OciRuntime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from boxwright.host.paths import Path
     from boxwright.runtime.bundle import Layers
     from boxwright.runtime.conmon import Monitoring
@@ -58,12 +60,14 @@ def create(
     how: Monitoring,
     *,
     cache: Path | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Process:
     """Create a container, and return its process 1, which waits for `start`.
 
-    `mounts` is this container's own, and may be closed once this returns. Its network namespace, unless the options
-    name one, is /proc/PID/ns/net of that process. Raises OverlayFailed, InvalidError and its like for options that
-    don't go, AlreadyRunning, ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing runs then.
+    `mounts` is this container's own, and may be closed once this returns. `meanwhile` is called once the runtime is at
+    work, for 15 ms of what the caller has to do anyway. The container's network namespace, unless the options name
+    one, is /proc/PID/ns/net of that process. Raises OverlayFailed, InvalidError and its like for options that don't
+    go, AlreadyRunning, ExecutableNotFound, NotExecutable, RuntimeFailed and ConmonFailed; nothing runs then.
     """
     # Looking at containers takes none of this.
     from boxwright.runtime import conmon
@@ -80,7 +84,7 @@ def create(
         built = mounts.call(write_config, bundle, options, files, annotate=runtime.kind == "crun", cache=cache)
         _remember(bundle, scaffolding_of(bundle).merged(built))
         faults.point("a container's configuration is written")
-        pid = conmon.create(runtime, mounts, bundle, options.argv[0], how)
+        pid = conmon.create(runtime, mounts, bundle, options.argv[0], how, meanwhile=meanwhile)
         try:
             faults.point("a container is created")
             process = Process.of(pid)

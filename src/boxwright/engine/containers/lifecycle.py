@@ -111,10 +111,12 @@ def start(
     id: str,
     *,
     attended: bool = False,
+    meanwhile: Callable[[], object] | None = None,
     connect: Callable[[ContainerRecord, Bundle], None] | None = None,
 ) -> ContainerRecord:
     """Start a container; one that runs already stays as it is.
 
+    `meanwhile` is called while the runtime is at work, for what the caller has to do anyway.
     `connect` is called when its streams are there and its program has not begun, so nothing of the output is missed.
     `attended` says that the caller stays and notes the end itself; otherwise the container's monitor has it noted.
     Raises PortInUse before anything runs, ExecutableNotFound, NotExecutable, RuntimeFailed.
@@ -128,13 +130,14 @@ def start(
             if container.process_of(bundle_of(store, id)):
                 return record
             finish(wiring, id, keep=True)
-        return _start(wiring, record, attended, connect)
+        return _start(wiring, record, attended, meanwhile, connect)
 
 
 def _start(
     wiring: Wiring,
     record: ContainerRecord,
     attended: bool,
+    meanwhile: Callable[[], object] | None,
     connect: Callable[[ContainerRecord, Bundle], None] | None,
 ) -> ContainerRecord:
     from boxwright.runtime.conmon import Monitoring
@@ -153,6 +156,7 @@ def _start(
     attachment: Attachment | None = None
     netns = -1
     private = PrivateMounts()
+    private.begin()
     try:
         if config.network == "bridge":
             netns, attachment = _attach(wiring, record, config)
@@ -176,6 +180,7 @@ def _start(
             _files(config, attachment),
             how,
             cache=wiring.seccomp_cache,
+            meanwhile=meanwhile,
         )
         try:
             if attachment is not None:
@@ -264,15 +269,15 @@ def _exit_command(wiring: Wiring, id: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "boxwright", "--root", root, "container-exited", id)
 
 
-def ended(wiring: Wiring, id: str) -> int:
-    """Wait for a container's end, note it, and return its exit code."""
+def ended(wiring: Wiring, id: str, *, private: PrivateMounts | None = None) -> int:
+    """Wait for a container's end, note it, and return its exit code. Closes `private` as `finish` does."""
     bundle = bundle_of(wiring.store, id)
     try:
         code = container.wait(bundle)
     except container.ExitLost:
         code = None
     with wiring.store.containers.lock(id):
-        record = finish(wiring, id)
+        record = finish(wiring, id, private=private)
     if code is None:
         code = record.exit_code if record is not None else _LOST
     return _LOST if code is None else code
@@ -293,10 +298,13 @@ def ended_unattended(wiring: Wiring, id: str) -> None:
         finish(wiring, id)
 
 
-def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | None:
+def finish(
+    wiring: Wiring, id: str, *, keep: bool = False, private: PrivateMounts | None = None
+) -> ContainerRecord | None:
     """Note the end of a container whose process is gone, and take down what it had. Its lock is held.
 
-    Idempotent. Removes a container with ``--rm`` unless `keep`, and returns None then.
+    Idempotent. Removes a container with ``--rm`` unless `keep`, and returns None then. Closes `private`, which a caller
+    may have begun ahead.
     """
     store = wiring.store
     record = store.containers.get(id)
@@ -309,14 +317,16 @@ def finish(wiring: Wiring, id: str, *, keep: bool = False) -> ContainerRecord | 
         code = container.wait(bundle, 0.0)
     except container.ExitLost:
         code = None
-    with PrivateMounts() as private:
-        container.remove(wiring.runtime, private, bundle)
+    with private or PrivateMounts() as mounts:
+        container.remove(wiring.runtime, mounts, bundle)
     attachment = attachment_of(record)
     if attachment is not None:
         wiring.network.detach(attachment)
-    store.networks.release_address("bridge", id)
-    if ContainerConfig.from_json(record.config).auto_remove and not keep:
-        forget(wiring.store, record, volumes=True)
+    config = ContainerConfig.from_json(record.config)
+    if config.network == "bridge":
+        store.networks.release_address("bridge", id)
+    if config.auto_remove and not keep:
+        forget(wiring.store, record, volumes=any(mount.volume for mount in config.mounts))
         return None
     return store.containers.update(
         id,

@@ -19,12 +19,12 @@ def bundle_of(store: Store, id: str) -> Bundle:
 
 def attachment_of(record: ContainerRecord) -> Attachment | None:
     """Return how a container is attached to the bridge."""
-    from boxwright.network.network import Attachment
-    from boxwright.network.ports import PortBinding
-
     link = record.status.get("network")
     if not link:
         return None
+    from boxwright.network.network import Attachment
+    from boxwright.network.ports import PortBinding
+
     return Attachment(
         container=record.id,
         bridge=link["bridge"],

@@ -6,18 +6,22 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import ConflictError, InvalidError, UnsupportedError
-from boxwright.host import terminal
-from boxwright.runtime import attach as attaching
+from boxwright.host.namespaces import PrivateMounts
 from boxwright.runtime import container, keys
 from boxwright.runtime.bundle import Bundle
 from boxwright.store.containers import ContainerRecord
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from boxwright.runtime.attach import Attachment, Outcome
 
 _ALL = frozenset({"stdin", "stdout", "stderr"})
 
@@ -62,17 +66,22 @@ def start_attached(
     require_main_thread("attaching to a container")
     record = lifecycle.find(wiring, text)
     sequence = keys.parse_keys(keys.DEFAULT if detach_keys is None else detach_keys)
-    connections: list[attaching.Attachment] = []
+    connections: list[Attachment] = []
     with ExitStack() as stack:
 
+        def load() -> None:
+            import_module("boxwright.runtime.attach")  # 5 ms, in which the runtime works anyway
+
         def connect(started: ContainerRecord, bundle: Bundle) -> None:
-            connections.append(stack.enter_context(attaching.Attachment(bundle)))
+            from boxwright.runtime.attach import Attachment
+
+            connections.append(stack.enter_context(Attachment(bundle)))
 
         if record.is_running:
             return attach(wiring, text, streams=streams, signals=signals, detach_keys=detach_keys)
-        record = lifecycle.start(wiring, record.id, attended=True, connect=connect)
+        record = lifecycle.start(wiring, record.id, attended=True, meanwhile=load, connect=connect)
         outcome = _forward(wiring, record, connections[0], streams, signals, sequence)
-    return 0 if outcome == "detached" else lifecycle.ended(wiring, record.id)
+    return 0 if outcome == "detached" else _ended(wiring, record)
 
 
 def attach(
@@ -93,20 +102,31 @@ def attach(
         raise ConflictError(
             f"cannot attach to container {record.name}: it is paused", hint=f"boxwright unpause {record.name}"
         )
+    from boxwright.runtime.attach import Attachment
+
     sequence = keys.parse_keys(keys.DEFAULT if detach_keys is None else detach_keys)
-    with attaching.Attachment(bundle_of(wiring.store, record.id)) as connection:
+    with Attachment(bundle_of(wiring.store, record.id)) as connection:
         outcome = _forward(wiring, record, connection, streams, signals, sequence)
-    return 0 if outcome == "detached" else lifecycle.ended(wiring, record.id)
+    return 0 if outcome == "detached" else _ended(wiring, record)
+
+
+def _ended(wiring: Wiring, record: ContainerRecord) -> int:
+    with PrivateMounts() as private:
+        private.begin()  # its streams are over, so the end is near
+        return lifecycle.ended(wiring, record.id, private=private)
 
 
 def _forward(
     wiring: Wiring,
     record: ContainerRecord,
-    connection: attaching.Attachment,
+    connection: Attachment,
     streams: frozenset[str],
     signals: bool,
     sequence: bytes,
-) -> attaching.Outcome:
+) -> Outcome:
+    from boxwright.host import terminal
+    from boxwright.runtime import attach as attaching
+
     options = ContainerConfig.from_json(record.config).options
     bundle = bundle_of(wiring.store, record.id)
     with ExitStack() as stack:
