@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import URL, delete
 
 from boxwright.errors import InvalidError
-from boxwright.hub.accounts.audit import Actor
 from boxwright.hub.accounts.directory import AccountExists, AccountUnknown, NamespaceInUse
 from boxwright.hub.accounts.grants import Granted, GrantUnknown, InvalidGrant
 from boxwright.hub.accounts.house import House
@@ -23,6 +22,7 @@ from boxwright.hub.accounts.roles import Grant, Limit, Role
 from boxwright.hub.accounts.signing import SQLKeys
 from boxwright.hub.accounts.throttle import ATTACK, FREE_TRIES, FREE_TRIES_OF_ADDRESS, WINDOW_SECONDS, Throttle
 from boxwright.hub.accounts.tokens import MAX_REFRESH, REFRESH, TokenExists, Tokens, TokenUnknown
+from boxwright.hub.db.audit import Actor
 from boxwright.hub.db.database import default_url
 from boxwright.hub.db.sql import SQLMetadata
 from boxwright.hub.db.tables import metadata

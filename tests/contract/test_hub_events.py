@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from boxwright.hub.accounts.audit import Actor
 from boxwright.hub.accounts.repositories import Repositories
+from boxwright.hub.db.audit import Actor
 from boxwright.hub.db.database import Database, default_url
 from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.metadata import ContentMissing, Manifest, Requirements
@@ -24,6 +24,7 @@ from boxwright.hub.events.sending import Attempt
 from boxwright.hub.events.store import DELIVERED, FAILED, KEPT_SECONDS, PENDING, REPEATED, WebhookStore
 from boxwright.hub.events.webhook import Webhook, WebhookUnknown
 from boxwright.oci.digest import Digest
+from support.hub_kit import BY
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ONE, TWO = Digest.of(b"one"), Digest.of(b"two")
@@ -45,7 +46,7 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def store(db: Database) -> WebhookStore:
-    return WebhookStore(db)
+    return WebhookStore(db, BY)
 
 
 @pytest.fixture

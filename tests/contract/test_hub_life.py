@@ -26,6 +26,7 @@ from boxwright.hub.db.tags import (
     TagUnknown,
 )
 from boxwright.oci.digest import Digest
+from support.hub_kit import BY
 
 
 def d(text: str) -> Digest:
@@ -74,7 +75,7 @@ def test_every_move_of_a_tag_is_remembered(db: Database, store: SQLMetadata) -> 
     store.remove_tag("ada/tools", "latest")
     push(store, "1", "latest")
     store.remove_manifest("ada/tools", d("1"))
-    found = TagHistory(db).changes("ada/tools", "latest")
+    found = TagHistory(db, BY).changes("ada/tools", "latest")
     assert [(one.action, one.previous, one.digest) for one in reversed(found)] == [
         ("push", None, d("1")),
         ("push", d("1"), d("2")),
@@ -82,24 +83,24 @@ def test_every_move_of_a_tag_is_remembered(db: Database, store: SQLMetadata) -> 
         ("push", None, d("1")),
         ("delete", d("1"), None),
     ]
-    assert [one.action for one in TagHistory(db).changes("ada/tools", "other")] == ["delete", "push"]
+    assert [one.action for one in TagHistory(db, BY).changes("ada/tools", "other")] == ["delete", "push"]
     for repo, tag in (("ada/tools", "never"), ("nowhere", "latest")):
         with pytest.raises(TagUnknown):
-            TagHistory(db).changes(repo, tag)
+            TagHistory(db, BY).changes(repo, tag)
 
 
 def test_a_change_is_forgotten_with_the_transaction_that_failed(db: Database, store: SQLMetadata) -> None:
     push(store, "1", "latest")
-    ImmutableRules(db).add(ImmutableRule("", "v*"))
+    ImmutableRules(db, BY).add(ImmutableRule("", "v*"))
     push(store, "1", "v1")
     with pytest.raises(TagImmutable):
         push(store, "2", "latest", "v1")
-    assert len(TagHistory(db).changes("ada/tools", "latest")) == 1
+    assert len(TagHistory(db, BY).changes("ada/tools", "latest")) == 1
     assert where(store) == "1"
 
 
 def test_undo_goes_back_step_by_step_and_to_any_change(db: Database, store: SQLMetadata) -> None:
-    history = TagHistory(db)
+    history = TagHistory(db, BY)
     for content in "123":
         push(store, content, "latest")
     store.remove_tag("ada/tools", "latest")
@@ -127,7 +128,7 @@ def test_undo_needs_the_manifest(db: Database, store: SQLMetadata) -> None:
     push(store, "2", "latest")
     store.remove_manifest("ada/tools", d("1"))
     with pytest.raises(ManifestGone) as raised:
-        TagHistory(db).undo("ada/tools", "latest")
+        TagHistory(db, BY).undo("ada/tools", "latest")
     assert raised.value.digest == d("1")
     assert where(store) == "2"
 
@@ -139,11 +140,11 @@ def test_only_the_last_changes_are_remembered(
     push(store, "0", "other")
     for number in range(6):
         push(store, str(number), "latest")
-    changes = TagHistory(db).changes("ada/tools", "latest")
+    changes = TagHistory(db, BY).changes("ada/tools", "latest")
     assert [one.digest for one in changes] == [d("5"), d("4"), d("3")]
-    assert len(TagHistory(db).changes("ada/tools", "other")) == 1
+    assert len(TagHistory(db, BY).changes("ada/tools", "other")) == 1
     for expected in ("4", "3"):
-        TagHistory(db).undo("ada/tools", "latest")
+        TagHistory(db, BY).undo("ada/tools", "latest")
         assert where(store) == expected
 
 
@@ -152,7 +153,7 @@ def test_only_the_last_changes_are_remembered(
 
 @pytest.mark.parametrize("scope", ["", "ada/", "ada/tools"])
 def test_an_immutable_tag_stays(db: Database, store: SQLMetadata, scope: str) -> None:
-    rules = ImmutableRules(db)
+    rules = ImmutableRules(db, BY)
     rule = ImmutableRule(scope, "v[0-9]*")
     push(store, "1", "v1", "latest")
     rules.add(rule)
@@ -163,7 +164,7 @@ def test_an_immutable_tag_stays(db: Database, store: SQLMetadata, scope: str) ->
         lambda: push(store, "2", "v1"),
         lambda: store.remove_tag("ada/tools", "v1"),
         lambda: store.remove_manifest("ada/tools", d("1")),
-        lambda: TagHistory(db).undo("ada/tools", "v1"),
+        lambda: TagHistory(db, BY).undo("ada/tools", "v1"),
     ):
         with pytest.raises(TagImmutable, match="v1 of ada/tools is immutable"):
             attempt()
@@ -177,7 +178,7 @@ def test_an_immutable_tag_stays(db: Database, store: SQLMetadata, scope: str) ->
 
 def test_an_immutable_rule_of_elsewhere_does_not_apply(db: Database, store: SQLMetadata) -> None:
     for scope in ("ada/tool", "ada/tools/", "ad", "bob/"):
-        ImmutableRules(db).add(ImmutableRule(scope, "*"))
+        ImmutableRules(db, BY).add(ImmutableRule(scope, "*"))
     push(store, "1", "latest")
     push(store, "2", "latest")
 
@@ -200,7 +201,7 @@ def test_the_bytes_of_a_repository_are_counted(db: Database, store: SQLMetadata)
 
 @pytest.mark.parametrize("scope", ["", "ada/", "ada/tools"])
 def test_what_is_more_than_the_quota_is_refused(db: Database, store: SQLMetadata, scope: str) -> None:
-    quotas = Quotas(db)
+    quotas = Quotas(db, BY)
     quotas.set(scope, 5)
     quotas.set(scope, 10)
     store.add_blob("ada/tools", d("a"), 7)

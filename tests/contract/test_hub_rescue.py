@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from boxwright.hub.accounts.audit import Actor
 from boxwright.hub.accounts.repositories import Repositories
+from boxwright.hub.db.audit import Actor
 from boxwright.hub.db.database import Database
 from boxwright.hub.db.metadata import Manifest, Requirements
 from boxwright.hub.db.sql import SQLMetadata

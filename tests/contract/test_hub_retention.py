@@ -19,6 +19,7 @@ from boxwright.hub.db.tables.life import tag_history
 from boxwright.hub.db.tables.registry import manifest, tag
 from boxwright.hub.db.tags import ImmutableRule, ImmutableRules, TagHistory
 from boxwright.oci.digest import Digest
+from support.hub_kit import BY
 
 DAY = 86400.0
 REPO = "ada/tools"
@@ -64,7 +65,7 @@ def age(db: Database, days: float) -> None:
 
 def prune(db: Database) -> list[str]:
     """Return what went, tags by name and manifests by the start of their digest; a dry run has said the same."""
-    retention = Retention(db)
+    retention = Retention(db, BY)
     planned = {(one.repository, one.tag, one.digest) for one in retention.prune(dry_run=True)}
     done = list(retention.prune(dry_run=False))
     assert planned <= {(one.repository, one.tag, one.digest) for one in done}
@@ -84,7 +85,7 @@ def test_without_rules_everything_stays(db: Database, store: SQLMetadata) -> Non
 
 
 def test_the_last_tags_of_a_pattern_stay(db: Database, store: SQLMetadata) -> None:
-    Retention(db).set(RetentionRule("ada/", "pr-*", last=2))
+    Retention(db, BY).set(RetentionRule("ada/", "pr-*", last=2))
     for number in range(4):
         push(store, str(number), f"pr-{number}", f"v{number}")
         time.sleep(0.002)
@@ -94,13 +95,13 @@ def test_the_last_tags_of_a_pattern_stay(db: Database, store: SQLMetadata) -> No
     assert tags(store) == ["pr-2", "pr-3", "v0", "v1", "v2", "v3"]
     assert len(tags(store, "bob/tools")) == 4
     # What went by a rule is remembered as such, and can be put back.
-    assert TagHistory(db).changes(REPO, "pr-0")[0].action == "retention"
-    TagHistory(db).undo(REPO, "pr-0")
+    assert TagHistory(db, BY).changes(REPO, "pr-0")[0].action == "retention"
+    TagHistory(db, BY).undo(REPO, "pr-0")
     assert "pr-0" in tags(store)
 
 
 def test_each_reason_keeps_a_tag_by_itself(db: Database, store: SQLMetadata) -> None:
-    Retention(db).set(RetentionRule("", last=1, pushed=10 * DAY, pulled=30 * DAY))
+    Retention(db, BY).set(RetentionRule("", last=1, pushed=10 * DAY, pulled=30 * DAY))
     push(store, "pulled", "pulled")
     push(store, "old", "old")
     age(db, 20)
@@ -127,7 +128,7 @@ def test_a_pull_is_noted_once_in_a_while(db: Database, store: SQLMetadata) -> No
 
 
 def test_the_narrowest_scope_decides(db: Database, store: SQLMetadata) -> None:
-    retention = Retention(db)
+    retention = Retention(db, BY)
     retention.set(RetentionRule("", pushed=DAY))
     retention.set(RetentionRule(REPO, pushed=100 * DAY))
     push(store, "1", "a")
@@ -141,15 +142,15 @@ def test_the_narrowest_scope_decides(db: Database, store: SQLMetadata) -> None:
 
 
 def test_immutable_tags_stay(db: Database, store: SQLMetadata) -> None:
-    Retention(db).set(RetentionRule("", pushed=DAY))
-    ImmutableRules(db).add(ImmutableRule("", "v*"))
+    Retention(db, BY).set(RetentionRule("", pushed=DAY))
+    ImmutableRules(db, BY).add(ImmutableRule("", "v*"))
     push(store, "1", "v1", "latest")
     age(db, 2)
     assert prune(db) == ["latest"]
 
 
 def test_manifests_that_nothing_names_go_after_their_time(db: Database, store: SQLMetadata) -> None:
-    Retention(db).set(RetentionRule("", untagged=7 * DAY))
+    Retention(db, BY).set(RetentionRule("", untagged=7 * DAY))
     store.add_blob(REPO, d("layer"), 100)
     push(store, "lonely", needs=Requirements(blobs=(d("layer"),)))
     push(store, "child")
@@ -159,9 +160,9 @@ def test_manifests_that_nothing_names_go_after_their_time(db: Database, store: S
     age(db, 8)
     push(store, "new", "latest")  # "moved" has lost its tag just now
     store.note_pull(REPO, d("pulled"), older=DAY)
-    (gone,) = Retention(db).prune(dry_run=True)
+    (gone,) = Retention(db, BY).prune(dry_run=True)
     assert (gone.tag, gone.digest) == ("", d("lonely"))
-    (gone,) = Retention(db).prune(dry_run=False)
+    (gone,) = Retention(db, BY).prune(dry_run=False)
     assert (gone.digest, gone.freed) == (d("lonely"), 100)
     age(db, 8)
     assert prune(db) == sorted([d("moved"), d("pulled")])
@@ -170,7 +171,7 @@ def test_manifests_that_nothing_names_go_after_their_time(db: Database, store: S
 
 
 def test_what_belongs_to_an_image_goes_with_it_and_never_before(db: Database, store: SQLMetadata) -> None:
-    retention = Retention(db)
+    retention = Retention(db, BY)
     retention.set(RetentionRule("", "*", pushed=DAY, untagged=DAY))
     prefix = d("image").replace(":", "-")
     push(store, "signature", prefix + ".sig")
@@ -197,7 +198,7 @@ def test_what_belongs_to_an_image_goes_with_it_and_never_before(db: Database, st
 
 
 def test_what_belonged_to_an_image_that_was_deleted_goes_after_its_time(db: Database, store: SQLMetadata) -> None:
-    Retention(db).set(RetentionRule("", untagged=DAY))
+    Retention(db, BY).set(RetentionRule("", untagged=DAY))
     push(store, "image", "latest")
     push(store, "signature", d("image").replace(":", "-") + ".sig")
     store.remove_manifest(REPO, d("image"))
@@ -207,7 +208,7 @@ def test_what_belonged_to_an_image_that_was_deleted_goes_after_its_time(db: Data
 
 
 def test_a_referrer_whose_subject_never_came_goes(db: Database, store: SQLMetadata) -> None:
-    Retention(db).set(RetentionRule("", untagged=DAY))
+    Retention(db, BY).set(RetentionRule("", untagged=DAY))
     push(store, "referrer", subject=d("never"))
     assert prune(db) == []
     age(db, 2)
@@ -226,11 +227,11 @@ def test_a_referrer_whose_subject_never_came_goes(db: Database, store: SQLMetada
 )
 def test_rules_that_nobody_can_mean_are_refused(db: Database, rule: RetentionRule) -> None:
     with pytest.raises(InvalidRule):
-        Retention(db).set(rule)
+        Retention(db, BY).set(rule)
 
 
 def test_a_rule_replaces_the_one_for_the_same_tags(db: Database) -> None:
-    retention = Retention(db)
+    retention = Retention(db, BY)
     retention.set(RetentionRule("", "a*", last=1, untagged=5.0))
     retention.set(RetentionRule("", "a*", pushed=2.0))
     assert retention.rules() == [RetentionRule("", "a*", pushed=2.0)]

@@ -27,6 +27,7 @@ from boxwright.hub.events.sending import post
 from boxwright.hub.events.store import DELIVERED, FAILED, PENDING, WebhookStore
 from boxwright.hub.events.webhook import Webhook
 from boxwright.oci.digest import Digest
+from support.hub_kit import BY
 from support.registry_kit import SmallImage
 from support.registry_process import PlainClient, serving
 from support.webhook_receiver import Message, Receiver, answering, break_off, drip, hang, receiving
@@ -44,7 +45,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def store(db: Database) -> WebhookStore:
-    return WebhookStore(db)
+    return WebhookStore(db, BY)
 
 
 @pytest.fixture
@@ -274,7 +275,7 @@ def settings(**more: object) -> dict[str, dict[str, object]]:
 def test_a_push_to_a_server_is_told(tmp_path: Path) -> None:
     with receiving() as receiver:
         db = Database(default_url(tmp_path))
-        store = WebhookStore(db)
+        store = WebhookStore(db, BY)
         hook(store, receiver, scope="ada/", format="distribution")
         with serving(tmp_path, **settings()) as server:
             with PlainClient(server.address) as client:
@@ -296,7 +297,7 @@ def test_a_push_to_a_server_is_told(tmp_path: Path) -> None:
 def test_a_server_that_is_killed_after_a_push_tells_it_later(tmp_path: Path) -> None:
     with receiving(hang) as receiver:
         db = Database(default_url(tmp_path))
-        store = WebhookStore(db)
+        store = WebhookStore(db, BY)
         webhook = hook(store, receiver)
         with serving(tmp_path, **settings()) as server:
             with PlainClient(server.address) as client:
@@ -316,7 +317,7 @@ def test_a_server_that_is_killed_after_a_push_tells_it_later(tmp_path: Path) -> 
 def test_a_server_that_does_not_deliver_leaves_it_to_another(tmp_path: Path) -> None:
     with receiving() as receiver:
         db = Database(default_url(tmp_path))
-        store = WebhookStore(db)
+        store = WebhookStore(db, BY)
         hook(store, receiver)
         with serving(tmp_path, **settings(deliver=False)) as server, PlainClient(server.address) as client:
             client.push("ada/tools", "1", SmallImage.of(), [])
@@ -329,7 +330,7 @@ def test_a_server_that_does_not_deliver_leaves_it_to_another(tmp_path: Path) -> 
 def test_a_server_ends_beside_a_receiver_that_hangs(tmp_path: Path) -> None:
     with receiving(hang) as receiver:
         db = Database(default_url(tmp_path))
-        hook(WebhookStore(db), receiver)
+        hook(WebhookStore(db, BY), receiver)
         db.close()
         with serving(tmp_path, **settings()) as server:
             with PlainClient(server.address) as client:

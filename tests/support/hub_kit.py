@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from boxwright.hub.accounts.audit import Actor
 from boxwright.hub.accounts.house import House
+from boxwright.hub.db.audit import Actor
 from boxwright.hub.db.database import Database, default_url
 from support.registry_kit import Answer, Registry, registry
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from boxwright.hub.db.database import Database, default_url
 from boxwright.hub.db.quotas import Quotas
 from boxwright.hub.db.tags import ImmutableRule, ImmutableRules
+from support.hub_kit import BY
 from support.registry_kit import Registry, SmallImage, digest_of, run
 
 
 def test_an_immutable_tag_is_denied_and_says_why(tmp_path: Path) -> None:
     one, two = SmallImage.of(b"one"), SmallImage.of(b"two")
     with closing(Database(default_url(tmp_path))) as db:
-        ImmutableRules(db).add(ImmutableRule("ada/", "v*"))
+        ImmutableRules(db, BY).add(ImmutableRule("ada/", "v*"))
 
         async def scenario(client: Registry) -> None:
             digest = await client.push_image("ada/tools", "v1", one)
@@ -37,7 +38,7 @@ def test_an_immutable_tag_is_denied_and_says_why(tmp_path: Path) -> None:
 
 def test_a_full_quota_is_denied_before_anything_is_sent(tmp_path: Path) -> None:
     with closing(Database(default_url(tmp_path))) as db:
-        Quotas(db).set("ada/", 1000)
+        Quotas(db, BY).set("ada/", 1000)
 
         async def scenario(client: Registry) -> None:
             await client.push_blob("ada/a", b"x" * 900)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from boxwright.cli.hub.opening import configure_format, opened_database, opened_storage
+from boxwright.cli.hub.opening import audited, configure_format, opened_database, opened_storage
 from boxwright.cli.hub.serving import configure_root
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
@@ -25,9 +25,11 @@ def run(args: Any, session: Session) -> int:
 
         checker = Checker(storage, db, full=args.full, repair=args.repair, tell=lambda one: _print(args, one))
         findings = checker.check()
-    left = sum(1 for one in findings if not one.repaired)
-    if args.format is None:
+        left = sum(1 for one in findings if not one.repaired)
         repaired = len(findings) - left
+        if repaired:
+            audited(db, "hub.repair", f"{repaired} repaired, {left} problems left")
+    if args.format is None:
         print(f"{left} problems" + (f", {repaired} repaired" if repaired else "") if findings else "no problems")
     return 1 if left else 0
 

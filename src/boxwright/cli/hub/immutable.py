@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from boxwright.cli import listing
-from boxwright.cli.hub.opening import leaf, opened_database
+from boxwright.cli.hub.opening import actor, leaf, opened_database
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 
@@ -24,7 +24,7 @@ def run(args: Any, session: Session) -> int:
     with opened_database(args, session) as db:
         from boxwright.hub.db.tags import ImmutableRule, ImmutableRules
 
-        store = ImmutableRules(db)
+        store = ImmutableRules(db, actor())
         if args.verb == "list":
             rows = [{"Scope": scope_text(one.scope), "Tags": one.tags} for one in store.rules()]
             listing.write(sys.stdout, rows, {"SCOPE": "Scope", "TAGS": "Tags"}, args.format)

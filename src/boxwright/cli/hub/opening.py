@@ -12,8 +12,8 @@ from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 
 if TYPE_CHECKING:
-    from boxwright.hub.accounts.audit import Actor
     from boxwright.hub.accounts.house import House
+    from boxwright.hub.db.audit import Actor
     from boxwright.hub.db.database import Database
     from boxwright.hub.storage.base import BlobStorage
 
@@ -81,13 +81,20 @@ def actor() -> Actor:
     import os
     import pwd
 
-    from boxwright.hub.accounts.audit import Actor
+    from boxwright.hub.db.audit import Actor
 
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         name = str(os.getuid())
     return Actor(f"console:{name}")
+
+
+def audited(db: Database, action: str, detail: str) -> None:
+    """Note in the audit log what a command did to the hub as a whole."""
+    from boxwright.hub.db.audit import AuditLog
+
+    AuditLog(db).record(actor(), action, "hub", detail=detail)
 
 
 def configure_password(parser: Parser) -> None:

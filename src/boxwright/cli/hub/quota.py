@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from boxwright.cli import human, listing
-from boxwright.cli.hub.opening import leaf, opened_database
+from boxwright.cli.hub.opening import actor, leaf, opened_database
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 
@@ -27,7 +27,7 @@ def run(args: Any, session: Session) -> int:
     with opened_database(args, session) as db:
         from boxwright.hub.db.quotas import Quotas
 
-        store = Quotas(db)
+        store = Quotas(db, actor())
         match args.verb:
             case "set":
                 store.set(parse_scope(args.scope), _bytes(args.size))

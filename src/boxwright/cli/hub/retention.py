@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli import human, listing
-from boxwright.cli.hub.opening import leaf, opened_database, span
+from boxwright.cli.hub.opening import actor, leaf, opened_database, span
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
 
@@ -31,7 +31,7 @@ def run(args: Any, session: Session) -> int:
     with opened_database(args, session) as db:
         from boxwright.hub.db.retention import Retention
 
-        store = Retention(db)
+        store = Retention(db, actor())
         match args.verb:
             case "list":
                 return _list(args, store)

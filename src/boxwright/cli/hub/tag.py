@@ -4,7 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli import listing
-from boxwright.cli.hub.opening import leaf, moment, opened_database
+from boxwright.cli.hub.opening import actor, leaf, moment, opened_database
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 
@@ -25,7 +25,7 @@ def run(args: Any, session: Session) -> int:
     with opened_database(args, session) as db:
         from boxwright.hub.db.tags import TagHistory
 
-        store = TagHistory(db)
+        store = TagHistory(db, actor())
         if args.verb == "undo":
             done = store.undo(repository, tag, to=args.to)
             print(f"{repository}:{tag} {f'is {done.digest} again' if done.digest else 'is gone again'}")

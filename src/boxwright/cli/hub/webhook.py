@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from boxwright.cli.hub.opening import actor
 from boxwright.cli.hub.serving import configure_root, root
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
@@ -64,7 +65,7 @@ def run(args: Any, session: Session) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     db = Database(args.database or default_url(folder))
     try:
-        return _RUN[args.verb](args, WebhookStore(db))
+        return _RUN[args.verb](args, WebhookStore(db, actor()))
     finally:
         db.close()
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, exc, exists, insert, select, update
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
-from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.names import check_account, check_robot
 from boxwright.hub.accounts.roles import Grant, Role, Standing
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.hub.db.tables.registry import repository

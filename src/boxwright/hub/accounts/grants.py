@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from boxwright.errors import InvalidError, NotFoundError
-from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import ORGANISATION, ROBOT, AccountUnknown, find_account, get_account
 from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, check_robot, namespace_of
 from boxwright.hub.accounts.organisations import get_team
 from boxwright.hub.accounts.roles import Role
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.values import NamedTuple

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from boxwright.hub.accounts.audit import KEEP_SECONDS, AuditLog
 from boxwright.hub.accounts.directory import USER, Directory
 from boxwright.hub.accounts.grants import Grants
 from boxwright.hub.accounts.organisations import Organisations
@@ -10,6 +9,7 @@ from boxwright.hub.accounts.passwords import Passwords
 from boxwright.hub.accounts.repositories import Repositories
 from boxwright.hub.accounts.throttle import Throttle
 from boxwright.hub.accounts.tokens import Tokens
+from boxwright.hub.db.audit import KEEP_SECONDS, AuditLog
 from boxwright.hub.db.database import Database
 
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from boxwright.hub.accounts.audit import FAILURE, Actor, AuditLog
 from boxwright.hub.accounts.authority import too_many
 from boxwright.hub.accounts.bearer import BearerTokens
 from boxwright.hub.accounts.challenge import KEYS_PATH, TOKEN_PATH
@@ -24,6 +23,7 @@ from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.roles import NOBODY
 from boxwright.hub.accounts.scopes import CATALOG_NAME, CATALOG_TYPE, REPOSITORY, Scope, granted, parse_scopes
 from boxwright.hub.accounts.tokens import Tokens
+from boxwright.hub.db.audit import FAILURE, Actor, AuditLog
 from boxwright.hub.registry.access import EVERYTHING
 from boxwright.hub.registry.call import Call, Reply
 from boxwright.hub.registry.errors import RegistryError

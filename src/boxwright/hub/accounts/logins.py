@@ -6,7 +6,6 @@ import logging
 from typing import Protocol
 
 from boxwright.errors import UnavailableError
-from boxwright.hub.accounts.audit import FAILURE, Actor, AuditLog
 from boxwright.hub.accounts.directory import USER, AccountExists, Directory
 from boxwright.hub.accounts.names import InvalidName, is_login
 from boxwright.hub.accounts.passwords import Passwords
@@ -14,6 +13,7 @@ from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.roles import UNLIMITED, Limit, Standing
 from boxwright.hub.accounts.throttle import Throttle
 from boxwright.hub.accounts.tokens import PERSONAL, REFRESH, Token, Tokens
+from boxwright.hub.db.audit import FAILURE, Actor, AuditLog
 from boxwright.values import NamedTuple
 
 _log = logging.getLogger(__name__)

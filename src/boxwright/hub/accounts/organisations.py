@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from boxwright.errors import ConflictError, NotFoundError
-from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import ORGANISATION, USER, Account, get_account
 from boxwright.hub.accounts.names import check_team
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.values import NamedTuple

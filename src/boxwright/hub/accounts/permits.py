@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from boxwright.hub.accounts.audit import Actor, AuditLog
 from boxwright.hub.accounts.bearer import Claims
 from boxwright.hub.accounts.directory import Directory
 from boxwright.hub.accounts.logins import Login
 from boxwright.hub.accounts.repositories import Repositories
 from boxwright.hub.accounts.roles import ACTIONS, NOBODY, UNLIMITED, Limit, Role, Standing, actions_of
 from boxwright.hub.accounts.scopes import CATALOG_NAME, CATALOG_TYPE, REPOSITORY
+from boxwright.hub.db.audit import Actor, AuditLog
 from boxwright.hub.registry.access import EVERYTHING, PULL, Need
 
 _ENTERED_SECONDS = 10.0

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, select, union, update
 
 from boxwright.errors import ConflictError, NotFoundError
-from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import AccountUnknown
 from boxwright.hub.accounts.names import TOP_LEVEL, check_pattern, namespace_of
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.changes import MANIFEST, REPOSITORY, note_gone
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.tables import accounts as t

@@ -5,8 +5,11 @@ from __future__ import annotations
 from sqlalchemy import delete, insert, select
 
 from boxwright.hub.accounts.keys import StoredKey
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, retried
 from boxwright.hub.db.tables.accounts import signing_key as t
+
+_ROTATION = Actor("server:keys")
 
 
 class SQLKeys:
@@ -27,8 +30,11 @@ class SQLKeys:
     def add_key(self, key: StoredKey) -> None:
         with self._db.write() as connection:
             connection.execute(insert(t).values(key._asdict()))
+            note(connection, _ROTATION, "key.add", key.kid)
 
     @retried
     def remove_keys(self, before: float) -> None:
         with self._db.write() as connection:
-            connection.execute(delete(t).where(t.c.created < before))
+            gone = connection.execute(delete(t).where(t.c.created < before).returning(t.c.kid)).scalars().all()
+            for kid in gone:
+                note(connection, _ROTATION, "key.rm", kid)

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import delete, exc, insert, select, update
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
-from boxwright.hub.accounts.audit import Actor, note
 from boxwright.hub.accounts.directory import ORGANISATION, get_account
 from boxwright.hub.accounts.names import check_pattern
 from boxwright.hub.accounts.personal import PREFIX, REFRESH_PREFIX, fingerprint, is_token, mint
 from boxwright.hub.accounts.roles import UNLIMITED, Limit
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, retried
 from boxwright.hub.db.tables import accounts as t
 from boxwright.hub.registry.access import DELETE, EVERYTHING, PULL, PUSH

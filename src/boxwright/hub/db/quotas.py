@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from boxwright.errors import DeniedError
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.scopes import is_within, scope_text, scopes_of
 from boxwright.hub.db.tables import registry as t
@@ -64,10 +65,12 @@ def _used(c: Connection, scope: str) -> int:
 class Quotas:
     """The quotas themselves. Methods may be called from any thread."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_by", "_db")
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, by: Actor) -> None:
+        """`by`: who makes changes through it, for the audit log."""
         self._db = db
+        self._by = by
 
     @retried
     def set(self, scope: str, limit: int) -> None:
@@ -75,12 +78,16 @@ class Quotas:
         with self._db.write() as c:
             row = insert(c, quota).values(scope=scope, bytes=limit)
             c.execute(row.on_conflict_do_update(index_elements=["scope"], set_={"bytes": limit}))
+            note(c, self._by, "quota.set", scope_text(scope), detail=_size(limit))
 
     @retried
     def remove(self, scope: str) -> bool:
         """False when there was none."""
         with self._db.write() as c:
-            return c.execute(delete(quota).where(quota.c.scope == scope)).rowcount > 0
+            if not c.execute(delete(quota).where(quota.c.scope == scope)).rowcount:
+                return False
+            note(c, self._by, "quota.rm", scope_text(scope))
+            return True
 
     @retried
     def usages(self) -> Iterable[Usage]:

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import Connection, delete, exists, or_, select
 
 from boxwright.errors import InvalidError
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, current_time, insert, retried
-from boxwright.hub.db.scopes import is_within, scopes_of
+from boxwright.hub.db.scopes import is_within, scope_text, scopes_of
 from boxwright.hub.db.sql import drop_manifest, lock_repository
 from boxwright.hub.db.tables import life
 from boxwright.hub.db.tables import registry as t
@@ -28,6 +29,7 @@ _ATTACHMENT = re.compile(r"(sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(\..+)?", r
 """Tags under which tools keep what belongs to an image: ``sha256-….sig``, and lists of referrers."""
 
 _PAGE = 500
+_LIMITS = frozenset({"last", "pushed", "pulled", "untagged"})
 
 
 class InvalidRule(InvalidError):
@@ -61,6 +63,14 @@ class RetentionRule(NamedTuple):
             raise InvalidRule("a pattern of tags has 1 to 128 characters")
 
     @property
+    def summary(self) -> str:
+        """The rule without its scope, on one line; times are in seconds."""
+        limits = (
+            f"{name} {value:g}" for name, value in self._asdict().items() if name in _LIMITS and value is not None
+        )
+        return f"{self.tags}: {', '.join(limits)}"
+
+    @property
     def judges_tags(self) -> bool:
         return not (self.last is None and self.pushed is None and self.pulled is None)
 
@@ -78,10 +88,12 @@ class Pruned(NamedTuple):
 class Retention:
     """The rules, and what they do. Methods may be called from any thread."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_by", "_db")
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, by: Actor) -> None:
+        """`by`: who makes changes through it, for the audit log."""
         self._db = db
+        self._by = by
 
     @retried
     def set(self, rule: RetentionRule) -> None:
@@ -91,13 +103,17 @@ class Retention:
             row = insert(c, life.retention_rule).values(rule._asdict())
             kept = {name: value for name, value in rule._asdict().items() if name not in ("scope", "tags")}
             c.execute(row.on_conflict_do_update(index_elements=["scope", "tags"], set_=kept))
+            note(c, self._by, "retention.set", scope_text(rule.scope), detail=rule.summary)
 
     @retried
     def remove(self, scope: str, tags: str) -> bool:
         """False when there is no such rule."""
         r = life.retention_rule.c
         with self._db.write() as c:
-            return c.execute(delete(life.retention_rule).where(r.scope == scope, r.tags == tags)).rowcount > 0
+            if not c.execute(delete(life.retention_rule).where(r.scope == scope, r.tags == tags)).rowcount:
+                return False
+            note(c, self._by, "retention.rm", scope_text(scope), detail=tags)
+            return True
 
     @retried
     def rules(self) -> list[RetentionRule]:
@@ -119,7 +135,13 @@ class Retention:
                 return []
             plan = _Plan(Moving.of(c, name, known), rules, current_time(c))
             tags, manifests = plan.tags(), plan.manifests()
-            return [*tags, *manifests] if dry_run else plan.carry_out(tags, manifests)
+            if dry_run:
+                return [*tags, *manifests]
+            gone = plan.carry_out(tags, manifests)
+            if gone:
+                count = sum(1 for one in gone if one.tag)
+                note(c, self._by, "retention.run", name, detail=f"{count} tags, {len(gone) - count} manifests")
+            return gone
 
     def _repositories(self) -> Iterator[str]:
         """Yield the repositories that a rule is about."""

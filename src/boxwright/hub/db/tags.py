@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.sql.expression import ColumnElement
 
 from boxwright.errors import ConflictError, DeniedError, NotFoundError
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.changes import note_change
 from boxwright.hub.db.database import Database, insert, retried
 from boxwright.hub.db.metadata import Manifest
@@ -187,10 +188,12 @@ def _remember(
 class TagHistory:
     """What is remembered of tags, for those who look after a registry. Methods may be called from any thread."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_by", "_db")
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, by: Actor) -> None:
+        """`by`: who makes changes through it, for the audit log."""
         self._db = db
+        self._by = by
 
     @retried
     def changes(self, repository: str, tag: str) -> list[Change]:
@@ -229,6 +232,7 @@ class TagHistory:
                 manifest_id, *fields = row
                 point_tag(moving, tag, manifest_id, Digest(digest), action=UNDO, restored=restored)
                 outbox.append(c, [pushed(repository, Manifest(Digest(digest), *fields), tag)])
+            note(c, self._by, "tag.undo", f"{repository}:{tag}", detail=f"to {digest}" if digest else "gone again")
             return _changes(c, known, tag)[0]
 
 
@@ -266,16 +270,20 @@ def _changes(c: Connection, known: int, tag: str) -> list[Change]:
 class ImmutableRules:
     """The rules themselves. Methods may be called from any thread."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_by", "_db")
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, by: Actor) -> None:
+        """`by`: who makes changes through it, for the audit log."""
         self._db = db
+        self._by = by
 
     @retried
     def add(self, rule: ImmutableRule) -> None:
         """Idempotent."""
         with self._db.write() as c:
-            c.execute(insert(c, life.immutable_rule).values(rule._asdict()).on_conflict_do_nothing())
+            added = c.execute(insert(c, life.immutable_rule).values(rule._asdict()).on_conflict_do_nothing())
+            if added.rowcount:
+                note(c, self._by, "immutable.add", scope_text(rule.scope), detail=rule.tags)
 
     @retried
     def remove(self, rule: ImmutableRule) -> bool:
@@ -283,6 +291,8 @@ class ImmutableRules:
         r = life.immutable_rule.c
         with self._db.write() as c:
             gone = c.execute(delete(life.immutable_rule).where(r.scope == rule.scope, r.tags == rule.tags))
+            if gone.rowcount:
+                note(c, self._by, "immutable.rm", scope_text(rule.scope), detail=rule.tags)
             return gone.rowcount > 0
 
     @retried

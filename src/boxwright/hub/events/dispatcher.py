@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from boxwright.hub.db.audit import Actor
 from boxwright.hub.db.holders import new_holder
 from boxwright.hub.events import schedule, signing
 from boxwright.hub.events.addresses import AddressPolicy
@@ -186,7 +187,7 @@ def deliver(
 
 def start_dispatcher(db: Database, settings: WebhookSettings, metrics: Metrics) -> Dispatcher:
     """Begin to deliver what a server's settings allow, and count it."""
-    store = WebhookStore(db)
+    store = WebhookStore(db, Actor("server:webhooks"))
     metrics.ask("webhook_backlog", "Deliveries to webhooks that wait.", store.backlog)
     dispatcher = Dispatcher(
         store, AddressPolicy(settings.allow), counted=lambda result: metrics.deliveries.labels(result).inc()

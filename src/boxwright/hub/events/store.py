@@ -10,8 +10,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, Update, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, Select, Update, delete, exists, func, select, update
 
+from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, current_time, retried
 from boxwright.hub.db.holders import is_gone
 from boxwright.hub.db.tables import events as t
@@ -64,10 +65,12 @@ class Delivery(NamedTuple):
 class WebhookStore:
     """Methods may be called from any thread; each is one transaction."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_by", "_db")
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, by: Actor) -> None:
+        """`by`: who makes changes through it, for the audit log."""
         self._db = db
+        self._by = by
 
     # -- webhooks
 
@@ -92,6 +95,7 @@ class WebhookStore:
         }
         with self._db.write() as c:
             number = c.execute(t.webhook.insert().returning(t.webhook.c.id), row).scalar_one()
+            self._note(c, "add", number, f"{webhook.scope_text}: {webhook.url}")
         return webhook._replace(id=number, created=now)
 
     @retried
@@ -130,6 +134,7 @@ class WebhookStore:
         with self._db.write() as c:
             if not c.execute(update(t.webhook).where(t.webhook.c.id == number).values(values)).rowcount:
                 raise WebhookUnknown(number)
+            self._note(c, "rotate", number)
 
     @retried
     def set_active(self, number: int, active: bool, reason: str = "") -> None:
@@ -138,6 +143,7 @@ class WebhookStore:
         with self._db.write() as c:
             if not c.execute(update(t.webhook).where(t.webhook.c.id == number).values(values)).rowcount:
                 raise WebhookUnknown(number)
+            self._note(c, "enable" if active else "disable", number, reason)
 
     @retried
     def remove(self, number: int) -> None:
@@ -145,6 +151,7 @@ class WebhookStore:
         with self._db.write() as c:
             if not c.execute(delete(t.webhook).where(t.webhook.c.id == number)).rowcount:
                 raise WebhookUnknown(number)
+            self._note(c, "rm", number)
 
     # -- looking, and delivering again
 
@@ -188,6 +195,7 @@ class WebhookStore:
                 failed = [row.id for row in rows if row.state == FAILED]
                 c.execute(update(t.delivery).where(t.delivery.c.id.in_(failed)).values(state=REPEATED))
                 c.execute(t.delivery.insert(), [outbox.new_delivery(number, row.outbox_id) for row in rows])
+                self._note(c, "redeliver", number, f"{len(rows)} deliveries")
         return len(rows)
 
     # -- delivering
@@ -273,6 +281,10 @@ class WebhookStore:
         with self._db.write() as c:
             c.execute(update(t.webhook).where(t.webhook.c.id == number).values(active=False, reason=reason))
             c.execute(update(t.delivery).where(*waiting).values(state=FAILED))
+            self._note(c, "disable", number, reason)
+
+    def _note(self, c: Connection, verb: str, number: int, detail: str = "") -> None:
+        note(c, self._by, f"webhook.{verb}", f"webhook {number}", detail=detail)
 
     # -- the size of it
 

@@ -276,9 +276,10 @@ def _sweep(sessions: UploadSessions) -> None:
 
 def _prune(database: Database) -> None:
     """Apply the rules of retention."""
+    from boxwright.hub.db.audit import Actor
     from boxwright.hub.db.retention import Retention
 
-    for one in Retention(database).prune(dry_run=False):
+    for one in Retention(database, Actor("server:retention")).prune(dry_run=False):
         _log.info("retention: %s of %s went", one.tag or one.digest, one.repository)
 
 

@@ -27,7 +27,9 @@ class Actor(NamedTuple):
     """Who does something, and from where."""
 
     name: str
-    """An account; ``console:NAME`` for a user of the server's machine; "" for nobody in particular."""
+    """An account; ``console:NAME`` for a user of the server's machine; ``server:DUTY`` for what a server does by
+    itself; "" for nobody in particular.
+    """
     address: str = ""
 
 
