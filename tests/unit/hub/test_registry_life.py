@@ -77,3 +77,18 @@ def test_a_deletion_says_what_comes_free(tmp_path: Path) -> None:
         assert answer.headers["Boxwright-Reclaimable-Bytes"] == str(sum(map(len, image.blobs)))
 
     run(scenario, tmp_path)
+
+
+def test_where_deleting_is_switched_off_everything_stays(tmp_path: Path) -> None:
+    async def scenario(client: Registry) -> None:
+        image = SmallImage.of(b"one")
+        await client.push_image("ada/tools", "1", image)
+        for path in ("manifests/1", f"manifests/{digest_of(image.manifest)}", f"blobs/{digest_of(image.blobs[0])}"):
+            answer = await client("DELETE", f"/v2/ada/tools/{path}")
+            assert (answer.status, answer.code) == (405, "UNSUPPORTED")
+            assert "DELETE" not in answer.headers["Allow"]
+            assert (await client("HEAD", f"/v2/ada/tools/{path}")).status == 200
+        started = await client("POST", "/v2/ada/tools/blobs/uploads/")
+        assert (await client("DELETE", started.headers["Location"])).status == 204, "an upload is no content yet"
+
+    run(scenario, tmp_path, deletes=False)

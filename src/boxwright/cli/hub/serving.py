@@ -50,6 +50,9 @@ def configure_serve(parser: Parser) -> None:
     parser.add_argument("--notice", metavar="TEXT", help="a line that clients show to their users")
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
     parser.flag("--sparse", default=None, help="accept indexes and images of which not every part was pushed")
+    parser.flag(
+        "--delete", default=None, help="let clients delete (true); --delete=false: whoever they are, they cannot"
+    )
     parser.add_argument(
         "--gc-delay", metavar="DURATION", help="destroy what nothing has named for so long (24h); off: keep everything"
     )
@@ -72,6 +75,7 @@ def server_settings(args: Any) -> HubSettings:
         trusted_proxies=tuple(args.trusted_proxy) or None,
         notice=args.notice,
         sparse=args.sparse,
+        delete=args.delete,
     )
     tls = override(
         settings.tls,

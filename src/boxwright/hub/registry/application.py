@@ -56,6 +56,7 @@ class Elsewhere(Protocol):
 class Application:
     """A registry. `authority` None lets everybody in; `sparse` accepts manifests without all that they name.
 
+    `deletes` False: clients can delete neither tags nor manifests nor blobs, whoever they are.
     `redirect` sends those who GET a blob to the storage itself. `gc_delay` is how many seconds garbage is kept: longer
     than any push takes between its first blob and its manifest.
     `elsewhere` answers for repositories of other registries. `endpoints` are further paths that it answers, path →
@@ -83,6 +84,7 @@ class Application:
         endpoints: Mapping[str, Mapping[str, Handler]] | None = None,
         elsewhere: Elsewhere | None = None,
         sparse: bool = False,
+        deletes: bool = True,
         redirect: bool = False,
         gc_delay: float = GC_DELAY,
         limits: LimitSettings = DEFAULT_LIMITS,
@@ -107,9 +109,9 @@ class Application:
                 "GET": manifests.get,
                 "HEAD": manifests.get,
                 "PUT": manifests.put,
-                "DELETE": manifests.delete,
+                "DELETE": manifests.delete if deletes else _keep,
             },
-            routes.BLOB: {"GET": blobs.get, "HEAD": blobs.head, "DELETE": blobs.delete},
+            routes.BLOB: {"GET": blobs.get, "HEAD": blobs.head, "DELETE": blobs.delete if deletes else _keep},
             routes.UPLOADS: {"POST": uploads.start},
             routes.UPLOAD: {
                 "GET": uploads.status,
@@ -187,6 +189,12 @@ def _identity() -> list[tuple[str, str]]:
 async def _ping(call: Call) -> Reply:
     """Say that this is a registry. Docker decides by this answer whether it will ever send credentials."""
     return Reply(200, [_JSON], b"{}")
+
+
+async def _keep(call: Call) -> Reply:
+    """Refuse to delete what is in the registry (distribution-spec "Deleting")."""
+    reading = "GET, HEAD" if call.route.kind == routes.BLOB else "GET, HEAD, PUT"
+    raise RegistryError("UNSUPPORTED", "deleting is switched off in this registry", headers=[("Allow", reading)])
 
 
 def _handler(handlers: Mapping[str, Handler], method: str) -> Handler:

@@ -16,14 +16,12 @@ from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.routes import is_tag, parse_digest, parse_reference
 from boxwright.hub.registry.workers import Workers
 from boxwright.oci.digest import Digest
+from boxwright.remote.headers import RECLAIMABLE
 
 _log = logging.getLogger(__name__)
 
 MAX_TAGS = 50
 """Tags of one PUT by digest."""
-
-RECLAIMABLE = "Boxwright-Reclaimable-Bytes"
-"""The header that says what deleting a manifest frees, once garbage is collected."""
 
 _PULL_NOTE_SECONDS = 86400.0
 _MAX_NOTES = 10_000

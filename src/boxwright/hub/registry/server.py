@@ -173,6 +173,7 @@ async def _serve(
             authority=access.authority,
             endpoints=access.endpoints,
             sparse=server.sparse,
+            deletes=server.delete,
             elsewhere=upstreams.handlers if upstreams is not None else None,
             redirect=settings.storage.redirect,
             gc_delay=gc.delay or GC_DELAY,

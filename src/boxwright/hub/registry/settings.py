@@ -36,6 +36,8 @@ class ServerSettings(NamedTuple):
     """What clients are to show to their users, in every answer; "": nothing."""
     sparse: bool = False
     """Accept indexes and images of which not every child or layer was pushed."""
+    delete: bool = True
+    """Let clients delete tags, manifests and blobs, as far as they may."""
 
 
 class AuthSettings(NamedTuple):
@@ -67,6 +69,7 @@ def read_server(section: Section) -> ServerSettings:
         drain_timeout=section.duration("drain-timeout", default.drain_timeout),
         notice=section.text("notice", default.notice),
         sparse=section.flag("sparse", default.sparse),
+        delete=section.flag("delete", default.delete),
     )
     try:
         if settings.notice:
