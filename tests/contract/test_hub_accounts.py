@@ -159,7 +159,7 @@ def test_a_namespace_with_repositories_stays(accounts: House) -> None:
     push(accounts, "bob/web")
     with pytest.raises(NamespaceInUse):
         accounts.directory.remove("bob", "user", BY)
-    accounts.repositories.remove("bob/web", BY)
+    assert accounts.repositories.remove("bob/web", BY) == 4
     accounts.grants.grant("ada", Role.READ, "bob/*", BY)
     accounts.directory.remove("bob", "user", BY)
     assert accounts.grants.list() == []  # it would hold for whoever gets the name next
@@ -293,7 +293,7 @@ def test_a_removed_repository_leaves_its_blobs_to_the_collector(accounts: House)
     for name in ("ada/one", "ada/two"):
         push(accounts, name)
     accounts.grants.grant("bob", Role.READ, "ada/one", BY)
-    accounts.repositories.remove("ada/one", BY)
+    assert accounts.repositories.remove("ada/one", BY) == 0, "the other one has it, too"
     assert store.blob_size("ada/one", BLOB) is None
     assert store.blob_size("ada/two", BLOB) == 4
     assert accounts.grants.list() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_a_deletion_says_what_goes_and_asks(server: str, boxwright: Boxwright) -
     tags = ("registry", "tags", "-q", "--match", "?", f"{server}/ada/web")
     assert boxwright.run(*tags).stdout.split() == ["2", "3"]
     gone = boxwright.run("registry", "rm", "-f", "--referrers", by_digest).stdout
-    assert gone.splitlines()[-1] == f"deleted  {by_digest}"
+    assert re.fullmatch(rf"deleted  {by_digest} \([0-9.]+k?B will be reclaimed\)", gone.splitlines()[-1])
     assert boxwright.run("registry", "tags", "-q", f"{server}/ada/web").stdout.split() == ["3"]
     assert "there is no such tag" in _error(boxwright, "registry", "rm", "-f", f"{server}/ada/web:1")[0]
     assert "a tag or digest is missing" in _error(boxwright, "registry", "rm", "-f", f"{server}/ada/web")[0]

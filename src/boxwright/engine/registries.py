@@ -81,7 +81,7 @@ class Registries:
 
     def remove(
         self, wanted: remotes.Removal, *, with_referrers: bool = False, insecure: Sequence[str] = ()
-    ) -> list[str]:
+    ) -> list[remotes.Removed]:
         """See `boxwright.engine.remotes.remove`."""
         return remotes.remove(self._settings, wanted, with_referrers=with_referrers, insecure=tuple(insecure))
 

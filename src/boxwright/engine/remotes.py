@@ -99,6 +99,15 @@ class Removal(NamedTuple):
     """cosign's tags for the digest. They stay unless they are asked to go."""
 
 
+class Removed(NamedTuple):
+    """What is gone from a registry."""
+
+    name: str
+    """A tag or a digest with its repository, as people write it."""
+    freed: int | None
+    """Bytes that nothing in the registry needs after it; None where it doesn't say."""
+
+
 def repositories(
     settings: Settings,
     domain: str,
@@ -221,8 +230,8 @@ def removal(settings: Settings, name: str, *, insecure: tuple[str, ...] = ()) ->
 
 def remove(
     settings: Settings, wanted: Removal, *, with_referrers: bool = False, insecure: tuple[str, ...] = ()
-) -> list[str]:
-    """Delete what `removal` found, and return the names of what is gone.
+) -> list[Removed]:
+    """Delete what `removal` found, and return what is gone.
 
     With `with_referrers`, what refers to it goes first, and cosign's tags do; registries that collect garbage take
     referrers away by themselves. Raises RegistryUnsupported where deletions are disabled, AccessDenied.
@@ -230,18 +239,18 @@ def remove(
     from boxwright.remote.failure import NotInRegistry
     from boxwright.remote.referrers import fallback_tag
 
-    reference, done = wanted.reference, []
+    reference, done = wanted.reference, list[Removed]()
     with client_of(settings, reference.domain, insecure) as client:
         if with_referrers:
             names = [*(str(each.digest) for each in wanted.referrers), *wanted.signature_tags]
             for name in (*names, fallback_tag(wanted.digest)):
                 try:
-                    client.delete(reference.path, name)
+                    freed = client.delete(reference.path, name)
                 except NotInRegistry:
                     continue  # the last is there only in registries without the referrers API
-                done.append(f"{reference.familiar_repository}{'@' if ':' in name else ':'}{name}")
-        client.delete(reference.path, str(reference.digest or reference.tag))
-    return [*done, reference.familiar()]
+                done.append(Removed(f"{reference.familiar_repository}{'@' if ':' in name else ':'}{name}", freed))
+        freed = client.delete(reference.path, str(reference.digest or reference.tag))
+    return [*done, Removed(reference.familiar(), freed)]
 
 
 def _searched(term: str) -> tuple[str, str]:

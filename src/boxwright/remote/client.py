@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from boxwright.remote.credentials import Credential, Keychain, NoCredentials
 from boxwright.remote.download import Download, VerifiedBlob
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import RegistryUnsupported, nonsense
-from boxwright.remote.headers import next_link, with_query
+from boxwright.remote.headers import RECLAIMABLE, next_link, with_query
 from boxwright.remote.progress import Waiting
 from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
 from boxwright.remote.session import Session
@@ -33,6 +34,7 @@ _ACCEPT = ", ".join((media.OCI_MANIFEST, media.OCI_INDEX, media.DOCKER_MANIFEST,
 _MAX_DEPTH = 3
 _MAX_LIST_BYTES = 8 << 20
 _MAX_PAGES = 10_000
+_BYTES = re.compile(r"[0-9]{1,18}")
 
 
 class NoMatchingPlatform(UnsupportedError):
@@ -66,7 +68,8 @@ class DeletionDisabled(RegistryUnsupported):
             failure.status,
             failure.complaints,
             f"cannot {failure.what}: the registry does not delete",
-            "its operator can allow it (distribution: REGISTRY_STORAGE_DELETE_ENABLED=true); some only delete digests",
+            "its operator can allow it (boxwright: --delete, distribution: REGISTRY_STORAGE_DELETE_ENABLED=true);"
+            " some only delete digests",
         )
 
 
@@ -207,18 +210,22 @@ class RegistryClient:
         """
         return self._fetch(reference, entry)
 
-    def delete(self, path: str, name: str) -> None:
+    def delete(self, path: str, name: str) -> int | None:
         """Delete a tag, or a manifest by its digest together with all its tags (distribution-spec "Deleting").
 
+        Return how many bytes come free by it, where the registry says so (boxwright's does).
         Raises NotInRegistry, DeletionDisabled.
         """
         what = f"delete {self.domain}/{path}{'@' if ':' in name else ':'}{name}"
         scopes = (Scope.repository(path, "pull", "push", "delete"),)
         try:
             target = f"/v2/{path}/manifests/{name}"
-            self.session.request("DELETE", target, what=what, scopes=scopes, ok=(202, 200, 204)).close()
+            response = self.session.request("DELETE", target, what=what, scopes=scopes, ok=(202, 200, 204))
         except RegistryUnsupported as error:
             raise DeletionDisabled(error) from None
+        response.close()
+        said = response.header(RECLAIMABLE) or ""
+        return int(said) if _BYTES.fullmatch(said) else None
 
     def _put(self, path: str, tag: str, manifest: Manifest | Index) -> tuple[Digest, Response]:
         what = f"push {path}:{tag} to {self.domain}"

@@ -8,6 +8,9 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from boxwright.values import NamedTuple
 
+RECLAIMABLE = "Boxwright-Reclaimable-Bytes"
+"""In boxwright's answer to the deletion of a manifest: what comes free, once garbage is collected."""
+
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _REL_NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:[;,]|$)""", re.IGNORECASE)
 _UPLOAD_RANGE = re.compile(r"(?:bytes[= ])?\s*(\d{1,19})-(\d{1,19})")

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from boxwright.cli import listing
+from boxwright.cli import human, listing
 from boxwright.cli.each import each
 from boxwright.cli.hub.opening import actor, configure_visibility, is_public, leaf, moment, opened, visibility
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
+
+if TYPE_CHECKING:
+    from boxwright.hub.accounts.repositories import Repositories
+    from boxwright.hub.db.audit import Actor
 
 
 def configure(parser: Parser) -> None:
@@ -48,7 +52,7 @@ def run(args: Any, session: Session) -> int:
                 listing.write(sys.stdout, rows, columns, args.format)
                 return 0
             case "rm":
-                return each(args.names, lambda name: repositories.remove(name, by), show=True)
+                return each(args.names, lambda name: _remove(repositories, name, by))
             case "create":
                 public = is_public(args.visibility)
                 repositories.create(args.name, by, public=public, description=args.description or "")
@@ -56,3 +60,8 @@ def run(args: Any, session: Session) -> int:
                 repositories.set(args.name, by, public=is_public(args.visibility), description=args.description)
         print(args.name)
     return 0
+
+
+def _remove(repositories: Repositories, name: str, by: Actor) -> None:
+    freed = repositories.remove(name, by)
+    print(f"{name} ({human.size(freed)} will be reclaimed)", flush=True)

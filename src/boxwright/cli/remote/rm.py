@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from boxwright.cli import human
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
 
@@ -32,8 +33,9 @@ def run(args: Any, session: Session) -> int:
     if not args.force and not _confirmed(wanted, with_referrers=args.referrers):
         return 1
     for each in wanted:
-        for name in registries.remove(each, with_referrers=args.referrers, insecure=args.insecure_registry):
-            print(f"deleted  {name}", flush=True)
+        for gone in registries.remove(each, with_referrers=args.referrers, insecure=args.insecure_registry):
+            freed = "" if gone.freed is None else f" ({human.size(gone.freed)} will be reclaimed)"
+            print(f"deleted  {gone.name}{freed}", flush=True)
     return 0
 
 

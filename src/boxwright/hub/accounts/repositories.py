@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, select, union, update
+from sqlalchemy import Connection, delete, exists, func, select, union, update
 
 from boxwright.errors import ConflictError, NotFoundError
 from boxwright.hub.accounts.directory import AccountUnknown
@@ -117,10 +117,11 @@ class Repositories:
                 connection.execute(update(t.repository_profile).where(own).values(values))
 
     @retried
-    def remove(self, name: str, by: Actor) -> None:
+    def remove(self, name: str, by: Actor) -> int:
         """Remove a repository with its content, its profile and what was granted on it. Raises RepositoryUnknown.
 
-        The bytes go once the garbage collector finds that nothing has named them for its delay.
+        Return how many bytes no other repository has. They go once the garbage collector finds that nothing has named
+        them for its delay.
         """
         with self._db.write() as connection:
             profile = t.repository_profile.c.name == name
@@ -129,7 +130,9 @@ class Repositories:
             repository_id = connection.execute(row).scalar()
             if repository_id is None and not known:
                 raise RepositoryUnknown(name)
+            freed = 0
             if repository_id is not None:
+                freed = _own_bytes(connection, repository_id)
                 held = select(repository_blob.c.digest).where(repository_blob.c.repository_id == repository_id)
                 # Released now: they wait as what any deletion released does.
                 connection.execute(update(blob).where(blob.c.digest.in_(held)).values(touched=time.time()))
@@ -141,6 +144,7 @@ class Repositories:
                 outbox.append(connection, [deleted(name)._replace(actor=by.name)])
             connection.execute(delete(t.access_grant).where(t.access_grant.c.pattern == name))
             note(connection, by, "repo.rm", name)
+        return freed
 
     @retried
     def list(self, namespace: str | None = None) -> list[Profile]:
@@ -159,6 +163,18 @@ class Repositories:
             for row in rows
             if namespace is None or namespace_of(row.name) == namespace
         ]
+
+
+def _own_bytes(connection: Connection, repository_id: int) -> int:
+    """Return the size of the blobs that a repository alone has."""
+    elsewhere = repository_blob.alias()
+    shared = exists().where(elsewhere.c.digest == blob.c.digest, elsewhere.c.repository_id != repository_id)
+    own = (
+        select(func.coalesce(func.sum(blob.c.size), 0))
+        .join(repository_blob, repository_blob.c.digest == blob.c.digest)
+        .where(repository_blob.c.repository_id == repository_id, ~shared)
+    )
+    return int(connection.execute(own).scalar_one())
 
 
 def _public(connection: Connection, names: Iterable[str]) -> dict[str, bool]:
