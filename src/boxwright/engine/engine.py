@@ -315,6 +315,18 @@ class Engine:
 
         return sharing.login(self.settings, server, username, password, insecure=tuple(insecure))
 
+    def stored_username(self, server: str) -> str | None:
+        """Return the user whose credentials of a registry are kept, None when none are."""
+        from boxwright.engine import sharing
+
+        return sharing.stored_username(self.settings, server)
+
+    def verify_login(self, server: str, *, insecure: Sequence[str] = ()) -> None:
+        """Make sure that a registry takes the credentials that are kept for it. Raises AccessDenied."""
+        from boxwright.engine import sharing
+
+        sharing.verify_login(self.settings, server, insecure=tuple(insecure))
+
     def logout(self, server: str) -> bool:
         """Forget a registry's credentials; return whether there were any."""
         from boxwright.engine import sharing

@@ -232,6 +232,14 @@ def login(settings: Settings, server: str, username: str, password: str, *, inse
     return f"the password is kept unencrypted in {result.path}; a credential helper would keep it safer"
 
 
+def verify_login(settings: Settings, server: str, *, insecure: tuple[str, ...] = ()) -> None:
+    """Make sure that a registry takes the credentials that are kept for it. Raises AccessDenied, also without any."""
+    domain = registry_domain(server)
+    credential = credential_file(settings.environ).get(domain) or Credential()
+    with client_of(settings, domain, insecure, GivenCredential(domain, credential)) as client:
+        client.verify_login(credential)
+
+
 def logout(settings: Settings, server: str) -> bool:
     """Forget a registry's credentials; return whether there were any."""
     from boxwright.remote import login as logging_in

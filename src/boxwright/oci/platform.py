@@ -26,6 +26,10 @@ _ARCHITECTURES = {
     "ppc64el": ("ppc64le", None),
 }
 
+# What Go calls architectures: an unknown one, alone, is a mistake.
+_KNOWN = "386|amd64|arm|arm64|loong64|mips|mips64|mips64le|mipsle|ppc64|ppc64le|riscv64|s390x|sparc64|wasm"
+_HINT = "a platform looks like linux/amd64 or linux/arm/v7"
+
 
 class Platform(NamedTuple):
     os: str
@@ -34,13 +38,18 @@ class Platform(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Parse ``linux/arm64/v8``, ``linux/amd64`` or ``arm64`` (linux is meant). Raises InvalidError."""
+        """Parse ``linux/arm64/v8``, ``linux/amd64``, or ``arm64`` alone, which is for linux. Raises InvalidError.
+
+        Alone it has to be an architecture that Go knows, as for docker; in a pair anything may be one.
+        """
         parts = text.split("/")
         if not text or len(parts) > 3 or not all(re.fullmatch(_PART, part) for part in parts):
-            hint = "a platform looks like linux/amd64 or linux/arm/v7"
-            raise InvalidError(f"invalid platform {text[:100]!r}", hint=hint)
+            raise InvalidError(f"invalid platform {text[:100]!r}", hint=_HINT)
         if len(parts) == 1:
-            parts = ["linux", parts[0]]
+            known = cls("linux", parts[0].lower()).normalised()
+            if not re.fullmatch(_KNOWN, known.architecture):
+                raise InvalidError(f"unknown architecture {text[:100]!r}", hint=_HINT)
+            return known
         return cls(parts[0].lower(), parts[1].lower(), parts[2].lower() if len(parts) == 3 else None).normalised()
 
     @classmethod

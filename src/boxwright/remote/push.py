@@ -160,24 +160,25 @@ class _Push:
 
     def _place_config(self) -> None:
         path, image = self._reference.path, self._image
-        if self._client.stat_blob(path, image.id) is None:
-            self._client.upload(path).send(BytesSource(image.config_bytes, image.id))
+        upload = self._client.upload(path)
+        if upload.find(image.id) is None:
+            upload.send(BytesSource(image.config_bytes, image.id))
 
     def _place(self, layer: Layer) -> _Placed:
         """Have a layer in the registry, by the cheapest way."""
         path = self._reference.path
         known = self._outgoing.known(layer)
+        total = known.size if known else None
+        upload = self._client.upload(path, lambda done: self._progress(LayerBytes(layer.diff_id, done, total)))
         url = None
         if known is not None:
-            if self._client.stat_blob(path, known.digest) is not None:
+            if upload.find(known.digest) is not None:
                 self._progress(LayerExists(layer.diff_id))
                 return self._remember(layer, _Placed(known, 0))
             source, url = self._mount(known.digest)
             if source is not None:
                 self._progress(LayerMounted(layer.diff_id, source))
                 return self._remember(layer, _Placed(known, 0))
-        total = known.size if known else None
-        upload = self._client.upload(path, lambda done: self._progress(LayerBytes(layer.diff_id, done, total)))
         sent = upload.send(self._outgoing.source(layer), url)
         form = self._outgoing.form
         kind = known.media_type if known else form.layer_type(form.compression)

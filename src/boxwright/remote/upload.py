@@ -75,6 +75,10 @@ class Upload:
         self._failures = 0
         self._sent = 0
 
+    def find(self, digest: Digest) -> int | None:
+        """Return the size of a blob that the repository has already, None when it has to be sent."""
+        return stat_blob(self._session, self._path, digest, what=self._what)
+
     def mount(self, digest: Digest, source: str) -> str | None:
         """Ask the registry to take a blob from its repository `source`.
 
@@ -149,7 +153,7 @@ class Upload:
             self._request("PUT", with_query(url, digest=blob.digest), (201,), headers, None, repeat=True).close()
         except RegistryFailure as error:
             # Repeated after a lost answer, the upload is unknown: because it is done, or because it is gone.
-            if error.status != 404 or stat_blob(self._session, self._path, blob.digest) != blob.size:
+            if error.status != 404 or self.find(blob.digest) != blob.size:
                 raise
         return blob
 
@@ -183,7 +187,7 @@ class Upload:
                 url = resolve(location, spot.url) if location else spot.url
                 return _Spot(url or spot.url, offset)
         # Unknown there: it was finished, only the answer was lost, or it is gone.
-        if source.digest is not None and (size := stat_blob(self._session, self._path, source.digest)) is not None:
+        if source.digest is not None and (size := self.find(source.digest)) is not None:
             return Uploaded(source.digest, source.size if source.size is not None else size)
         return self._begin()
 
@@ -220,12 +224,15 @@ class Upload:
         )
 
 
-def stat_blob(session: Session, path: str, digest: Digest) -> int | None:
-    """Return the size of a blob in a repository, None when it isn't there. Raises RegistryFailure, ConnectionFailed."""
+def stat_blob(session: Session, path: str, digest: Digest, *, what: str = "") -> int | None:
+    """Return the size of a blob in a repository, None when it isn't there. Raises RegistryFailure, ConnectionFailed.
+
+    `what` completes "cannot …" in messages, where the blob is looked for on the way to something else.
+    """
     response = session.request(
         "HEAD",
         f"/v2/{path}/blobs/{digest}",
-        what=f"look for {digest} in {session.domain}/{path}",
+        what=what or f"look for {digest} in {session.domain}/{path}",
         scopes=(Scope.repository(path, "pull"),),
         ok=(200, 404),
     )

@@ -86,6 +86,13 @@ def test_what_is_no_platform(text: str) -> None:
         Platform.parse(text)
 
 
+@pytest.mark.parametrize("text", ["nonsense", "linux"])
+def test_one_word_is_an_architecture_that_is_known(text: str) -> None:
+    assert Platform.parse(f"{text}/{text}") == Platform(text, text)
+    with pytest.raises(InvalidError, match="unknown architecture"):
+        Platform.parse(text)
+
+
 # ---- manifests
 
 

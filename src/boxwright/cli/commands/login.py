@@ -5,6 +5,7 @@ from typing import Any
 
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
+from boxwright.errors import DeniedError, InvalidError
 
 
 def configure(parser: Parser) -> None:
@@ -27,8 +28,10 @@ def run(args: Any, session: Session) -> int:
     if args.password_stdin:
         password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     elif username is None or password is None:
+        if username is None and password is None and _still_good(args, session):
+            return 0
         if not sys.stdin.isatty():
-            raise UsageError("cannot ask for a password without a terminal", hint="use --password-stdin")
+            raise InvalidError("cannot ask for a password without a terminal", hint="use --password-stdin")
         import getpass
 
         username = username or input("Username: ").strip()
@@ -40,3 +43,19 @@ def run(args: Any, session: Session) -> int:
         sys.stderr.write(f"warning: {warning}\n")
     print("Login Succeeded")
     return 0
+
+
+def _still_good(args: Any, session: Session) -> bool:
+    """Try the credentials that are kept for the registry, as docker does; False where there are none, or bad ones."""
+    username = session.engine.stored_username(args.server)
+    if username is None:
+        return False
+    who = f" [Username: {username}]" if username else ""  # a token may stand for nobody by name
+    print(f"Authenticating with existing credentials...{who}", flush=True)
+    try:
+        session.engine.verify_login(args.server, insecure=args.insecure_registry)
+    except DeniedError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return False
+    print("Login Succeeded")
+    return True

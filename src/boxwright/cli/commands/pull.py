@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from boxwright.cli.parsing import Parser, UsageError
@@ -49,4 +50,10 @@ def _pull(args: Any, session: Session, name: str) -> None:
         print(pulled.reference)
         return
     shown = pulled.reference.familiar().partition("@")[0]
-    print(f"{'pulled' if pulled.status == 'downloaded' else pulled.status}  {shown}@{pulled.digest}")
+    fresh = pulled.status == "downloaded"
+    print(f"{'pulled' if fresh else pulled.status}  {shown}@{pulled.digest}")
+    if not sys.stdout.isatty():
+        # What scripts look for in a log of docker's.
+        print(f"Digest: {pulled.digest}")
+        what = "Downloaded newer image" if fresh else "Image is up to date"
+        print(f"Status: {what} for {pulled.reference.familiar()}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from boxwright.cli import human
@@ -51,3 +52,6 @@ def _push(args: Any, session: Session, name: str) -> None:
         return
     sizes = f"{human.spaced_size(pushed.sent)} sent, {human.spaced_size(pushed.there)} were there"
     print(f"pushed  {pushed.reference.familiar()}@{pushed.digest} ({sizes})")
+    if not sys.stdout.isatty():
+        # What scripts look for in a log of docker's.
+        print(f"{pushed.reference.tag}: digest: {pushed.digest} size: {pushed.size}")
