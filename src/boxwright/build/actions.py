@@ -120,6 +120,8 @@ class CommandIO(NamedTuple):
     """Called when the command is about to run."""
     output: Callable[[str, str], None]
     """Takes (line, stream)."""
+    running: Callable[[], None] = lambda: None
+    """Called when the command has been started, unless others are about to be."""
 
 
 class RunWork:
@@ -184,8 +186,6 @@ class RunWork:
         return step_key(self.document()).key
 
     def make(self, draft: Draft) -> Made:
-        from boxwright.layer.diff import measure_layer
-
         _like_root_below(draft, self._layers.view())
         if self._mounts is None:
             self._run(self._process(draft))
@@ -194,6 +194,8 @@ class RunWork:
                 process = self._process(draft)
                 env = {**process.env, **ready.env}
                 self._run(process._replace(mounts=ready.mounts, env=env, secrets=ready.secrets))
+        from boxwright.layer.diff import measure_layer
+
         measured = measure_layer(draft.fs)
         return Made(measured.diff_id, measured.size, measured.content)
 
@@ -220,6 +222,7 @@ class RunWork:
             privileged=self._action.insecure,
             limits=self._options.limits,
             platform=self._platform,
+            running=self._io.running,
         )
 
     def _run(self, process: StepProcess) -> None:

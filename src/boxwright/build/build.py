@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from boxwright.build.ahead import Ahead
 from boxwright.build.execute import Execution
 from boxwright.build.failure import Keeper, LayersLost
 from boxwright.build.plan import Bases, Plan, PlanOptions, plan
@@ -79,6 +80,7 @@ def build(
     if planned.unused_args:
         sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
     together = together or Together(share_steps=False)
+    ahead = Ahead(lambda: _lint(dockerfile, planned, request))
     with ExitStack() as stack:
         imports: Imports | None = None
         if request.cache_from and not request.no_cache:
@@ -88,7 +90,15 @@ def build(
             imports = stack.enter_context(imported(request, store, sink))
         while True:
             execution = Execution(
-                request, planned, store, runner, sink=sink, keep=keep, together=together, imports=imports
+                request,
+                planned,
+                store,
+                runner,
+                sink=sink,
+                keep=keep,
+                together=together,
+                imports=imports,
+                meanwhile=ahead.begin,
             )
             try:
                 end = execution.run()
@@ -112,17 +122,12 @@ def build(
             finally:
                 execution.finish()
     result = BuildResult(product.id, product.size, planned.total, execution.cached_steps)
-    if result.cached < result.steps:
-        _warn(dockerfile, planned, request, sink)
+    if result.cached < result.steps:  # nothing new can be in a Dockerfile all of whose steps came from the cache
+        for warning in ahead.warnings():
+            sink(Warned(f"{warning.rule}: {warning.message}", str(warning.span)))
     layers, seconds = len(state.diff_ids), time.monotonic() - started
     sink(ImageBuilt(product.id, names, product.size, layers, seconds, result.steps, result.cached))
     return result
-
-
-def _warn(dockerfile: Dockerfile, planned: Plan, request: BuildRequest, sink: Sink) -> None:
-    """Tell what is not advised in a Dockerfile. Nothing new can be in one all of whose steps came from the cache."""
-    for warning in _lint(dockerfile, planned, request):
-        sink(Warned(f"{warning.rule}: {warning.message}", str(warning.span)))
 
 
 def _lint(dockerfile: Dockerfile, planned: Plan, request: BuildRequest) -> tuple[LintWarning, ...]:

@@ -25,6 +25,8 @@ from boxwright.store.contexts import ContextCache
 from boxwright.store.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from boxwright.build.exports import Exported
     from boxwright.build.imports import Imports
     from boxwright.build.request import BuildRequest
@@ -44,8 +46,9 @@ class Execution:
         keep: Keeper,
         together: Together,
         imports: Imports | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
-        """`imports` are caches from elsewhere, already loaded."""
+        """`imports` are caches from elsewhere, already loaded. `meanwhile` is called while a command runs."""
         self._plan = plan
         self._store = store
         self._sink = sink
@@ -83,6 +86,7 @@ class Execution:
             {stage.number: stage for stage in plan.stages},
             lambda number: self._ends[number].wait(),
             plan.total,
+            meanwhile,
         )
         self._steps = {stage.number: StageSteps(stage, around) for stage in plan.stages}
 

@@ -124,6 +124,8 @@ class StepProcess(NamedTuple):
     limits: StepLimits = StepLimits()
     platform: Platform | None = None
     """What the command is for."""
+    running: Callable[[], object] = lambda: None
+    """To be called once it runs and no other command is being started: a moment to do something else in."""
 
 
 class Runner(Protocol):

@@ -52,6 +52,8 @@ class Surroundings(NamedTuple):
     """Returns what a stage ended with, once it has."""
     total: int
     """How many steps the build has."""
+    meanwhile: Callable[[], None]
+    """Called while commands run, for what can be done in the background then."""
 
 
 class StageSteps:
@@ -146,7 +148,7 @@ class StageSteps:
             tail.append(line)
             around.tell(StepOutput(step.number, line, stream))
 
-        io = CommandIO(id, lambda: around.tell(StepRunning(step.number, id)), output)
+        io = CommandIO(id, lambda: around.tell(StepRunning(step.number, id)), output, around.meanwhile)
         work = around.workshop.work(step.action, state.chain, state.platform, io)
         answer = around.cache.answer(work, state.chain) if not self._anew else None
         if answer is None:

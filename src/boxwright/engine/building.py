@@ -342,7 +342,8 @@ def _hosts(wanted: Build) -> tuple[str, ...]:
     """Return the lines for /etc/hosts; limits are looked at as well, before anything is done. Raises InvalidError."""
     if not wanted.add_hosts and not wanted.ulimits:
         return ()
-    from boxwright.engine.containers.creation import host_line, ulimit
+    from boxwright.engine.containers.creation import host_line
+    from boxwright.engine.containers.ulimits import ulimit
 
     for text in wanted.ulimits:
         ulimit(text)

@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from boxwright.build.runner import StepCancelled, StepProcess
-from boxwright.engine.containers.creation import ulimit
 from boxwright.engine.containers.files import container_files
+from boxwright.engine.containers.ulimits import ulimit
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import InvalidError, UnavailableError
 from boxwright.host import locks, mounts, trees
@@ -56,16 +56,22 @@ class StepRunner:
         self._idle: list[_Place] = []
         self._directory = wiring.run_directory / _DIRECTORY
         self._swept = False
-        self._starts = threading.Semaphore(_STARTS_PER_CPU * len(os.sched_getaffinity(0)))
+        self._starts = _Turns(_STARTS_PER_CPU * len(os.sched_getaffinity(0)))
 
     def run(self, process: StepProcess) -> int:
         """See `boxwright.build.runner.Runner.run`. Raises CannotRun for a platform that nothing here runs."""
         if process.platform is not None:
             check_platform(process.platform)
         with _Turn(self._starts) as turn:
+
+            def started() -> None:
+                turn.end()
+                if self._starts.are_idle:
+                    process.running()
+
             place = self._take(process)
             try:
-                code = place.run(process, turn.end)
+                code = place.run(process, started)
             except BaseException:
                 place.close()  # in doubt nothing of it is used again
                 raise
@@ -121,18 +127,42 @@ class CannotRun(UnavailableError):
         self.platform = platform
 
 
-class _Turn:
-    """One of a number of turns, which ends with the block at the latest."""
+class _Turns:
+    """A number of turns, for which those who come later wait."""
 
-    def __init__(self, turns: threading.Semaphore) -> None:
-        self._turns: threading.Semaphore | None = turns
-        turns.acquire()
+    def __init__(self, number: int) -> None:
+        self._free = threading.Semaphore(number)
+        self._lock = threading.Lock()
+        self._wanted = 0
+
+    @property
+    def are_idle(self) -> bool:
+        """Whether nobody has a turn or waits for one."""
+        return self._wanted == 0
+
+    def take(self) -> None:
+        with self._lock:
+            self._wanted += 1
+        self._free.acquire()
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._wanted -= 1
+        self._free.release()
+
+
+class _Turn:
+    """One of them, which ends with the block at the latest."""
+
+    def __init__(self, turns: _Turns) -> None:
+        self._turns: _Turns | None = turns
+        turns.take()
 
     def end(self) -> None:
         """Let the next one have it. Idempotent."""
         turns, self._turns = self._turns, None
         if turns is not None:
-            turns.release()
+            turns.give_back()
 
     def __enter__(self) -> _Turn:
         return self

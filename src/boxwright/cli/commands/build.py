@@ -207,9 +207,11 @@ def _metadata(result: BuildResult) -> Mapping[str, Any]:
 
 def _is_taken(outputs: list[str]) -> bool:
     """Whether the standard output is for what was built."""
+    if not outputs:
+        return False
     from boxwright.engine.outputs import spec
 
-    return bool(outputs) and spec.to_stdout(map(spec.parse, outputs)) is not None
+    return spec.to_stdout(map(spec.parse, outputs)) is not None
 
 
 def _split(items: list[str]) -> list[tuple[str, str, str]]:

@@ -9,12 +9,13 @@ from boxwright.engine.containers.files import HOST_GATEWAY
 from boxwright.engine.containers.mounts import resolve_mounts
 from boxwright.engine.containers.names import random_name
 from boxwright.engine.containers.removal import drop_unfinished
+from boxwright.engine.containers.ulimits import ulimit
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import InvalidError, UnsupportedError
 from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.oci.config import RunConfig
-from boxwright.runtime.options import MIB, ContainerOptions, Limits, Ulimit
+from boxwright.runtime.options import MIB, ContainerOptions, Limits
 from boxwright.store.containers import ContainerNameInUse, ContainerRecord
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
@@ -250,24 +251,6 @@ def _limits(request: CreateContainer) -> Limits:
         # docker takes both 0 and -1 for "no limit"
         pids=max(request.pids_limit or 0, 0),
     )
-
-
-def ulimit(text: str) -> Ulimit:
-    name, equals, value = text.partition("=")
-    soft, colon, hard = value.partition(":")
-    try:
-        limit = Ulimit(name, int(soft), int(hard) if colon else int(soft))
-    except ValueError:
-        equals = ""
-    if not equals:
-        raise InvalidError(f"invalid ulimit {text!r}", hint="a limit looks like nofile=1024:2048")
-    import resource
-
-    if not hasattr(resource, f"RLIMIT_{name.upper()}"):
-        raise InvalidError(f"unknown ulimit {name!r}", hint="such as nofile, nproc, core, memlock")
-    if limit.hard != -1 and (limit.soft > limit.hard or limit.soft == -1):
-        raise InvalidError(f"invalid ulimit {text!r}: the soft limit is above the hard one")
-    return limit
 
 
 def host_line(text: str) -> str:
