@@ -179,6 +179,8 @@ class BreakingLine:
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
         self.broken = 0
+        self.passed_up = 0
+        """Bytes that went to the server."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.domain = f"127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -205,6 +207,9 @@ class BreakingLine:
             while data := source.recv(1 << 16):
                 sink.sendall(data)
                 passed += len(data)
+                if sink is pair[1]:
+                    with self._lock:
+                        self.passed_up += len(data)
                 if counted and self._is_over(passed):
                     break
         except OSError:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Final, Literal, Protocol, TypeAlias, cast
 
+from boxwright._version import __version__
 from boxwright.errors import CorruptError, InvalidError
 from boxwright.layer.hashing import HashingReader, HashingWriter
 from boxwright.layer.streams import CHUNK, PieceStream
@@ -28,6 +29,7 @@ __all__ = [
     "HashingReader",
     "HashingWriter",
     "compress",
+    "compressor",
     "detect",
     "open_decompressed",
 ]
@@ -247,6 +249,23 @@ def compress(
         while piece := reader.read1():
             sink(piece)
         return reader.result
+
+
+def compressor(kind: Compression, level: int | None = None) -> str:
+    """Name what makes the compressed bytes, with its version: the same name, the same bytes, of the same content."""
+    if kind == "none":
+        return kind
+    if kind == "zstd":
+        import zstandard
+
+        name, version = "zstd", ".".join(map(str, zstandard.ZSTD_VERSION))
+    elif _checked_level(kind, level) <= _ISAL_LEVELS:
+        import isal
+
+        name, version = "isal", isal.__version__
+    else:
+        name, version = "zlib", zlib.ZLIB_RUNTIME_VERSION
+    return f"{kind} {_checked_level(kind, level)} {name} {version} boxwright {__version__}"
 
 
 def _checked_level(kind: Compression, level: int | None) -> int:

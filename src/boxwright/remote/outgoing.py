@@ -7,29 +7,32 @@ from contextlib import contextmanager
 
 from boxwright.image.form import Form
 from boxwright.image.image import Image, Layer
-from boxwright.layer.compression import CompressingReader, Compression
+from boxwright.layer.compression import CompressingReader, Compression, compressor
 from boxwright.layer.hashing import DigestMismatch
 from boxwright.layer.streams import CHUNK, ReadAhead
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
+from boxwright.remote.upload import NO_BOOKMARK, Bookmark
 from boxwright.store import attachments, stored
 from boxwright.store.attachments import Attachment
 from boxwright.store.blobs import BlobStore
+from boxwright.store.database import Database
 from boxwright.store.images import ImageRecord, ImageStore
 from boxwright.store.packed import PackedLayers
 from boxwright.store.store import Store
+from boxwright.store.uploads import LEAST_BYTES, OpenUpload
 
 
 class Outgoing:
     """An image that is held in the store until it has been sent (see `hold`)."""
 
-    __slots__ = ("attachments", "blobs", "form", "image", "images", "packed")
+    __slots__ = ("_database", "attachments", "blobs", "form", "image", "images", "packed")
 
     def __init__(
         self,
         image: Image,
         images: ImageStore,
-        packed: PackedLayers,
+        database: Database,
         *,
         blobs: BlobStore,
         form: Form,
@@ -37,7 +40,8 @@ class Outgoing:
     ) -> None:
         self.image = image
         self.images = images
-        self.packed = packed
+        self._database = database
+        self.packed = PackedLayers(database)
         self.blobs = blobs
         self.form = form
         self.attachments = attachments
@@ -55,6 +59,13 @@ class Outgoing:
             return Descriptor(self.form.layer_type("none"), layer.diff_id, layer.size)
         packed = self.packed.get(layer.diff_id, self.form.packing)
         return packed and packed._replace(media_type=self.form.layer_type(self.form.compression))
+
+    def bookmark(self, layer: Layer, repository: str) -> Bookmark:
+        """Return where a layer's upload into a repository (``domain/path``) is noted while it is open."""
+        known = self.known(layer)
+        if (known.size if known else layer.size) < LEAST_BYTES:
+            return NO_BOOKMARK
+        return OpenUpload(self._database, repository, self.source(layer).content)
 
     def source(self, layer: Layer) -> StoredBlob | PackedOnTheWay:
         """Return a layer's content in the form in which it leaves."""
@@ -75,8 +86,7 @@ def hold(store: Store, record: ImageRecord, form: Form | None = None, *, attache
         along = tuple(attachments.of_image(store, record.id)) if attached else ()
         lease.add("blob", *(attachment.content.digest for attachment in along))
         image = stored.image(store.blobs, store.snapshots, store.images, record)
-        packed = PackedLayers(store.database)
-        yield Outgoing(image, store.images, packed, blobs=store.blobs, form=form or Form(), attachments=along)
+        yield Outgoing(image, store.images, store.database, blobs=store.blobs, form=form or Form(), attachments=along)
 
 
 class StoredBlob:
@@ -88,6 +98,11 @@ class StoredBlob:
         self._layer = layer
         self.digest: Digest | None = descriptor.digest
         self.size: int | None = descriptor.size
+
+    @property
+    def content(self) -> str:
+        """The name of the bytes in whatever run."""
+        return str(self.digest)
 
     def open(self, offset: int) -> Iterator[bytes]:
         with self._layer.open_packed() as stream:
@@ -112,6 +127,11 @@ class PackedOnTheWay:
         plain = form.compression == "none"
         self.digest: Digest | None = layer.diff_id if plain else None
         self.size: int | None = layer.size if plain else None
+
+    @property
+    def content(self) -> str:
+        """The name of the bytes in whatever run: the same program, at the same level, packs the same bytes."""
+        return f"{self._layer.diff_id} {compressor(self._kind, self._level)}"
 
     def open(self, offset: int) -> Iterator[bytes | memoryview]:
         with self._layer.open() as plain, CompressingReader(plain, self._kind, self._level) as packed:

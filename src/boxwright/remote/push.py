@@ -179,11 +179,13 @@ class _Push:
             if source is not None:
                 self._progress(LayerMounted(layer.diff_id, source))
                 return self._remember(layer, _Placed(known, 0))
-        sent = upload.send(self._outgoing.source(layer), url)
+        sent = upload.send(
+            self._outgoing.source(layer), url, self._outgoing.bookmark(layer, self._reference.repository)
+        )
         form = self._outgoing.form
         kind = known.media_type if known else form.layer_type(form.compression)
         self._progress(LayerDone(layer.diff_id, sent.size))
-        return self._remember(layer, _Placed(Descriptor(kind, sent.digest, sent.size), sent.size))
+        return self._remember(layer, _Placed(Descriptor(kind, sent.digest, sent.size), sent.size - sent.taken_up))
 
     def _mount(self, digest: Digest) -> tuple[str | None, str | None]:
         """Return the repository that a blob was mounted from, else an upload that was opened on the way."""

@@ -51,6 +51,36 @@ class BytesSource(NamedTuple):
 class Uploaded(NamedTuple):
     digest: Digest
     size: int
+    taken_up: int = 0
+    """How many of its bytes an earlier run had sent."""
+
+
+class Bookmark(Protocol):
+    """Where an upload is noted while it is open, so that a later run can go on: see `store.uploads.OpenUpload`."""
+
+    def claim(self) -> str | None: ...
+
+    def keep(self, url: str) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def forget(self) -> None: ...
+
+
+class NoBookmark:
+    """For a blob that is sent again when it could not be sent at once."""
+
+    def claim(self) -> str | None:
+        return None
+
+    def keep(self, url: str) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def forget(self) -> None: ...
+
+
+NO_BOOKMARK = NoBookmark()
 
 
 class _Spot(NamedTuple):
@@ -99,42 +129,62 @@ class Upload:
             return None
         return self._opened(response).url
 
-    def send(self, source: BlobSource, url: str | None = None) -> Uploaded:
+    def send(self, source: BlobSource, url: str | None = None, bookmark: Bookmark = NO_BOOKMARK) -> Uploaded:
         """Bring a blob into the repository and return what it is, once the registry has taken it in.
 
         `url` is an upload that `mount` opened. A broken connection is followed by a question for how much arrived,
-        and by the rest. Raises RegistryFailure, ConnectionFailed; what the source raises passes.
+        and by the rest; so is the upload that `bookmark` knows of, from an earlier run. Raises RegistryFailure,
+        ConnectionFailed; what the source raises passes.
         """
-        spot = _Spot(url, 0) if url else self._begin()
+        left = bookmark.claim()
+        found = self._take_up(left, source) if left is not None else None
+        if found is None:
+            found = _Spot(url, 0) if url else self._begin()
+            bookmark.keep(found.url)
+        try:
+            sent = self._send(source, found, bookmark) if isinstance(found, _Spot) else found
+        except BaseException:
+            bookmark.leave()
+            raise
+        bookmark.forget()
+        return sent
+
+    def _send(self, source: BlobSource, spot: _Spot, bookmark: Bookmark) -> Uploaded:
+        taken_up = spot.offset
         restarted = asked_again = False
         while True:
             self._sent = 0
             try:
-                return self._attempt(source, spot)
+                return self._attempt(source, spot)._replace(taken_up=taken_up)
             except ConnectionFailed as error:
                 self._pause(error, error.transient)
             except RegistryFailure as error:
+                resumed = bool(self._failures or taken_up)
                 if error.status in RETRIED_STATUSES:
                     self._pause(error, True)
-                elif error.status == 416 and self._failures and not asked_again:
+                elif error.status == 416 and resumed and not asked_again:
                     asked_again = True  # it has another part than it said, or has lost some since: what is it now?
-                elif error.status in (400, 404, 416) and self._failures and not restarted:
+                elif error.status in (400, 404, 416) and resumed and not restarted:
                     # The registry and we disagree about what had arrived. From the start, once.
                     restarted = True
-                    spot = self._begin()
+                    spot, taken_up = self._begin(), 0
+                    bookmark.keep(spot.url)
                     continue
                 else:
                     raise
             found = self._look(spot, source)
             if isinstance(found, Uploaded):
-                return found
-            spot = found
+                return found._replace(taken_up=taken_up)
+            if found is None:
+                found, taken_up = self._begin(), 0
+                bookmark.keep(found.url)
+            spot, taken_up = found, min(taken_up, found.offset)
 
     def _attempt(self, source: BlobSource, spot: _Spot) -> Uploaded:
         size, digest = source.size, source.digest
         if size is not None and digest is not None:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size - spot.offset)}
-            if spot.offset:
+            if 0 < spot.offset < size:
                 headers["Content-Range"] = f"{spot.offset}-{size - 1}"
             target = with_query(spot.url, digest=digest)
             self._request("PUT", target, (201,), headers, lambda: self._body(source, spot.offset)).close()
@@ -172,24 +222,43 @@ class Upload:
             raise failure
         self._session.exchange.wait(failure.message, delay, self._failures)
 
-    def _look(self, spot: _Spot, source: BlobSource) -> _Spot | Uploaded:
-        """Find out what the registry has of an upload that broke."""
+    def _look(self, spot: _Spot, source: BlobSource) -> _Spot | Uploaded | None:
+        """Find out what the registry has of an upload that broke; None when it knows nothing of it."""
         try:
-            response = self._request("GET", spot.url, (204, 200, 202), {}, None, repeat=True)
+            found = self._ask(spot, source, repeat=True)
         except RegistryFailure as error:
             if error.status not in (400, 404, 405):
                 raise
-        else:
-            offset = upload_offset(response.header("Range"))
-            location = response.header("Location")
-            response.close()
-            if offset is not None and (source.size is None or offset <= source.size):
-                url = resolve(location, spot.url) if location else spot.url
-                return _Spot(url or spot.url, offset)
+            found = None
+        if found is not None:
+            return found
         # Unknown there: it was finished, only the answer was lost, or it is gone.
         if source.digest is not None and (size := self.find(source.digest)) is not None:
             return Uploaded(source.digest, source.size if source.size is not None else size)
-        return self._begin()
+        return None
+
+    def _take_up(self, url: str, source: BlobSource) -> _Spot | None:
+        """Return where an upload of an earlier run goes on, None when the registry has nothing of it.
+
+        The URL was true once: any refusal, and silence of another host that it names, mean that it is over.
+        """
+        if self._session.endpoint().verify and url.startswith("http://"):
+            return None
+        try:
+            return self._ask(_Spot(url, 0), source, repeat=False)
+        except (RegistryFailure, ConnectionFailed):
+            return None
+
+    def _ask(self, spot: _Spot, source: BlobSource, *, repeat: bool) -> _Spot | None:
+        """Ask the registry how much of an upload it has; None when it has nothing, or more than there is."""
+        response = self._request("GET", spot.url, (204, 200, 202), {}, None, repeat=repeat)
+        offset = upload_offset(response.header("Range"))
+        location = response.header("Location")
+        response.close()
+        if offset is None or (source.size is not None and offset > source.size):
+            return None
+        url = resolve(location, spot.url) if location else spot.url
+        return _Spot(url or spot.url, offset)
 
     def _begin(self) -> _Spot:
         return self._opened(self._post(f"/v2/{self._path}/blobs/uploads/", self._scopes))

@@ -240,5 +240,19 @@ CREATE TABLE verified (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH = """
+-- Uploads that pushes have open in registries, so that one that was killed is taken up (see uploads.py).
+CREATE TABLE open_uploads (
+    repository TEXT NOT NULL,        -- in full: docker.io/library/debian
+    content TEXT NOT NULL,           -- the digest, or the DiffID and how it is packed
+    url TEXT NOT NULL,
+    begun INTEGER NOT NULL,
+    pid INTEGER NOT NULL,            -- whose it is while that process lives
+    started TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    PRIMARY KEY (repository, content)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """The script at index N brings a database of version N to version N + 1 (SQLite's user_version)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 import pytest
 
+from boxwright.errors import CancelledError
 from boxwright.oci import media
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
@@ -296,6 +298,84 @@ def test_a_lost_answer_to_the_end_of_a_stream_is_looked_for_too() -> None:
     source = _Fresh()
     assert made.upload("a").send(source) == _DONE
     assert source.opened == [0]
+
+
+class _Bookmark:
+    """A note of an upload of an earlier run; `url` is what is noted now."""
+
+    def __init__(self, url: str | None) -> None:
+        self.url = url
+        self.left = False
+
+    def claim(self) -> str | None:
+        return self.url
+
+    def keep(self, url: str) -> None:
+        self.url = url
+
+    def leave(self) -> None:
+        self.left = True
+
+    def forget(self) -> None:
+        self.url = None
+
+
+_NOTED = "https://registry.test/v2/a/blobs/uploads/earlier?_state=opaque"
+
+
+@pytest.mark.parametrize("kind", [_Known, _Fresh])
+@pytest.mark.parametrize(
+    ("url", "there", "opened"),
+    [
+        pytest.param(_NOTED, _DATA[:400_000], [400_000], id="some of it is there"),
+        pytest.param(_NOTED, _DATA, [len(_DATA)], id="all of it is there"),
+        pytest.param(_NOTED, b"", [0], id="nothing of it is there"),
+        pytest.param(_NOTED, b"!" * 400_000, [400_000, 0], id="something else is there"),
+        pytest.param(_NOTED.replace("earlier", "gone"), b"", [0], id="it is gone"),
+        pytest.param(_NOTED.replace("https", "http"), _DATA[:400_000], [0], id="it is not to be asked without TLS"),
+        pytest.param("https://elsewhere.test/x", b"", [0], id="it was elsewhere, and nobody answers there"),
+    ],
+)
+def test_an_upload_of_an_earlier_run(kind: type[_Known], url: str, there: bytes, opened: list[int]) -> None:
+    registry = _Uploads()
+    registry.uploads["earlier"] = there
+
+    def answer(sent: Sent) -> Answer | Exception:
+        if "elsewhere.test" in sent.url:
+            return ConnectionFailed(sent.url, "refused", "nobody there", sent=False)
+        return registry(sent)
+
+    made, _ = client(answer)
+    source, bookmark = kind(), _Bookmark(url)
+    sent = made.upload("a").send(source, bookmark=bookmark)
+    assert sent == _DONE._replace(taken_up=opened[0] if len(opened) == 1 else 0)
+    assert registry.blobs[_BLOB.digest] == _DATA
+    assert source.opened == opened
+    assert bookmark.url is None
+
+
+def test_more_than_there_is_of_a_blob_is_not_taken_up() -> None:
+    registry = _Uploads()
+    registry.uploads["earlier"] = _DATA + b"!"
+    made, _ = client(registry)
+    assert made.upload("a").send(_Known(), bookmark=_Bookmark(_NOTED)) == _DONE
+
+
+def test_an_upload_that_fails_stays_noted_for_whoever_comes_next() -> None:
+    registry = _Uploads(*[300_000] * 9)
+    made, _ = client(registry)
+    bookmark = _Bookmark(None)
+
+    class Interrupted(_Known):
+        def open(self, offset: int) -> Iterator[bytes]:
+            yield from itertools.islice(super().open(offset), 3)
+            raise CancelledError("interrupted")
+
+    with pytest.raises(CancelledError):
+        made.upload("a").send(Interrupted(), bookmark=bookmark)
+    assert bookmark.left
+    assert bookmark.url is not None
+    assert "/v2/a/blobs/uploads/1" in bookmark.url
 
 
 def test_disagreement_after_a_resumption_starts_over_once() -> None:
