@@ -299,8 +299,8 @@ def test_a_removed_repository_leaves_its_blobs_to_the_collector(accounts: House)
     assert accounts.grants.list() == []
     before = time.time()
     accounts.repositories.remove("ada/two", BY)
-    assert store.garbage(before) == []
-    assert store.garbage(time.time() + 1) == [(BLOB, 4)]
+    assert store.garbage(before, limit=9, last=None) == []
+    assert store.garbage(time.time() + 1, limit=9, last=None) == [(BLOB, 4)]
     with pytest.raises(RepositoryUnknown):
         accounts.repositories.remove("ada/two", BY)
 

@@ -16,6 +16,7 @@ from boxwright.hub.db.database import Database, default_url
 from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.memory import MemoryMetadata
 from boxwright.hub.db.metadata import (
+    BlobCondemned,
     BlobInUse,
     ContentMissing,
     Hold,
@@ -322,7 +323,7 @@ LONG_AGO, EVER_AFTER = 0.0, 4e9
 
 
 def garbage(store: MetadataStore, before: float = EVER_AFTER) -> list[Digest]:
-    return [digest for digest, _ in store.garbage(before)]
+    return [digest for digest, _ in store.garbage(before, limit=9, last=None)]
 
 
 def test_a_blob_that_no_manifest_names_is_released_once_it_is_old(store: MetadataStore) -> None:
@@ -332,7 +333,7 @@ def test_a_blob_that_no_manifest_names_is_released_once_it_is_old(store: Metadat
     assert store.release_blobs(LONG_AGO, limit=9) == 0
     assert store.release_blobs(EVER_AFTER, limit=9) == 1
     assert (store.blob_size("a", LAYER), store.blob_size("a", CONFIG)) == (None, 7)
-    assert store.garbage(EVER_AFTER) == [(LAYER, 7)]
+    assert store.garbage(EVER_AFTER, limit=9, last=None) == [(LAYER, 7)]
     assert garbage(store, LONG_AGO) == []
 
 
@@ -386,24 +387,65 @@ def test_pushing_or_mounting_again_touches(store: MetadataStore, again: str) -> 
     assert (store.blob_size("a", LAYER), store.blob_size("b", LAYER)) == (None, 7)
 
 
-def test_destroying_happens_to_garbage_alone(store: MetadataStore) -> None:
-    destroyed: list[str] = []
+def test_garbage_is_listed_in_pages(store: MetadataStore) -> None:
+    digests = sorted(d(f"blob {number}") for number in range(5))
+    for digest in digests:
+        store.claim_blob(digest, 1)
+    pages = [store.garbage(EVER_AFTER, limit=2, last=last) for last in (None, digests[1], digests[3], digests[4])]
+    assert [[digest for digest, _ in page] for page in pages] == [digests[:2], digests[2:4], digests[4:], []]
+
+
+def condemn(store: MetadataStore, holder: str, *, before: float = EVER_AFTER, seconds: float = 60) -> list[Digest]:
+    return store.condemn_blobs([LAYER, CONFIG], before, holder, seconds)
+
+
+def test_garbage_alone_is_condemned(store: MetadataStore) -> None:
+    me = new_holder()
     store.add_blob("a", LAYER, 7)
-    assert not store.destroy_blob(LAYER, EVER_AFTER, lambda: destroyed.append("held"))
-    assert not store.destroy_blob(CONFIG, EVER_AFTER, lambda: destroyed.append("unknown"))
+    assert condemn(store, me) == []
     store.remove_blob("a", LAYER)
-    assert not store.destroy_blob(LAYER, LONG_AGO, lambda: destroyed.append("too new"))
-    assert store.destroy_blob(LAYER, EVER_AFTER, lambda: destroyed.append("garbage"))
-    assert destroyed == ["garbage"]
+    assert condemn(store, me, before=LONG_AGO) == []
+    assert condemn(store, me) == [LAYER]
+    assert store.forget_condemned([LAYER, CONFIG], me) == 1
     assert garbage(store) == []
+    assert condemn(store, me) == []
 
 
-def test_a_failed_destruction_leaves_garbage(store: MetadataStore) -> None:
+def test_what_is_condemned_is_nobodys_until_it_is_forgotten_or_spared(store: MetadataStore) -> None:
+    me, other = new_holder(), new_holder()
+    store.claim_blob(LAYER, 7)
+    assert condemn(store, me) == [LAYER]
+    assert condemn(store, other) == condemn(store, me) == []
+    for take in (lambda: store.claim_blob(LAYER, 7), lambda: store.add_blob("a", LAYER, 7)):
+        with pytest.raises(BlobCondemned):
+            take()
+    assert store.blob_size("a", LAYER) is None
+    assert not store.mount_blob("a", LAYER, None)
+    store.spare_condemned([LAYER], other)
+    assert store.forget_condemned([LAYER], other) == 0
+    with pytest.raises(BlobCondemned):
+        store.claim_blob(LAYER, 7)
+    store.spare_condemned([LAYER], me)
+    store.claim_blob(LAYER, 7)
+    assert condemn(store, other) == [LAYER]
+    assert store.forget_condemned([LAYER], other) == 1
     store.add_blob("a", LAYER, 7)
-    store.remove_blob("a", LAYER)
-    with pytest.raises(ZeroDivisionError):
-        store.destroy_blob(LAYER, EVER_AFTER, lambda: 1 // 0)
-    assert garbage(store) == [LAYER]
+    assert store.blob_size("a", LAYER) == 7
+
+
+def test_who_is_gone_or_late_leaves_what_he_condemned_to_the_next(store: MetadataStore) -> None:
+    me, other, dead = new_holder(), new_holder(), gone_holder()
+    store.claim_blob(LAYER, 7)
+    assert condemn(store, dead, seconds=3600) == [LAYER]
+    with pytest.raises(BlobCondemned):
+        store.claim_blob(LAYER, 7)
+    assert condemn(store, me, before=LONG_AGO, seconds=0.0) == [LAYER]
+    assert condemn(store, other, before=LONG_AGO) == [LAYER]
+    store.keep_condemned([LAYER], me, 0.0)
+    assert condemn(store, me, before=LONG_AGO) == []
+    store.keep_condemned([LAYER], other, 0.0)
+    assert store.forget_condemned([LAYER], me) == 0
+    assert condemn(store, me, before=LONG_AGO) == [LAYER]
 
 
 def test_what_is_claimed_is_garbage_until_a_repository_has_it(store: MetadataStore) -> None:
@@ -421,4 +463,4 @@ def test_a_claim_makes_old_garbage_new(store: MetadataStore) -> None:
     assert garbage(store, before) == [LAYER]
     store.claim_blob(LAYER, 7)
     assert garbage(store, before) == []
-    assert not store.destroy_blob(LAYER, before, lambda: None)
+    assert store.condemn_blobs([LAYER], before, new_holder(), 60) == []

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from boxwright.hub.db.holders import new_holder
+from boxwright.hub.db.memory import MemoryMetadata
+from boxwright.hub.db.metadata import BlobCondemned
 from boxwright.hub.registry.collector import Collected, Collector
+from boxwright.hub.storage.claims import claim, destroy
 from boxwright.hub.storage.memory import MemoryBlobStorage
 from boxwright.oci.digest import Digest
 from support.registry_kit import Registry, SmallImage, digest_of, run
@@ -65,3 +71,63 @@ def test_a_release_comes_one_delay_before_the_destruction() -> None:
         assert collector_of(registry, 0.0).collect() == Collected(0, 0, 0)
 
     run(scenario)
+
+
+# -- garbage that is being destroyed
+
+
+def garbage_of(data: bytes) -> tuple[MemoryBlobStorage, MemoryMetadata, Digest]:
+    """Return a storage in which `data` lies, and a database for which it is garbage."""
+    storage, metadata, digest = MemoryBlobStorage(), MemoryMetadata(), Digest.of(data)
+    metadata.claim_blob(digest, len(data))
+    storage.begin("key").append([data])
+    storage.commit("key", digest)
+    return storage, metadata, digest
+
+
+def test_a_push_of_what_is_being_destroyed_waits_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, metadata, digest = garbage_of(DATA)
+    deleting, go_on = threading.Event(), threading.Event()
+
+    def delete_slowly(storage: MemoryBlobStorage, digest: Digest) -> None:
+        deleting.set()
+        assert go_on.wait(60)
+        delete(storage, digest)
+
+    delete = MemoryBlobStorage.delete
+    monkeypatch.setattr(MemoryBlobStorage, "delete", delete_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        destroying = pool.submit(destroy, storage, metadata, [digest], 4e9)
+        assert deleting.wait(60)
+        other = Digest.of(b"something else")
+        claim(storage, metadata, other, 14, patience=0)  # nobody else waits
+        with pytest.raises(BlobCondemned):
+            claim(storage, metadata, digest, len(DATA), patience=0)
+        claiming = pool.submit(claim, storage, metadata, digest, len(DATA))
+        go_on.set()
+        claiming.result()
+        assert destroying.result() == [digest]
+    assert storage.size(digest) is None
+
+
+def test_a_push_ends_what_a_dead_collector_began() -> None:
+    storage, metadata, digest = garbage_of(DATA)
+    assert metadata.condemn_blobs([digest], 4e9, new_holder(), 0.0) == [digest]
+    claim(storage, metadata, digest, len(DATA), patience=0)
+    assert storage.size(digest) is None
+    metadata.add_blob("a", digest, len(DATA))
+
+
+def test_a_storage_that_fails_leaves_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, metadata, digest = garbage_of(DATA)
+
+    def fail(storage: MemoryBlobStorage, digest: Digest) -> None:
+        raise OSError("no such disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryBlobStorage, "delete", fail)
+        with pytest.raises(OSError, match="no such disk"):
+            destroy(storage, metadata, [digest], 4e9)
+    metadata.claim_blob(digest, len(DATA))
+    assert destroy(storage, metadata, [digest], 4e9) == [digest]
+    assert storage.size(digest) is None

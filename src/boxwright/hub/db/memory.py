@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from boxwright.hub.db.holders import is_gone
 from boxwright.hub.db.metadata import (
+    BlobCondemned,
     BlobInUse,
     ContentMissing,
     Hold,
@@ -56,13 +57,15 @@ def _atomic(
 class MemoryMetadata:
     """A `MetadataStore` in dictionaries, under one lock."""
 
-    __slots__ = ("_holds", "_repositories", "_sizes", "_touched", "_uploads", "lock")
+    __slots__ = ("_condemned", "_holds", "_repositories", "_sizes", "_touched", "_uploads", "lock")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._repositories: dict[str, _Repository] = {}
         self._sizes: dict[Digest, int] = {}
         self._touched: dict[Digest, float] = {}
+        self._condemned: dict[Digest, tuple[str, float]] = {}
+        """By whom, until when."""
         self._uploads: dict[str, Upload] = {}
         self._holds: dict[str, tuple[str | None, float | None]] = {}
 
@@ -71,13 +74,18 @@ class MemoryMetadata:
 
     @_atomic
     def claim_blob(self, digest: Digest, size: int) -> None:
+        self._claim(digest, size)
+
+    def _claim(self, digest: Digest, size: int) -> None:
+        if digest in self._condemned:
+            raise BlobCondemned(digest)
         self._sizes[digest] = size
         self._touched[digest] = time.time()
 
     @_atomic
     def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
-        self._sizes[digest] = size
-        self._make(repository).blobs[digest] = self._touched[digest] = time.time()
+        self._claim(digest, size)
+        self._make(repository).blobs[digest] = self._touched[digest]
         if upload is not None:
             self._forget_upload(upload)
 
@@ -132,16 +140,40 @@ class MemoryMetadata:
         return released
 
     @_atomic
-    def garbage(self, before: float) -> list[tuple[Digest, int]]:
-        return [(digest, self._sizes[digest]) for digest in list(self._touched) if self._is_garbage(digest, before)]
+    def garbage(self, before: float, *, limit: int, last: Digest | None) -> list[tuple[Digest, int]]:
+        found = [one for one in sorted(self._touched) if one > (last or "") and self._is_garbage(one, before)]
+        return [(digest, self._sizes[digest]) for digest in found[:limit]]
 
     @_atomic
-    def destroy_blob(self, digest: Digest, before: float, destroy: Callable[[], object]) -> bool:
-        if digest not in self._touched or not self._is_garbage(digest, before):
-            return False
-        destroy()
-        del self._sizes[digest], self._touched[digest]
-        return True
+    def condemn_blobs(self, digests: Sequence[Digest], before: float, holder: str, seconds: float) -> list[Digest]:
+        now = time.time()
+        condemned = []
+        for digest in sorted(set(digests) & self._touched.keys()):
+            by, until = self._condemned.get(digest, (None, 0.0))
+            if self._is_garbage(digest, before) if by is None else until <= now or is_gone(by):
+                self._condemned[digest] = holder, now + seconds
+                condemned.append(digest)
+        return condemned
+
+    @_atomic
+    def keep_condemned(self, digests: Sequence[Digest], holder: str, seconds: float) -> None:
+        for digest in self._condemned_by(holder, digests):
+            self._condemned[digest] = holder, time.time() + seconds
+
+    @_atomic
+    def spare_condemned(self, digests: Sequence[Digest], holder: str) -> None:
+        for digest in self._condemned_by(holder, digests):
+            del self._condemned[digest]
+
+    @_atomic
+    def forget_condemned(self, digests: Sequence[Digest], holder: str) -> int:
+        gone = self._condemned_by(holder, digests)
+        for digest in gone:
+            del self._condemned[digest], self._sizes[digest], self._touched[digest]
+        return len(gone)
+
+    def _condemned_by(self, holder: str, digests: Sequence[Digest]) -> list[Digest]:
+        return [one for one in digests if one in self._condemned and self._condemned[one][0] == holder]
 
     def _is_garbage(self, digest: Digest, before: float) -> bool:
         held = any(digest in repository.blobs for repository in self._repositories.values())

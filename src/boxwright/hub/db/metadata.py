@@ -8,10 +8,10 @@ implementation passes ``tests/contract/test_hub_metadata.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from boxwright.errors import ConflictError, NotFoundError
+from boxwright.errors import ConflictError, NotFoundError, UnavailableError
 from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
 
@@ -41,6 +41,14 @@ class BlobInUse(ConflictError):
         self.repository = repository
         self.digest = digest
         self.manifests = tuple(manifests)
+
+
+class BlobCondemned(UnavailableError):
+    """Nobody can have a blob as long as its bytes are being destroyed: see `claims.claim`."""
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__(f"{digest} is just being removed as garbage", hint="push it again in a moment")
+        self.digest = digest
 
 
 class Manifest(NamedTuple):
@@ -113,13 +121,13 @@ class MetadataStore(Protocol):
         """Announce that bytes are about to be stored: from now on they count as touched. Idempotent.
 
         Nobody sees them until a repository has them. Who stores bytes without having claimed them may lose them to a
-        `destroy_blob` that is under way.
+        collection that is under way. Raises BlobCondemned.
         """
 
     def add_blob(self, repository: str, digest: Digest, size: int, *, upload: str | None = None) -> None:
         """Make a durable blob a member of `repository` (created when new) and end its upload. Idempotent.
 
-        Raises QuotaExceeded, which ends nothing.
+        Raises QuotaExceeded, and BlobCondemned when its claim is so old that it became garbage: neither ends anything.
         """
 
     def check_room(self, repository: str, size: int) -> None:
@@ -148,13 +156,28 @@ class MetadataStore(Protocol):
         Those alone that were not touched since `before` (seconds since the epoch). The blobs count as touched now.
         """
 
-    def garbage(self, before: float) -> list[tuple[Digest, int]]:
-        """Return the blobs, with their sizes, that no repository has and that were not touched since `before`."""
+    def garbage(self, before: float, *, limit: int, last: Digest | None) -> list[tuple[Digest, int]]:
+        """Return at most `limit` blobs, with their sizes, that no repository has and that were not touched since
+        `before`, in the order of their digests."""
 
-    def destroy_blob(self, digest: Digest, before: float, destroy: Callable[[], object]) -> bool:
-        """Forget a blob that is garbage still, and call `destroy` in the same transaction; False when it isn't.
+    def condemn_blobs(self, digests: Sequence[Digest], before: float, holder: str, seconds: float) -> list[Digest]:
+        """Give those of `digests` that are garbage still to `holder`, who destroys their bytes; return which.
 
-        A kill between the two leaves garbage without bytes, which the next call forgets.
+        Until it forgets or spares them nobody can claim them, or make them a member. It has `seconds`, unless it keeps
+        them for longer; what somebody condemned who is gone, or late, is given to the next who asks. `holder` is made
+        by `holders.new_holder`.
+        """
+
+    def keep_condemned(self, digests: Sequence[Digest], holder: str, seconds: float) -> None:
+        """Have `seconds` from now for what `holder` has condemned of `digests`."""
+
+    def spare_condemned(self, digests: Sequence[Digest], holder: str) -> None:
+        """Have what `holder` condemned of `digests`, and did not destroy, be garbage like any other."""
+
+    def forget_condemned(self, digests: Sequence[Digest], holder: str) -> int:
+        """Forget blobs that `holder` condemned and destroyed; return how many were its own to the end.
+
+        A kill before it leaves rows without bytes, which the next collection destroys once more.
         """
 
     # -- manifests and tags

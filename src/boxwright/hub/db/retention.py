@@ -16,8 +16,9 @@ from sqlalchemy import Connection, delete, exists, or_, select
 from boxwright.errors import InvalidError
 from boxwright.hub.db.audit import Actor, note
 from boxwright.hub.db.database import Database, current_time, insert, retried
+from boxwright.hub.db.manifests import drop_manifest
+from boxwright.hub.db.repositories import lock_repository
 from boxwright.hub.db.scopes import is_within, scope_text, scopes_of
-from boxwright.hub.db.sql import drop_manifest, lock_repository
 from boxwright.hub.db.tables import life
 from boxwright.hub.db.tables import registry as t
 from boxwright.hub.db.tags import RETENTION, Moving, drop_tags

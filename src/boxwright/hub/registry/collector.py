@@ -7,25 +7,28 @@ was deleted by mistake can be pushed again at no cost.
 
 Why a push beside it loses nothing: a manifest is stored in the transaction that checks that its repository has what it
 names, and a blob is released in one that checks that no manifest names it. Before bytes become a blob they are claimed,
-which touches them; they are destroyed in the transaction that finds them unclaimed for the delay.
+which touches them; what is unclaimed for the delay is condemned before it is destroyed, and cannot be claimed then (see
+`hub/storage/claims.py`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from boxwright.errors import NotFoundError
-from boxwright.host import faults
 from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.extra import need
 from boxwright.hub.storage.base import BlobStorage
+from boxwright.hub.storage.claims import destroy
+from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
 
 _BATCH = 200
 """How much one transaction may do: pushes wait for its end."""
+
+_PAGE = 1000
 
 
 class RegistryMissing(NotFoundError):
@@ -66,11 +69,13 @@ class Collector:
             released += count
             if count < _BATCH:
                 break
-        for digest, length in self._metadata.garbage(before):
-            if self._metadata.destroy_blob(digest, before, partial(self._storage.delete, digest)):
-                faults.point("garbage is destroyed")
+        last: Digest | None = None
+        while page := self._metadata.garbage(before, limit=_PAGE, last=last):
+            sizes = dict(page)
+            last = page[-1][0]
+            for digest in destroy(self._storage, self._metadata, list(sizes), before):
                 destroyed += 1
-                size += length
+                size += sizes[digest]
         return Collected(released, destroyed, size)
 
 

@@ -25,6 +25,7 @@ from boxwright.hub.registry.call import Body
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.workers import Workers
 from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingMissing, Piece
+from boxwright.hub.storage.claims import claim
 from boxwright.oci.digest import Digest
 
 _GRACE_SECONDS = 2.0
@@ -401,7 +402,7 @@ class UploadSessions:
         self._metadata.check_room(upload.repository, 0 if self._is_member(upload, digest) else size)
         # In this order: claimed, so that no collector takes the bytes away; then the bytes; and a row that names them
         # only when they are durable. Dying on the way leaves a claim that nobody follows up: garbage.
-        self._metadata.claim_blob(digest, size)
+        claim(self._storage, self._metadata, digest, size)
         self._storage.commit(upload.id, digest)
         self._metadata.add_blob(upload.repository, digest, size, upload=upload.id)
 

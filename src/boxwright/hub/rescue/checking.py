@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 
+from boxwright.hub.db import blobs
 from boxwright.hub.db.changes import note_change
 from boxwright.hub.db.database import Database, retried
+from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.sql import SQLMetadata
 from boxwright.hub.db.tables import registry as t
 from boxwright.hub.rescue.record import REPOSITORIES, Record, RecordBroken, manifest_key, repository_key
 from boxwright.hub.storage.base import BlobMissing, BlobStorage
+from boxwright.hub.storage.claims import CONDEMNED_SECONDS, claim, forget
 from boxwright.oci.digest import Digest
 from boxwright.values import NamedTuple
 
@@ -82,7 +85,7 @@ class Checker:
                 if wrong := self._inspect(Digest(digest), size):
                     kind, detail = wrong
                     if self._repair:
-                        self._withdraw(Digest(digest), kind)
+                        self._withdraw(Digest(digest))
                     yield Finding(kind, digest, detail, self._repair)
             last = page[-1][0]
 
@@ -114,19 +117,20 @@ class Checker:
             return False
         return running.hexdigest() == digest.hex
 
+    def _withdraw(self, digest: Digest) -> None:
+        """Have no repository say that it has a blob, and destroy what is there of it: the next push brings it.
+
+        A kill in the middle leaves it condemned: a push destroys it before it believes that the bytes are there.
+        """
+        holder = new_holder()
+        self._condemn(digest, holder)
+        self._storage.delete(digest)
+        forget(self._metadata, [digest], holder)
+
     @retried
-    def _withdraw(self, digest: Digest, kind: str) -> None:
-        """Have no repository say that it has a blob, so that the next push brings it."""
-        link = t.repository_blob.c
+    def _condemn(self, digest: Digest, holder: str) -> None:
         with self._db.write() as c:
-            size = c.execute(select(t.blob.c.size).where(t.blob.c.digest == digest).with_for_update()).scalar()
-            holders = list(c.scalars(select(link.repository_id).where(link.digest == digest)))
-            c.execute(delete(t.repository_blob).where(link.digest == digest))
-            for known in holders:
-                count = t.repository.c.bytes - (size or 0)
-                c.execute(update(t.repository).where(t.repository.c.id == known).values(bytes=count))
-            if kind == DAMAGED:
-                self._storage.delete(digest)
+            blobs.withdraw(c, digest, holder, CONDEMNED_SECONDS)
 
     def _files(self) -> Iterator[Finding]:
         """What the storage has: does the database know of it?"""
@@ -146,7 +150,7 @@ class Checker:
             if digest in known or size is None:
                 continue
             if self._repair:
-                self._metadata.claim_blob(digest, size)  # garbage, which waits as all garbage does
+                claim(self._storage, self._metadata, digest, size)  # garbage, which waits as all garbage does
             yield Finding(UNKNOWN, digest, f"{size} bytes", self._repair)
 
     @retried

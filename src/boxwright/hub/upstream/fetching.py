@@ -19,6 +19,7 @@ from pathlib import Path
 from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.registry.workers import Workers
 from boxwright.hub.storage.base import BlobStorage
+from boxwright.hub.storage.claims import claim
 from boxwright.hub.upstream.names import Proxied
 from boxwright.hub.upstream.registry import Upstream
 from boxwright.oci.digest import Digest
@@ -73,7 +74,7 @@ class Fetch:
                     upstream.counting.received_from_upstream(upstream.settings.prefix, len(chunk))
                     self._loop.call_soon_threadsafe(self._advance, max(0, received - _HELD_BACK))
             # As for an upload: claimed, durable, and only then named.
-            metadata.claim_blob(digest, self.size)
+            claim(storage, metadata, digest, self.size)
             storage.commit(key, digest)
             metadata.add_blob(proxied.repository, digest, self.size)
         except BaseException:

@@ -45,6 +45,9 @@ blob = Table(
     Column("digest", Name, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("touched", Seconds, nullable=False, index=True),
+    # Who destroys its bytes, and until when it is believed to.
+    Column("condemned_by", Name),
+    Column("condemned_until", Seconds),
     sqlite_with_rowid=False,
 )
 
