@@ -92,7 +92,7 @@ def _admit_from(
     rule = policy.rule(origin.repository)
     if rule.action == "verify" and _remembered(store, rule, digests):
         return
-    with client_of(settings, origin.domain, insecure) as client:
+    with client_of(settings, origin, insecure) as client:
         _decide(store, policy, rule, origin, digests, lambda: (client, origin.path))
 
 

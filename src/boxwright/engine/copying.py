@@ -44,7 +44,7 @@ def copy_image(
     if target.tag is None and target.digest is None:
         target = target._replace(tag=origin.tag)
     chosen = [Platform.parse(platform) for platform in platforms]
-    with both_ends(settings, origin.domain, target.domain, insecure, sink) as (here, there):
+    with both_ends(settings, origin, target, insecure, sink) as (here, there):
         copied = copying.copy_image(here, there, origin, target, platforms=chosen, referrers=referrers, progress=sink)
     return CopiedImage(origin, target, copied)
 
@@ -74,7 +74,7 @@ def copy_tags(
             raise InvalidError(f"{text} names one image, and all tags were asked for", hint="leave the tag out")
     chosen = [Platform.parse(platform) for platform in platforms]
     done = []
-    with both_ends(settings, origin.domain, target.domain, insecure, sink) as (here, there):
+    with both_ends(settings, origin, target, insecure, sink) as (here, there):
         for tag in here.tags(origin.path):
             if is_fallback_tag(tag):
                 continue

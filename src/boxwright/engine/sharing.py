@@ -122,7 +122,7 @@ def remote_tags(settings: Settings, name: str, *, insecure: tuple[str, ...] = ()
     from boxwright.remote.referrers import is_fallback_tag
 
     ref = _repository(name)
-    with client_of(settings, ref.domain, insecure) as client:
+    with client_of(settings, ref, insecure) as client:
         return [str(ref._replace(tag=tag)) for tag in client.tags(ref.path) if not is_fallback_tag(tag)]
 
 
@@ -189,7 +189,7 @@ def push_images(
             if record is None:
                 raise ImageNotFound(id)
             going.append(held.enter_context(outgoing.hold(store, record, form, attached=referrers)))
-        client = held.enter_context(client_of(settings, ref.domain, insecure, notice=sink))
+        client = held.enter_context(client_of(settings, ref, insecure, notice=sink))
         from boxwright.remote import push as pushing
 
         try:

@@ -10,7 +10,7 @@ from boxwright.remote.client import RegistryClient
 from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Keychain
 from boxwright.remote.endpoint import is_insecure, is_loopback
-from boxwright.remote.hosts import HostSettings
+from boxwright.remote.hosts import HostSettings, user_configuration
 from boxwright.remote.progress import Waiting
 from boxwright.remote.transport import CERTIFICATE_DIRECTORIES, PooledTransport
 
@@ -58,9 +58,8 @@ def connect(
 
 def _own_directories(environment: Mapping[str, str]) -> list[Path]:
     """Return where rootless docker and podman look for a user's own certificates."""
-    home = environment.get("HOME")
-    base = environment.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
-    return [Path(base) / name / "certs.d" for name in ("docker", "containers")] if base else []
+    found = (user_configuration(environment, f"{name}/certs.d") for name in ("docker", "containers"))
+    return [path for path in found if path is not None]
 
 
 def _addresses(host: str) -> list[str]:

@@ -28,6 +28,22 @@ class InvalidHost(InvalidError):
         self.domain = domain
 
 
+class InvalidRegistriesFile(InvalidError):
+    """A file of docker's or podman's about registries that they would not take either; `line` is 0 where unknown."""
+
+    def __init__(self, path: Path, line: int, why: str, hint: str) -> None:
+        super().__init__(f"{path}:{line}: {why}" if line else f"{path}: {why}", hint=hint)
+        self.path = path
+        self.line = line
+
+
+class InvalidMirror(InvalidError):
+    """Text that is no place of a mirror."""
+
+    def __init__(self, text: str, why: str) -> None:
+        super().__init__(f"the mirror {text[:200]!r} is {why}", hint="a mirror looks like https://mirror.lan:5000")
+
+
 class Mirror(NamedTuple):
     """A registry that has what another one has, perhaps below a path of its own."""
 
@@ -52,10 +68,17 @@ def parse_hosts(value: object, folder: Path) -> dict[str, HostSettings]:
     return {domain: _parse_host(domain, table, folder) for domain, table in value.items()}
 
 
-def host_settings(hosts: Mapping[str, HostSettings], domain: str) -> HostSettings:
-    """Return what is set for a registry: by its host and port, else by its host alone."""
+def host_settings(hosts: Mapping[str, HostSettings], domain: str) -> HostSettings | None:
+    """Return what is set for a registry, by its host and port, else by its host alone; None when nothing is."""
     host, _ = split_host(domain)
-    return hosts.get(domain) or hosts.get(host) or HostSettings()
+    return hosts.get(domain) or hosts.get(host)
+
+
+def user_configuration(environment: Mapping[str, str], name: str) -> Path | None:
+    """Return where a file of the user's own configuration would be, None for a user without a home."""
+    home = environment.get("HOME")
+    base = environment.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
+    return Path(base) / name if base else None
 
 
 def _parse_host(domain: str, table: Mapping[str, Any], folder: Path) -> HostSettings:
@@ -63,7 +86,10 @@ def _parse_host(domain: str, table: Mapping[str, Any], folder: Path) -> HostSett
     values: dict[str, Any] = {}
     for name, value in table.items():
         if name == "mirrors" and isinstance(value, list) and all(isinstance(item, str) for item in value):
-            values[name] = tuple(_mirror(domain, item) for item in value)
+            try:
+                values[name] = tuple(map(parse_mirror, value))
+            except InvalidMirror as error:
+                raise InvalidHost(domain, error.message) from None
         elif name == "insecure" and isinstance(value, bool):
             values[name] = value
         elif name == "ca" and isinstance(value, str) and value:
@@ -73,13 +99,14 @@ def _parse_host(domain: str, table: Mapping[str, Any], folder: Path) -> HostSett
     return HostSettings(**values)
 
 
-def _mirror(domain: str, text: str) -> Mirror:
+def parse_mirror(text: str) -> Mirror:
+    """Parse ``https://host[:port][/path]``; without a scheme, TLS is meant. Raises InvalidError."""
     scheme, found, rest = text.rpartition("://")
     if found and scheme not in ("http", "https"):
-        raise InvalidHost(domain, f"the mirror {text[:200]!r} is no http or https URL")
+        raise InvalidMirror(text, "no http or https URL")
     host, _, prefix = rest.partition("/")
     if not host or "@" in host or "?" in rest:
-        raise InvalidHost(domain, f"the mirror {text[:200]!r} is not a host, perhaps with a path")
+        raise InvalidMirror(text, "not a host, perhaps with a path")
     split_host(host)
     prefix = prefix.strip("/")
     if host in ("index.docker.io", "registry-1.docker.io"):

@@ -64,7 +64,7 @@ class RegistrySource:
         self.name = self._reference.familiar()
 
     def load(self) -> LoadedCache | None:
-        client = self._client = client_of(self._settings, self._reference.domain, self._insecure)
+        client = self._client = client_of(self._settings, self._reference, self._insecure)
         platform = Platform.of_machine(os.uname().machine)
         try:
             manifest = client.fetch_manifest(self._reference, platform).manifest
@@ -157,7 +157,7 @@ class RegistryTarget:
     def write(self, file: CacheFile, layers: Sequence[Layer], mounts: Sequence[str]) -> None:
         with (
             packed_mounts(self._store, mounts, self._packing) as shared,
-            client_of(self._settings, self._reference.domain, self._insecure) as client,
+            client_of(self._settings, self._reference, self._insecure) as client,
         ):
             push_artifact(
                 client,
