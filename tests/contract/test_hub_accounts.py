@@ -15,6 +15,8 @@ from boxwright.hub.accounts.grants import Granted, GrantUnknown, InvalidGrant
 from boxwright.hub.accounts.house import House
 from boxwright.hub.accounts.keys import make_key
 from boxwright.hub.accounts.names import InvalidName
+from boxwright.hub.accounts.oidc.identities import IdentityExists, IdentityUnknown
+from boxwright.hub.accounts.oidc.identity import Identity
 from boxwright.hub.accounts.organisations import LastOwner, Member, NotAMember, Team, TeamExists, TeamUnknown
 from boxwright.hub.accounts.personal import REFRESH_PREFIX, mint
 from boxwright.hub.accounts.repositories import RepositoryExists, RepositoryUnknown
@@ -303,6 +305,71 @@ def test_a_removed_repository_leaves_its_blobs_to_the_collector(accounts: House)
     assert store.garbage(time.time() + 1, limit=9, last=None) == [(BLOB, 4)]
     with pytest.raises(RepositoryUnknown):
         accounts.repositories.remove("ada/two", BY)
+
+
+# ---- identities
+
+
+ISSUER = "https://id.example.com"
+
+
+def test_an_identity_is_one_account_and_an_account_may_have_several(accounts: House) -> None:
+    identities = accounts.identities
+    identities.add("ada", ISSUER, "id-1", BY)
+    identities.add("ada", "https://other.example.com", "id-1", BY)
+    identities.add("shop+ci", ISSUER, "repo:shop/web:ref:refs/heads/main", BY)
+    assert identities.account(ISSUER, "id-1") == "ada"
+    for other in (ISSUER.upper(), ISSUER + "/"):
+        assert identities.account(other, "id-1") is None
+    assert identities.account(ISSUER, "ID-1") is None
+    with pytest.raises(IdentityExists, match="ada"):
+        identities.add("bob", ISSUER, "id-1", BY)
+    with pytest.raises(AccountUnknown):
+        identities.add("nobody", ISSUER, "id-2", BY)
+    for name, subject in (("shop", "id-2"), ("bob", ""), ("bob", "a\nb")):
+        with pytest.raises(InvalidError):
+            identities.add(name, ISSUER, subject, BY)
+    assert [one.account for one in identities.list()] == ["ada", "ada", "shop+ci"]
+    with pytest.raises(IdentityUnknown):
+        identities.remove(ISSUER, "id-2", BY)
+    identities.remove(ISSUER, "id-1", BY)
+    assert identities.account(ISSUER, "id-1") is None
+
+
+def test_an_identity_goes_with_its_account_and_logins_with_the_identity(accounts: House) -> None:
+    accounts.identities.add("bob", ISSUER, "id-1", BY)
+    login = accounts.tokens.create_refresh("bob", "docker", limit=Limit(), parent=None, until=None)
+    accounts.identities.remove(ISSUER, "id-1", BY)
+    assert accounts.tokens.find(login) is None
+    accounts.identities.add("bob", ISSUER, "id-1", BY)
+    accounts.directory.remove("bob", "user", BY)
+    assert accounts.identities.account(ISSUER, "id-1") is None
+
+
+def test_an_identity_never_takes_the_account_of_its_name(accounts: House) -> None:
+    for username in ("ada", "Ada@example.com", "shop"):
+        with pytest.raises(AccountExists):
+            accounts.identities.adopt(Identity(ISSUER, f"id-{username}", username), BY)
+    for username in ("", "root", "x", "Ада"):
+        with pytest.raises(InvalidName):
+            accounts.identities.adopt(Identity(ISSUER, f"id-{username}", username), BY)
+    assert accounts.identities.list() == []
+
+
+def test_an_identity_that_comes_at_once_from_everywhere_is_one_user(accounts: House) -> None:
+    made: list[str] = []
+
+    def adopt() -> None:
+        made.append(accounts.identities.adopt(Identity(ISSUER, "id-1", "Zoe.Moe"), BY))
+
+    threads = [threading.Thread(target=adopt) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["zoe-moe"] * 6
+    assert [one.account for one in accounts.identities.list()] == ["zoe-moe"]
+    assert len([one for one in accounts.audit.entries(limit=99, action="user.add") if one.target == "zoe-moe"]) == 1
 
 
 # ---- tokens

@@ -78,15 +78,17 @@ class Hub:
 async def hub(root: Path, **settings: Any) -> AsyncIterator[Hub]:
     """Serve for the block, with the accounts of `populate`."""
     from boxwright.hub.accounts.doors import open_access
+    from boxwright.hub.accounts.oidc.settings import NO_OIDC
     from boxwright.hub.accounts.settings import AccountSettings
     from boxwright.hub.registry.workers import Workers
 
     workers = Workers()
     file = settings.pop("file", None)
+    oidc = settings.pop("oidc", NO_OIDC)
     with house(default_url(root)) as made:
         populate(made)
         enabled = AccountSettings(enabled=True, **settings)
-        access = open_access(made.database, workers, enabled, file, passwords=made.passwords)
+        access = open_access(made.database, workers, enabled, file, passwords=made.passwords, oidc=oidc)
         async with registry(root, authority=access.authority, endpoints=access.endpoints) as client:
             yield Hub(client, made)
         workers.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from boxwright.hub.accounts.oidc.settings import OIDCSettings, read_oidc
 from boxwright.hub.accounts.settings import AccountSettings, read_accounts
 from boxwright.hub.configfile import read_file
 from boxwright.hub.db.settings import DatabaseSettings, read_database
@@ -40,6 +41,7 @@ class HubSettings(NamedTuple):
     database: DatabaseSettings = DatabaseSettings()
     auth: AuthSettings = AuthSettings()
     accounts: AccountSettings = AccountSettings()
+    oidc: OIDCSettings = OIDCSettings()
     gc: GarbageSettings = GarbageSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -60,6 +62,7 @@ def load_settings(path: Path | None) -> HubSettings:
         database=read_database(file.section("database")),
         auth=read_auth(file.section("auth")),
         accounts=read_accounts(file.section("accounts")),
+        oidc=read_oidc(file.section("oidc")),
         gc=read_garbage(file.section("gc")),
         log=read_log(file.section("log")),
         metrics=read_metrics(file.section("metrics")),

@@ -33,7 +33,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 LOOKING = {
     *("user list", "org list", "org members", "team list", "robot list", "token list", "repo list", "grants"),
     *("audit", "webhook list", "webhook log", "webhook test", "tag history", "immutable list", "retention list"),
-    *("quota list", "stats", "serve"),
+    *("quota list", "identity list", "stats", "serve"),
 }
 """Verbs that change nothing; and ``serve``, whose requests have tests of their own."""
 
@@ -58,6 +58,8 @@ CHANGES: list[tuple[str, str, str, str]] = [
     ("robot enable", "shop+ci", "robot.disabled", "shop+ci"),
     ("token create", "shop+ci pipeline", "token.create", "shop+ci"),
     ("token revoke", "shop+ci pipeline", "token.revoke", "shop+ci"),
+    ("identity add", "--issuer https://id.example.com bob id-1", "identity.add", "bob"),
+    ("identity rm", "--issuer https://id.example.com id-1", "identity.rm", "bob"),
     ("repo create", "shop/web", "repo.create", "shop/web"),
     ("repo set", "--visibility public shop/web", "repo.public", "shop/web"),
     ("repo set", "--description wares shop/web", "repo.describe", "shop/web"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from boxwright.hub.accounts.oidc.settings import OIDCSettings
 from boxwright.hub.configfile import InvalidSetting, read_file
 from boxwright.hub.edge.limits import LimitSettings
 from boxwright.hub.edge.tls import TLSSettings
@@ -45,6 +46,10 @@ def test_sections_are_read(tmp_path: Path) -> None:
     blob = "10 GiB"
     [auth]
     htpasswd = "users"
+    [oidc]
+    issuer = "https://id.example.com/realms/eng/"
+    create = true
+    lifetime = "12h"
     [gc]
     delay = "off"
     interval = "90s"
@@ -57,6 +62,8 @@ def test_sections_are_read(tmp_path: Path) -> None:
     assert settings.server.idle_timeout == 60.0
     assert settings.tls == TLSSettings(Path("/etc/ssl/registry.crt"), None, tmp_path / "clients.pem", "optional")
     assert settings.limits == LimitSettings(connections=50, blob=10 << 30)
+    assert settings.oidc == OIDCSettings("https://id.example.com/realms/eng", create=True, lifetime=43200.0)
+    assert settings.oidc.wanted_audience == "boxwright"
     assert settings.server.sparse
     assert settings.auth.htpasswd == tmp_path / "users"
     assert settings.gc == GarbageSettings(delay=None, interval=90.0)
@@ -86,6 +93,13 @@ def test_flags_go_before_the_file() -> None:
             "server.notice cannot be shown: a notice is one line of printable ASCII of at most 1000 characters",
         ),
         ("server = 5\n", 1, "server is a section"),
+        (
+            "[oidc]\nissuer = 'http://id.example.com'\n",
+            2,
+            "oidc.issuer is an invalid issuer 'http://id.example.com': it begins with https://, or with http:// on this"
+            " machine alone",
+        ),
+        ("[oidc]\nscopes = ['email']\n", 2, 'oidc.scopes is a list of words with "openid" among them'),
         ("[tls]\nkey = 'x'\n", 2, "tls.key needs a certificate, too: cert"),
         (
             "[limits]\nmanifest = '1 MiB'\n",

@@ -12,6 +12,7 @@ COMMANDS = {
     "team": "make, change and list teams of organisations",
     "robot": "make, change and list accounts of programs",
     "token": "make, list and revoke tokens, which stand in for passwords",
+    "identity": "say who of an OpenID provider is which user",
     "repo": "list, make, change and remove repositories",
     "grant": "let a user, a robot or a team read, write or administer repositories",
     "revoke": "take back what was granted",

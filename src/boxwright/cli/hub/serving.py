@@ -49,6 +49,10 @@ def configure_serve(parser: Parser) -> None:
     )
     parser.add_argument("--notice", metavar="TEXT", help="a line that clients show to their users")
     parser.add_argument("--htpasswd", metavar="FILE", help="let only these users in (bcrypt lines of htpasswd -B)")
+    parser.add_argument(
+        "--oidc-issuer", metavar="URL", help="with accounts: also let in who this OpenID provider has logged in"
+    )
+    parser.add_argument("--oidc-client-id", metavar="ID", help="as what the hub is registered there (boxwright)")
     parser.flag("--sparse", default=None, help="accept indexes and images of which not every part was pushed")
     parser.flag(
         "--delete", default=None, help="let clients delete (true); --delete=false: whoever they are, they cannot"
@@ -64,6 +68,7 @@ def server_settings(args: Any) -> HubSettings:
     """Return what the configuration file and the flags of a server say. Raises InvalidError."""
     from boxwright.hub.settings import load_settings, override
     from boxwright.hub.storage.location import parse_location
+    from boxwright.remote.issuer import check_issuer
 
     settings = load_settings(path(args.config))
     server = override(
@@ -86,6 +91,11 @@ def server_settings(args: Any) -> HubSettings:
     )
     database = override(settings.database, url=args.database)
     auth = override(settings.auth, htpasswd=path(args.htpasswd))
+    oidc = override(
+        settings.oidc,
+        issuer=None if args.oidc_issuer is None else check_issuer(args.oidc_issuer),
+        client_id=args.oidc_client_id,
+    )
     gc = override(
         settings.gc,
         delay=None if args.gc_delay in (None, "off") else seconds(args.gc_delay, "--gc-delay"),
@@ -98,9 +108,8 @@ def server_settings(args: Any) -> HubSettings:
         location=None if args.storage is None else parse_location(args.storage),
         redirect=args.storage_redirect,
     )
-    return with_observing(
-        args, settings._replace(server=server, tls=tls, database=database, auth=auth, gc=gc, storage=storage)
-    )
+    settings = settings._replace(server=server, tls=tls, database=database, auth=auth, oidc=oidc, gc=gc)
+    return with_observing(args, settings._replace(storage=storage))
 
 
 def _processes(text: str) -> int:

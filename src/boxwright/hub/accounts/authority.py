@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from boxwright.hub.accounts.bearer import BearerTokens
 from boxwright.hub.accounts.challenge import challenge, realm
 from boxwright.hub.accounts.logins import Logins, TooManyAttempts
+from boxwright.hub.accounts.oidc.logins import NoAccount
 from boxwright.hub.accounts.permits import LoginPermit, Rights, TokenPermit
 from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.scopes import scope_of
 from boxwright.hub.registry.access import PULL, Need, Origin, Permit
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.htpasswd import parse_basic
+from boxwright.remote.provider import ProviderFailed
 
 
 class AccountAuthority:
@@ -50,8 +52,8 @@ class AccountAuthority:
             return None
         try:
             login = self._logins.login(user, password.decode("utf-8", "surrogateescape"), origin.address, silent=True)
-        except TooManyAttempts as error:
-            raise too_many(error) from None
+        except (TooManyAttempts, NoAccount, ProviderFailed) as error:
+            raise refusal_of(error) from None
         return None if login is None else LoginPermit(login, self._rights)
 
     def refusal(
@@ -71,8 +73,12 @@ class AccountAuthority:
         return RegistryError("DENIED", "requested access to the resource is denied")
 
 
-def too_many(error: TooManyAttempts) -> RegistryError:
-    """Return the answer to who tries too many passwords."""
+def refusal_of(error: TooManyAttempts | NoAccount | ProviderFailed) -> RegistryError:
+    """Return the answer to a login that is refused for another reason than a wrong secret."""
+    if isinstance(error, NoAccount):
+        return RegistryError("UNAUTHORIZED", f"{error.message}; {error.hint}")
+    if isinstance(error, ProviderFailed):
+        return RegistryError("UNAVAILABLE", error.message)
     return RegistryError("TOOMANYREQUESTS", error.message, headers=[("Retry-After", str(math.ceil(error.seconds)))])
 
 

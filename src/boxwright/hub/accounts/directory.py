@@ -138,24 +138,15 @@ class Directory:
 
     @retried
     def _add(self, by: Actor, action: str, owner: str = "", /, **values: Any) -> None:
-        row: dict[str, Any] = {
-            "password": None,
-            "administrator": False,
-            "curator": False,
-            "disabled": False,
-            "public": False,
-            "created": time.time(),
-            **values,
-        }
-        name = str(row["name"])
+        name = str(values["name"])
         try:
             with self._db.write() as connection:
-                if row["kind"] == ROBOT:
-                    row["owner_id"] = _namespace(connection, check_robot(name)[0]).id
-                made = connection.execute(insert(t.account).values(row)).inserted_primary_key
-                if row["kind"] == ORGANISATION:
+                if values["kind"] == ROBOT:
+                    values["owner_id"] = _namespace(connection, check_robot(name)[0]).id
+                made = insert_account(connection, **values)
+                if values["kind"] == ORGANISATION:
                     first = get_account(connection, owner, USER)
-                    member = {"organisation_id": made[0] if made else 0, "account_id": first.id, "owner": True}
+                    member = {"organisation_id": made, "account_id": first.id, "owner": True}
                     connection.execute(insert(t.membership).values(member))
                 note(connection, by, action, name, detail=f"owner {owner}" if owner else "")
         except exc.IntegrityError:
@@ -183,8 +174,7 @@ class Directory:
         with self._db.write() as connection:
             found = get_account(connection, name, USER)
             connection.execute(update(t.account).where(t.account.c.id == found.id).values(password=password))
-            gone = (t.account_token.c.account_id == found.id) & (t.account_token.c.kind == "refresh")
-            connection.execute(delete(t.account_token).where(gone))
+            end_logins(connection, found.id)
             note(connection, by, "user.passwd", name)
 
     @retried
@@ -231,6 +221,29 @@ def get_account(connection: Connection, name: str, kind: str | None = None) -> A
     if found is None or (kind is not None and found.kind != kind):
         raise AccountUnknown(name, kind or "account")
     return found
+
+
+def insert_account(connection: Connection, **values: Any) -> int:
+    """Add an account inside a transaction and return its number; what `values` leave out is nothing special.
+
+    Raises IntegrityError when the name is taken.
+    """
+    row: dict[str, Any] = {
+        "password": None,
+        "administrator": False,
+        "curator": False,
+        "disabled": False,
+        "public": False,
+        "created": time.time(),
+        **values,
+    }
+    return int(connection.execute(insert(t.account).values(row).returning(t.account.c.id)).scalar_one())
+
+
+def end_logins(connection: Connection, account_id: int) -> None:
+    """End what clients got in place of the password of an account, inside a transaction."""
+    gone = (t.account_token.c.account_id == account_id) & (t.account_token.c.kind == "refresh")
+    connection.execute(delete(t.account_token).where(gone))
 
 
 def _namespace(connection: Connection, name: str) -> Account:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError
+from boxwright.hub.accounts.oidc.settings import NO_OIDC, OIDCSettings
 from boxwright.hub.accounts.settings import AccountSettings
 from boxwright.hub.extra import need
 from boxwright.hub.registry.access import Authority, Members
@@ -28,12 +29,16 @@ class Access(NamedTuple):
     house: House | None = None
 
 
-def check_accounts(settings: AccountSettings) -> None:
+def check_accounts(settings: AccountSettings, oidc: OIDCSettings) -> None:
     """Raise HubExtraMissing for a package that accounts need, InvalidError for settings of accounts without any."""
+    if oidc != NO_OIDC and not oidc.issuer:
+        raise InvalidError("there are settings in [oidc], and no issuer", hint='issuer = "https://id.example.com"')
     if settings.enabled:
         need("argon2", "joserfc", "bcrypt")
     elif settings != AccountSettings():
         raise InvalidError("there are settings in [accounts]", hint="boxwright hub serve is what has accounts")
+    elif oidc.issuer:
+        raise InvalidError("there are settings in [oidc]", hint="boxwright hub serve is what has accounts")
 
 
 def open_access(
@@ -44,11 +49,12 @@ def open_access(
     *,
     is_open: Callable[[str], bool] | None = None,
     passwords: Passwords | None = None,
+    oidc: OIDCSettings = NO_OIDC,
 ) -> Access:
     """Return who may come in. With accounts, the users of the file are further users of the hub.
 
     `is_open`: whether a repository may be pulled by everybody, whatever is known of it. `passwords` None hashes them as
-    is good now.
+    is good now. `oidc`: whose users may log in as well.
     """
     if not settings.enabled:
         return Access(None if credentials is None else Members(credentials), {})
@@ -62,11 +68,23 @@ def open_access(
     from boxwright.hub.accounts.signing import SQLKeys
 
     house = House(database, passwords, audit_seconds=settings.audit_keep)
-    logins = Logins(house.directory, house.tokens, house.passwords, house.throttle, house.audit, file=credentials)
+    identities = exchange = None
+    if oidc.issuer:
+        from boxwright.hub.accounts.challenge import TOKEN_PATH
+        from boxwright.hub.accounts.oidc.exchange import Exchange
+        from boxwright.hub.accounts.oidc.keys import ProviderKeys, fetcher
+        from boxwright.hub.accounts.oidc.logins import IdentityLogins
+        from boxwright.hub.accounts.oidc.tokens import IDTokens
+
+        keys = ProviderKeys(fetcher(oidc.issuer))
+        identities = IdentityLogins(oidc, IDTokens(oidc, keys), house.identities)
+        exchange = Exchange(oidc, house.tokens, TOKEN_PATH)
+    checks = house.directory, house.tokens, house.passwords, house.throttle, house.audit
+    logins = Logins(*checks, file=credentials, identities=identities)
     rights = Rights(house.directory, house.repositories, house.audit, is_open=is_open)
     ring = KeyRing(SQLKeys(database))
     bearer = BearerTokens(ring, settings.service, lifetime=settings.token_lifetime)
-    issuer = Issuer(logins, rights, house.tokens, bearer, ring, house.audit, workers)
+    issuer = Issuer(logins, rights, house.tokens, bearer, ring, house.audit, workers, exchange)
     return Access(AccountAuthority(logins, rights, bearer), issuer.endpoints, house)
 
 

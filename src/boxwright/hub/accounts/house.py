@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from boxwright.hub.accounts.directory import USER, Directory
 from boxwright.hub.accounts.grants import Grants
+from boxwright.hub.accounts.oidc.identities import Identities
 from boxwright.hub.accounts.organisations import Organisations
 from boxwright.hub.accounts.passwords import Passwords
 from boxwright.hub.accounts.repositories import Repositories
@@ -22,6 +23,7 @@ class House:
         "database",
         "directory",
         "grants",
+        "identities",
         "organisations",
         "passwords",
         "repositories",
@@ -38,6 +40,7 @@ class House:
         self.directory = Directory(database)
         self.organisations = Organisations(database)
         self.grants = Grants(database)
+        self.identities = Identities(database)
         self.repositories = Repositories(database)
         self.tokens = Tokens(database)
         self.passwords = passwords or Passwords()

@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from boxwright.hub.accounts.authority import too_many
+from boxwright.hub.accounts.authority import refusal_of
 from boxwright.hub.accounts.bearer import BearerTokens
 from boxwright.hub.accounts.challenge import KEYS_PATH, TOKEN_PATH
 from boxwright.hub.accounts.keys import KeyRing
 from boxwright.hub.accounts.logins import Login, Logins, TooManyAttempts
+from boxwright.hub.accounts.oidc.exchange import GRANT, Exchange
+from boxwright.hub.accounts.oidc.logins import NoAccount
+from boxwright.hub.accounts.oidc.tokens import is_id_token
 from boxwright.hub.accounts.permits import Rights, may_list
 from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.roles import NOBODY
@@ -30,6 +33,7 @@ from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.htpasswd import parse_basic
 from boxwright.hub.registry.routes import is_name
 from boxwright.hub.registry.workers import Workers
+from boxwright.remote.provider import ProviderFailed
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -57,7 +61,7 @@ class Wish(NamedTuple):
 class Issuer:
     """The endpoints of the issuer."""
 
-    __slots__ = ("_audit", "_bearer", "_logins", "_rights", "_ring", "_tokens", "_workers")
+    __slots__ = ("_audit", "_bearer", "_exchange", "_logins", "_rights", "_ring", "_tokens", "_workers")
 
     def __init__(
         self,
@@ -68,7 +72,10 @@ class Issuer:
         ring: KeyRing,
         audit: AuditLog,
         workers: Workers,
+        exchange: Exchange | None = None,
     ) -> None:
+        """`exchange` is for users of an OpenID provider."""
+        self._exchange = exchange
         self._logins = logins
         self._rights = rights
         self._tokens = tokens
@@ -80,7 +87,11 @@ class Issuer:
     @property
     def endpoints(self) -> dict[str, Mapping[str, Handler]]:
         """Path → method → handler, as the application takes them."""
-        return {TOKEN_PATH: {"GET": self.get, "POST": self.post}, KEYS_PATH: {"GET": self.keys}}
+        own: dict[str, Mapping[str, Handler]] = {
+            TOKEN_PATH: {"GET": self.get, "POST": self.post},
+            KEYS_PATH: {"GET": self.keys},
+        }
+        return own if self._exchange is None else {**own, **self._exchange.endpoints}
 
     async def get(self, call: Call) -> Reply:
         """Answer docker's form."""
@@ -100,10 +111,14 @@ class Issuer:
         if raw is None:
             raise RegistryError("SIZE_INVALID", f"a token request has at most {_MAX_FORM} bytes", status=413)
         try:
-            form = dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100))
+            pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100)
         except ValueError:
             raise RegistryError("UNSUPPORTED", "the body is no form", status=400) from None
+        form = dict(pairs)
         grant = form.get("grant_type", "")
+        if grant == GRANT and self._exchange is not None:
+            wish = Wish(password=self._exchange.token_of(pairs))
+            return await self._workers.check(self._trade, self._exchange, wish, pairs, call.origin.address)
         if grant not in ("password", "refresh_token"):
             raise RegistryError("UNSUPPORTED", "grant_type is neither password nor refresh_token", status=400)
         wish = Wish(
@@ -154,6 +169,12 @@ class Issuer:
             )
         return Reply(200, _HEADERS, json.dumps(answer).encode())
 
+    def _trade(self, exchange: Exchange, wish: Wish, form: list[tuple[str, str]], address: str) -> Reply:
+        """Answer an ID token with a personal access token."""
+        if not is_id_token(wish.password):
+            raise RegistryError("UNAUTHORIZED", "subject_token is no ID token")
+        return exchange.answer(self._login(wish, address), form, address)
+
     def _login(self, wish: Wish, address: str) -> Login:
         try:
             if wish.refresh:
@@ -162,8 +183,8 @@ class Issuer:
                 login = self._logins.login(wish.user, wish.password, address)
             else:
                 return _ANYBODY
-        except TooManyAttempts as error:
-            raise too_many(error) from None
+        except (TooManyAttempts, NoAccount, ProviderFailed) as error:
+            raise refusal_of(error) from None
         if login is None:
             raise RegistryError("UNAUTHORIZED", "incorrect username or password")
         return login

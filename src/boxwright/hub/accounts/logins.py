@@ -8,6 +8,8 @@ from typing import Protocol
 from boxwright.errors import UnavailableError
 from boxwright.hub.accounts.directory import USER, AccountExists, Directory
 from boxwright.hub.accounts.names import InvalidName, is_login
+from boxwright.hub.accounts.oidc.logins import IdentityLogins, NoAccount
+from boxwright.hub.accounts.oidc.tokens import is_id_token
 from boxwright.hub.accounts.passwords import Passwords
 from boxwright.hub.accounts.personal import is_token
 from boxwright.hub.accounts.roles import UNLIMITED, Limit, Standing
@@ -42,7 +44,8 @@ class Login(NamedTuple):
     token: int | None = None
     """The id of the token that was used in place of a password."""
     expires: float | None = None
-    """When that token does."""
+    """Until when it holds, as far as it was shown by something that ends."""
+    how: str = "with a password"
 
 
 class Logins:
@@ -51,7 +54,7 @@ class Logins:
     A failure looks the same whatever was wrong, and takes the same time for a name that nobody has.
     """
 
-    __slots__ = ("_audit", "_directory", "_file", "_passwords", "_throttle", "_tokens")
+    __slots__ = ("_audit", "_directory", "_file", "_identities", "_passwords", "_throttle", "_tokens")
 
     def __init__(
         self,
@@ -62,17 +65,22 @@ class Logins:
         audit: AuditLog,
         *,
         file: PasswordFile | None = None,
+        identities: IdentityLogins | None = None,
     ) -> None:
-        """`file`: further users; one gets an account, without a password in it, when it first logs in."""
+        """`file`: further users; one gets an account, without a password in it, when it first logs in.
+
+        `identities`: whoever shows an ID token of a provider in place of a password, under whatever name.
+        """
         self._directory = directory
         self._tokens = tokens
         self._passwords = passwords
         self._throttle = throttle
         self._audit = audit
         self._file = file
+        self._identities = identities
 
     def login(self, name: str, secret: str, address: str, *, silent: bool = False) -> Login | None:
-        """Return who this is; None when the secret is wrong. Raises TooManyAttempts.
+        """Return who this is; None when the secret is wrong. Raises TooManyAttempts, NoAccount, ProviderFailed.
 
         With `silent` a success is not noted in the audit log: it comes with every request.
         """
@@ -80,6 +88,8 @@ class Logins:
             token = self._tokens.find(secret)
             ours = token is not None and token.kind == PERSONAL and token.account == name
             found = self._of(token) if token is not None and ours else None
+        elif self._identities is not None and is_id_token(secret):
+            found = self._by_identity(self._identities, name, secret, address)
         else:
             self._wait(name, address)
             found = self._by_password(name, secret)
@@ -88,7 +98,7 @@ class Logins:
         if found is None:
             self._failed(name, address)
         elif not silent:
-            self._audit.record(Actor(name, address), "login", "", detail=_how(found))
+            self._audit.record(Actor(found.standing.name, address), "login", "", detail=found.how)
         return found
 
     def proven(self, name: str) -> Login | None:
@@ -108,15 +118,26 @@ class Logins:
         if (seconds := self._throttle.wait(_counted(name), address)) > 0:
             raise TooManyAttempts(seconds)
 
-    def _failed(self, name: str, address: str) -> None:
+    def _by_identity(self, identities: IdentityLogins, name: str, token: str, address: str) -> Login | None:
+        try:
+            proven = identities.prove(token, address)
+        except NoAccount as error:
+            self._failed(name, address, f"no account for {error.identity.subject} of {error.identity.issuer}")
+            raise
+        standing = self._directory.standing(proven.account) if proven is not None else None
+        if proven is None or standing is None:
+            return None
+        return Login(standing, expires=proven.until, how="with an ID token")
+
+    def _failed(self, name: str, address: str, why: str = "") -> None:
         # A right token is never kept waiting, since it cannot be guessed. A wrong one is, since it makes us write.
         self._wait(name, address)
         self._throttle.failed(_counted(name), address)
-        self._audit.record(Actor(name, address), "login", "", outcome=FAILURE)
+        self._audit.record(Actor(name, address), "login", "", outcome=FAILURE, detail=why)
 
     def _of(self, token: Token) -> Login | None:
         standing = self._directory.standing(token.account)
-        return None if standing is None else Login(standing, token.limit, token.id, token.expires)
+        return None if standing is None else Login(standing, token.limit, token.id, token.expires, "with a token")
 
     def _by_password(self, name: str, password: str) -> Login | None:
         standing = self._directory.standing(name) if self._is_password(name, password) else None
@@ -151,7 +172,3 @@ class Logins:
 def _counted(name: str) -> str:
     """Return the name under which failures are counted: what cannot be a login is one name, however it is spelled."""
     return name if is_login(name) else "?"
-
-
-def _how(login: Login) -> str:
-    return "with a password" if login.token is None else "with a token"

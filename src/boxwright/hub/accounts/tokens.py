@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exc, insert, select, update
+from sqlalchemy import delete, exc, func, insert, select, update
 
 from boxwright.errors import ConflictError, InvalidError, NotFoundError
 from boxwright.hub.accounts.directory import ORGANISATION, get_account
@@ -28,6 +28,9 @@ REFRESH_SECONDS = 180 * 86400.0
 MAX_REFRESH = 100
 """Of one account; the oldest make room."""
 
+MAX_PERSONAL = 1000
+"""Of one account: who logs in through a provider makes them without asking anybody."""
+
 _USE_SECONDS = 300.0
 """How exactly it is known when a token was last used: to note every use would make each pull write."""
 _MAX_NAME = 100
@@ -38,6 +41,15 @@ class TokenExists(ConflictError):
 
     def __init__(self, account: str, name: str) -> None:
         super().__init__(f"{account!r} has a token {name!r} already")
+
+
+class TooManyTokens(ConflictError):
+    """The account has as many as anybody can look after."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(
+            f"{account!r} has {MAX_PERSONAL} tokens", hint=f"revoke some: boxwright hub token list {account}"
+        )
 
 
 class TokenUnknown(NotFoundError):
@@ -82,11 +94,19 @@ class Tokens:
 
     @retried
     def create(
-        self, account: str, name: str, by: Actor, *, limit: Limit = UNLIMITED, expires: float | None = None
+        self,
+        account: str,
+        name: str,
+        by: Actor,
+        *,
+        limit: Limit = UNLIMITED,
+        expires: float | None = None,
+        replace: bool = False,
     ) -> str:
         """Create a personal token and return it: it is shown this once. `expires` is a time, None: never.
 
-        Raises AccountUnknown, InvalidError, TokenExists.
+        With `replace`, in place of one of the same name, whose logins end.
+        Raises AccountUnknown, InvalidError, TokenExists, TooManyTokens.
         """
         if not name or len(name) > _MAX_NAME or not name.isprintable():
             raise InvalidError(f"{name[:100]!r} cannot be the name of a token", hint="say what it is for")
@@ -100,6 +120,12 @@ class Tokens:
                     raise InvalidError(
                         f"{account!r} is an organisation", hint=f"make a robot: boxwright hub robot add {account}+NAME"
                     )
+                own = (t.account_token.c.account_id == found.id) & (t.account_token.c.kind == PERSONAL)
+                if replace:
+                    connection.execute(delete(t.account_token).where(own, t.account_token.c.name == name))
+                count = select(func.count()).select_from(t.account_token).where(own)
+                if connection.execute(count).scalar_one() >= MAX_PERSONAL:
+                    raise TooManyTokens(account)
                 row = self._row(found.id, PERSONAL, name, secret, limit, expires)
                 connection.execute(insert(t.account_token).values(row))
                 note(connection, by, "token.create", account, detail=f"{name}: {_summary(limit)}")

@@ -53,7 +53,7 @@ def serve(settings: HubSettings, *, root: Path, ready: Callable[[str], None] = l
     where it serves. Raises HubExtraMissing, InvalidAddress, AddressInUse, ChildDied, and what opening the root raises.
     """
     need("aiohttp", "sqlalchemy", "alembic")
-    check_accounts(settings.accounts)
+    check_accounts(settings.accounts, settings.oidc)
     count, folder = settings.server.processes, settings.server.root or root
     with ExitStack() as stack:
         shares = listen(settings.server.address, count)
@@ -167,7 +167,7 @@ async def _serve(
             )
             stack.callback(upstreams.close)
         is_open = upstreams.is_public if upstreams is not None else None
-        access = open_access(database, workers, settings.accounts, credentials, is_open=is_open)
+        access = open_access(database, workers, settings.accounts, credentials, is_open=is_open, oidc=settings.oidc)
         application = Application(
             *(storage, metadata, workers),
             authority=access.authority,

@@ -3,7 +3,8 @@
 account ──< account_token                            users, organisations, robots; what stands in for a password
    │  └──< membership >── account                    users in organisations, some of them owners
    │  └──< team ──< team_member >── account
-   └──< access_grant >── team                        a role for either of the two on what a pattern covers
+   ├──< access_grant >── team                        a role for either of the two on what a pattern covers
+   └──< identity                                     who it is to an OpenID provider
 repository_profile                                   what somebody said of a repository; content or not
 signing_key, login_failure                           what all servers of a hub have to know together
 """
@@ -99,6 +100,17 @@ Index(
     unique=True,
     sqlite_where=text("kind = 'personal'"),
     postgresql_where=text("kind = 'personal'"),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    # Of a provider, which gives a subject to one person for ever.
+    Column("issuer", Name, primary_key=True),
+    Column("subject", Name, primary_key=True),
+    Column("account_id", Key, ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Seconds, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 signing_key = Table(
