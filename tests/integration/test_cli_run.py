@@ -377,3 +377,19 @@ def test_a_user_that_the_image_does_not_know(boxwright: Boxwright) -> None:
 def test_ports_without_a_network_are_dropped_with_a_warning(boxwright: Boxwright) -> None:
     result = boxwright("run", "--rm", "--network", "none", "-p", "80", "busybox", "true")
     assert (result.code, result.err) == (0, "warning: published ports are discarded with --network none\n")
+
+
+def test_the_proxies_of_dockers_configuration_reach_containers_and_steps(boxwright: Boxwright, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        '{"proxies": {"default": {"httpProxy": "http://p:1", "httpsProxy": "http://s:2", "noProxy": "a,b"}}}'
+    )
+    configured = {"DOCKER_CONFIG": str(tmp_path)}
+    run = ("run", "--rm", "--network=none")
+    show = ("busybox", "sh", "-c", "echo $http_proxy $HTTP_PROXY $https_proxy $NO_PROXY")
+    said = boxwright.ok(*run, "-e", "HTTP_PROXY=mine", *show, env=configured)
+    assert said == "http://p:1 mine http://s:2 a,b"
+    dockerfile = "FROM busybox\nRUN echo $http_proxy $HTTP_PROXY $NO_PROXY > /seen\nCMD cat /seen; env\n"
+    boxwright.ok("build", "-q", "--build-arg", "NO_PROXY=mine", "-t", "seen", "-", input=dockerfile, env=configured)
+    seen = boxwright.ok(*run, "seen").splitlines()
+    assert seen[0] == "http://p:1 http://p:1 mine"
+    assert not any("proxy" in line.lower() for line in seen[1:])

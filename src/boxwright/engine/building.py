@@ -19,6 +19,7 @@ from boxwright.build.request import BuildRequest, BuildResult, Given
 from boxwright.build.runner import StepLimits, StepProcess
 from boxwright.build.together import Together
 from boxwright.dockerfile.stages import Dockerfile, load
+from boxwright.engine import proxies
 from boxwright.engine.baseimages import BaseImages
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.contexts import Access, open_context
@@ -142,7 +143,8 @@ def build(
     require_root("a build")
     tags = tuple(_tag(text) for text in wanted.tags)
     environ = wiring.settings.environ
-    arguments = {name: environ.get(name) if value is None else value for name, value in wanted.build_args.items()}
+    arguments: dict[str, str | None] = {**proxies.configured(environ)}
+    arguments |= {name: environ.get(name) if value is None else value for name, value in wanted.build_args.items()}
     host = Platform.of_machine(os.uname().machine)
     if wanted.network not in ("default", "bridge", "none", "host"):
         raise InvalidError(f"unknown network {wanted.network!r}", hint="RUN steps have default, none or host")

@@ -337,6 +337,7 @@ class Engine:
 
     def create_container(self, request: CreateContainer) -> Created:
         """Make a container: see `boxwright.engine.containers.creation.create`. Raises NeedsRoot, RefusedByPolicy."""
+        from boxwright.engine import proxies
         from boxwright.engine.containers import creation
 
         require_root("a container")
@@ -344,7 +345,8 @@ class Engine:
             from boxwright.engine import admission
 
             admission.admit(self.store, self.settings, request.image)
-        return creation.create(self.store, request)
+        unasked = (f"{name}={value}" for name, value in proxies.configured(self.settings.environ).items())
+        return creation.create(self.store, request._replace(env=(*unasked, *request.env)))
 
     def start_container(self, container: str) -> None:
         """Start a container in the background; one that runs stays as it is."""
