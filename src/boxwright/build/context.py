@@ -68,6 +68,8 @@ class Context(NamedTuple):
     rules: IgnoreRules
     identity: str
     """What names the context across builds."""
+    written_ns: int | None = None
+    """When the Dockerfile was written, since the epoch; None where nobody knows."""
 
     def private(self) -> Context:
         """Return the same context for another thread: rules remember what they have matched."""
@@ -114,13 +116,14 @@ def local_context(directory: str, dockerfile: str | None = None, *, text: str | 
     path = os.path.abspath(dockerfile) if dockerfile is not None else _default_dockerfile(root, directory)
     inside = _is_inside(os.path.realpath(path), root)
     name = os.path.relpath(path, root) if inside else dockerfile or path
-    source = Source(name, _read(path, name, _MAX_DOCKERFILE))
+    text, written_ns = _read(path, name, _MAX_DOCKERFILE)
+    source = Source(name, text)
     if os.path.lexists(path + _IGNORE_FILE):
         rules = _rules(path + _IGNORE_FILE, name + _IGNORE_FILE)
     else:
         rules = _rules(ignore, _IGNORE_FILE)
     title = os.path.join(os.path.basename(root), name) if inside else name
-    return Context(source, title, root, rules, root)
+    return Context(source, title, root, rules, root, written_ns)
 
 
 @contextmanager
@@ -166,12 +169,14 @@ def tree_context(root: Path, dockerfile: str | None, *, text: str | None, identi
     if text is not None:
         return Context(Source("Dockerfile", text), "-", os.fspath(root), _rules_in(view, ()), identity)
     names = (dockerfile,) if dockerfile is not None else _NAMES
-    name = next((name for name in names if (node := view.lookup(name)) is not None and node.is_file), None)
-    if name is None:
+    found = ((name, node) for name in names if (node := view.lookup(name)) is not None and node.is_file)
+    name, node = next(found, ("", None))
+    if node is None:
         wanted = dockerfile or " or ".join(_NAMES)
         raise DockerfileNotFound(wanted, f"{what} has no such file" + ("" if dockerfile else ": name it with -f FILE"))
     source = Source(name, _decode(view.read(name, _MAX_DOCKERFILE), name))
-    return Context(source, name, os.fspath(root), _rules_in(view, (name + _IGNORE_FILE,)), identity)
+    rules = _rules_in(view, (name + _IGNORE_FILE,))
+    return Context(source, name, os.fspath(root), rules, identity, node.stat.st_mtime_ns)
 
 
 def _rules_in(view: UnionView, own: tuple[str, ...]) -> IgnoreRules:
@@ -201,20 +206,22 @@ def _is_inside(path: str, root: str) -> bool:
 def _rules(path: str, name: str) -> IgnoreRules:
     if not os.path.lexists(path):
         return IgnoreRules.none()
-    return IgnoreRules.parse(Source(name, _read(path, name, _MAX_IGNORE_FILE)))
+    return IgnoreRules.parse(Source(name, _read(path, name, _MAX_IGNORE_FILE)[0]))
 
 
-def _read(path: str, name: str, limit: int) -> str:
+def _read(path: str, name: str, limit: int) -> tuple[str, int]:
+    """Return a text, and when it was written, in nanoseconds since the epoch."""
     try:
         with open(path, "rb") as stream:
             data = stream.read(limit + 1)
+            written_ns = os.fstat(stream.fileno()).st_mtime_ns
     except FileNotFoundError:
         raise DockerfileNotFound(name) from None
     except OSError as error:
         raise UnreadableText(name, f"cannot be read: {(error.strerror or str(error)).lower()}") from None
     if len(data) > limit:
         raise UnreadableText(name, f"is longer than {limit >> 20} MiB")
-    return _decode(data, name)
+    return _decode(data, name), written_ns
 
 
 def _decode(data: bytes, name: str) -> str:

@@ -94,7 +94,9 @@ def copy_action(instruction: Copy | Add, working_dir: str, origin: Origin) -> Co
         origin.image,
         instruction.chown,
         mode,
-        instruction.link,
+        # With a mode, the parents that a linked layer has to bring along would take it from all that is in them: /etc
+        # would become 0644 by a configuration file. So it isn't linked then, in BuildKit neither.
+        instruction.link and mode is None,
         excludes=instruction.excludes,
         files=tuple(InlineFile(heredoc.marker.name, heredoc.content) for heredoc in instruction.heredocs),
         context=origin.context,

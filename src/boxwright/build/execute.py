@@ -68,7 +68,7 @@ class Execution:
             request.run,
             lambda number: self._ends[number].wait().chain,
             self._make_scratch,
-            made_ns=time.time_ns() if request.epoch is None else request.epoch * 1_000_000_000,
+            made_ns=_made_ns(request),
             cancelled=cancelled,
             need=self.cache.need,
             contents=self._contents,
@@ -195,6 +195,18 @@ class Execution:
             if isinstance(event, StepDone) and event.cached:
                 self.cached_steps += 1
             self._sink(event)
+
+
+def _made_ns(request: BuildRequest) -> int:
+    """Return the time of what the Dockerfile alone makes up, directories and here-documents: that of the Dockerfile.
+
+    So the same inputs give the same layers whenever they are built, and what is written anew is newer than what was
+    made of it.
+    """
+    if request.epoch is not None:
+        return request.epoch * 1_000_000_000
+    written_ns = request.context.written_ns
+    return time.time_ns() if written_ns is None else written_ns
 
 
 def _contents(request: BuildRequest, store: Store, imports: Imports | None) -> ContextCache:

@@ -65,11 +65,11 @@ def apply(instruction: Instruction, config: RunConfig, *, cmd_set: bool) -> Chan
             values = (name if value is None else f"{name}={value}" for name, value in instruction.values)
             history = f"ARG {' '.join(values)}"
         case Cmd():
-            argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL) if instruction.command.argv else ()
+            argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL)
             config, cmd_set = config._replace(cmd=argv), True
             history = f"CMD {_words(argv)}"
         case Entrypoint():
-            argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL) if instruction.command.argv else ()
+            argv = instruction.command.resolve(config.shell or _DEFAULT_SHELL)
             # An inherited CMD holds arguments for the inherited ENTRYPOINT.
             config = config._replace(entrypoint=argv, cmd=config.cmd if cmd_set else None)
             history = f"ENTRYPOINT {_words(argv)}"

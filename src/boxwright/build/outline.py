@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from boxwright.build.plan import Plan, PlanOptions
-from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
+from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, predefined_arguments
 from boxwright.dockerfile.descriptions import description
 from boxwright.dockerfile.instructions import Arg, Env, Instruction, Run
 from boxwright.dockerfile.mounts import expand_mount, read_mount
 from boxwright.dockerfile.source import DockerfileError, Span
-from boxwright.dockerfile.stages import Dockerfile, find_target
+from boxwright.dockerfile.stages import Dockerfile, find_target, target_name
 from boxwright.dockerfile.words import WordError, process_word
 from boxwright.values import NamedTuple
 
@@ -74,7 +74,7 @@ def outline(dockerfile: Dockerfile, planned: Plan, options: PlanOptions) -> Outl
     outliner = _Outliner(dockerfile, options)
     scopes: dict[int, StageScope] = {}
     for stage in planned.stages:
-        globals_ = {**outliner.globals.variables(), "TARGETSTAGE": dockerfile.stages[stage.number].title}
+        globals_ = outliner.globals.variables()
         if stage.stage is not None:
             scope = scopes[stage.stage].continued(globals_)
         else:
@@ -96,11 +96,12 @@ class _Outliner:
     def __init__(self, dockerfile: Dockerfile, options: PlanOptions) -> None:
         self.given = BuildArgs(options.build_args)
         self.escape = dockerfile.directives.escape
-        predefined = platform_arguments(options.build_platform, options.platform)
+        stage = target_name(dockerfile, options.target)
+        predefined = predefined_arguments(options.build_platform, options.platform, stage)
         self.globals = GlobalScope(self.given, predefined, self.escape)
         self.arguments: dict[str, Argument] = {}
         self.needed: dict[tuple[str, str], Needed] = {}
-        self._predefined = predefined.keys() | {"TARGETSTAGE"}
+        self._predefined = predefined.keys()
         for arg in dockerfile.global_args:
             self.globals.declare(arg)
             variables = self.globals.variables()

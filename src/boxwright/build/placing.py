@@ -71,6 +71,12 @@ class Attributes(NamedTuple):
     mode: int | str | None = None
     """Permission bits, or a symbolic mode."""
 
+    @property
+    def mode_of_parents(self) -> int:
+        """The mode, with its type, of directories that are made up: no symbolic mode changes it, and none of the
+        special bits is theirs."""
+        return stat.S_IFDIR | (self.mode & 0o777 if isinstance(self.mode, int) else 0o755)
+
     def mode_of(self, mode: int) -> int:
         """Return a file's mode, with its type, as it becomes."""
         if self.mode is None:
@@ -181,8 +187,11 @@ class Staging:
     # -- directories
 
     def _copy_directory(self, selection: Selection, target: str) -> None:
-        # What is copied is the content: the directory itself stays what it is, or is made up.
+        # What is copied is the content: the directory itself stays what it is, or is made up, as old as the source.
         self._ensure(target)
+        staged = self._staged[target]
+        if target and not staged.source and selection.name:  # the root of a tree is as old as its last build
+            self._staged[target] = staged._replace(mtime_ns=selection.top.stat.st_mtime_ns)
         self._copy_below(target, selection.below)
 
     def _copy_below(self, target: str, items: Iterable[Item]) -> None:
@@ -215,8 +224,7 @@ class Staging:
             self._staged[path] = Placement(path, node.stat.st_mode, 0, 0, self._made_ns)
         elif node is None:
             uid, gid = owner or self._attributes.owner or (0, 0)
-            mode = self._attributes.mode_of(stat.S_IFDIR | 0o755)
-            self._staged[path] = Placement(path, mode, uid, gid, self._made_ns)
+            self._staged[path] = Placement(path, self._attributes.mode_of_parents, uid, gid, self._made_ns)
         elif node.is_dir:
             state = node.stat
             self._staged[path] = Placement(

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from boxwright.build import metadata
 from boxwright.build.copies import CopyAction, Destination, Origin, copy_action
 from boxwright.build.namedcontexts import NamedContext, find_context
-from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, platform_arguments
+from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, predefined_arguments
 from boxwright.dockerfile import script
 from boxwright.dockerfile.expand import Undefined
 from boxwright.dockerfile.instructions import Add, Arg, Copy, Env, Instruction, Run, Workdir
 from boxwright.dockerfile.parse import parse_trigger
 from boxwright.dockerfile.source import DockerfileError, Span
-from boxwright.dockerfile.stages import Base, Dockerfile, Stage, find_target, named_stage, resolve_bases
+from boxwright.dockerfile.stages import Base, Dockerfile, Stage, find_target, named_stage, resolve_bases, target_name
 from boxwright.errors import BoxwrightError, DeniedError, InvalidError
 from boxwright.oci.config import ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, Digest
@@ -203,7 +203,9 @@ class _Planner:
         self._bases = bases
         self.arguments = BuildArgs(options.build_args)
         escape = dockerfile.directives.escape
-        self.globals = GlobalScope(self.arguments, platform_arguments(options.build_platform, options.platform), escape)
+        stage = target_name(dockerfile, options.target)
+        predefined = predefined_arguments(options.build_platform, options.platform, stage)
+        self.globals = GlobalScope(self.arguments, predefined, escape)
         self._drafts: dict[int, _Draft] = {}
         self._images: dict[tuple[str, Platform], BaseImage] = {}
         self._undefined: list[Undefined] = []
@@ -272,7 +274,7 @@ class _StagePlanner:
 
     def plan(self) -> _Draft:
         stage, base = self._stage, self._base
-        globals_ = {**self._planner.globals.variables(), "TARGETSTAGE": stage.title}
+        globals_ = self._planner.globals.variables()
         image: BaseImage | None = None
         replacement = self._planner.context(stage.name) if stage.name else None
         if replacement is None and base.stage is not None:

@@ -63,16 +63,19 @@ class BuildArgs:
         return sorted(name for name in self.values if name not in own)
 
 
-def platform_arguments(build: Platform, target: Platform, stage: str = "") -> dict[str, str]:
-    """Return the ARGs that are predefined; FROM lines see them as they are, a stage once it declares them."""
+def predefined_arguments(build: Platform, target: Platform, stage: str) -> dict[str, str]:
+    """Return the ARGs that are predefined: of the platforms, and of the stage that is built for.
+
+    FROM lines see them as they are, a stage once it declares them.
+    """
     values = {}
     for prefix, platform in (("BUILD", build), ("TARGET", target)):
         values[f"{prefix}PLATFORM"] = str(platform)
         values[f"{prefix}OS"] = platform.os
         values[f"{prefix}ARCH"] = platform.architecture
+        values[f"{prefix}OSVERSION"] = ""  # of Windows alone
         values[f"{prefix}VARIANT"] = platform.variant or ""
-    if stage:
-        values["TARGETSTAGE"] = stage
+    values["TARGETSTAGE"] = stage
     return values
 
 
@@ -112,12 +115,13 @@ class StageScope:
         self._escape = escape
         self._variables: dict[str, str] = dict(entry.partition("=")[::2] for entry in env)
         self._declared: dict[str, None] = {}
-        """Names of ARGs, in the order of their first lines."""
+        """Names of ARGs, of the stages below, too, in the order of their first lines."""
 
     def continued(self, globals_: Mapping[str, str]) -> StageScope:
         """Return the scope of a stage that is built on this one, as it is now."""
         child = StageScope(self._arguments, globals_, escape=self._escape)
         child._variables = dict(self._variables)
+        child._declared = dict(self._declared)
         return child
 
     def declare(self, arg: Arg) -> Arg:
@@ -144,7 +148,7 @@ class StageScope:
         return tuple(self._variables)
 
     def arguments(self) -> tuple[tuple[str, str], ...]:
-        """Return this stage's ARGs with the values that a RUN sees, in order: what its history shows."""
+        """Return the ARGs with the values that a RUN sees, in order: what its history shows."""
         return tuple((name, self._variables.get(name, "")) for name in self._declared)
 
     def run_env(self) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 A clause names whose permissions it changes (``u``, ``g``, ``o``, ``a`` for all), and how: ``+`` adds, ``-`` removes,
 ``=`` sets. ``X`` is ``x`` for directories and for what somebody may execute already, ``s`` is set-user-ID or
-set-group-ID, ``t`` the sticky bit; ``u``, ``g`` and ``o`` behind the sign stand for the permissions that these have.
-Where nobody is named, it is all, less what a umask of 022 takes: the result depends on no umask of anybody's.
+set-group-ID, ``t`` the sticky bit, which is nobody's in particular; ``u``, ``g`` and ``o`` behind the sign stand for
+the permissions that these have. Where nobody is named, it is all: the result depends on no umask of anybody's.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import re
 
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
 _ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)")
-_UMASK = 0o022
 _SHIFTS = {"u": 6, "g": 3, "o": 0}
-_OWN = {"u": 0o4700, "g": 0o2070, "o": 0o1007, "a": 0o7777}
+_OWN = {"u": 0o4700, "g": 0o2070, "o": 0o0007, "a": 0o7777}
 _BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000, "t": 0o1000}
 _ANY_EXECUTE = 0o111
 
@@ -37,8 +36,6 @@ def change_mode(text: str, mode: int, *, directory: bool) -> int:
             affected |= _OWN[letter]
         for sign, permissions in _ACTION.findall(actions):
             bits = _bits(permissions, mode, execute=directory or bool(original & _ANY_EXECUTE)) & affected
-            if not who:
-                bits &= ~_UMASK
             if sign == "+":
                 mode |= bits
             elif sign == "-":

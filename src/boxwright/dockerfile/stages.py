@@ -113,6 +113,11 @@ def find_target(dockerfile: Dockerfile, target: str | None) -> Stage:
     return stage
 
 
+def target_name(dockerfile: Dockerfile, target: str | None) -> str:
+    """Return what is built for, as ``TARGETSTAGE`` says it: `target` as it is written, else the last stage's name."""
+    return target or dockerfile.stages[-1].name or "default"
+
+
 def resolve_bases(dockerfile: Dockerfile, env: Mapping[str, str]) -> tuple[Base, ...]:
     """Expand every FROM with the global ARGs in `env` and find what it starts from.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
 
+from boxwright.build.context import local_context
 from boxwright.build.progress import Warned
 from boxwright.build.scopes import PROXY_NAMES
 from boxwright.dockerfile.source import DockerfileError
@@ -120,9 +122,9 @@ def test_what_the_history_says(bench: Workbench, instruction: str, history: str)
     assert image.config.history[-1].created_by == history
 
 
-def test_a_stages_history_does_not_tell_the_arguments_of_the_one_below(bench: Workbench) -> None:
+def test_a_stages_history_goes_on_with_the_arguments_of_the_one_below(bench: Workbench) -> None:
     image = bench.build("FROM scratch AS one\nARG A=1\nFROM one\nARG B=2\nRUN say $A\n")
-    assert image.config.history[-1].created_by == "RUN |1 B=2 /bin/sh -c say $A # buildkit"
+    assert image.config.history[-1].created_by == "RUN |2 A=1 B=2 /bin/sh -c say $A # buildkit"
 
 
 def test_entrypoint_resets_an_inherited_cmd_only(bench: Workbench) -> None:
@@ -206,7 +208,7 @@ RUNS: list[tuple[str, dict[str, str | None], str]] = [
     ("ENV B=1\nARG A=$B", {}, "1"),
     ("ARG TARGETARCH\nENV A=$TARGETARCH", {}, "amd64"),
     ("ENV A=$TARGETARCH", {}, ""),
-    ("ARG TARGETSTAGE\nENV A=$TARGETSTAGE", {}, "0"),
+    ("ARG TARGETSTAGE\nENV A=$TARGETSTAGE", {}, "default"),
 ]
 
 
@@ -287,6 +289,23 @@ def test_an_image_that_no_stage_needs_is_not_asked_for(bench: Workbench) -> None
 def test_labels_of_the_command_line_win(bench: Workbench) -> None:
     image = bench.build("FROM scratch\nLABEL a=file b=file\n", labels={"a": "line", "c": ""})
     assert image.config.config.labels == {"a": "line", "b": "file", "c": ""}
+
+
+def test_layers_are_the_same_whenever_they_are_built(bench: Workbench) -> None:
+    """What a step makes up is as old as the source or the Dockerfile, not as the build."""
+    text = "FROM scratch\nWORKDIR /w\nCOPY d /one/d\nCOPY d/f /two/\nCOPY <<g /three/\nhello\ng\n"
+    bench.write({"Dockerfile": text, "d/f": "f"})
+    for name, seconds in (("Dockerfile", 3_000), ("d/f", 2_000), ("d", 1_000)):
+        os.utime(bench.context / name, (seconds, seconds))
+    builds = [bench.build("", context=local_context(str(bench.context)), no_cache=True) for _ in range(2)]
+    assert builds[0].config.diff_ids == builds[1].config.diff_ids
+    assert {path: builds[0].stat(path).st_mtime for path in ("/w", "/one", "/one/d", "/one/d/f", "/three/g")} == {
+        "/w": 3_000,
+        "/one": 3_000,
+        "/one/d": 1_000,
+        "/one/d/f": 2_000,
+        "/three/g": 3_000,
+    }
 
 
 def test_source_date_epoch(bench: Workbench) -> None:
