@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import UsageError
+from boxwright.dockerfile.source import DockerfileError
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.build.checking import Checked
     from boxwright.build.outline import Outline, Target
+    from boxwright.dockerfile.lint.rule import LintWarning
     from boxwright.dockerfile.source import Source, Span
     from boxwright.dockerfile.stages import Dockerfile
     from boxwright.engine.building import Build
     from boxwright.engine.engine import Engine
+    from boxwright.errors import BoxwrightError
 
 _METHODS = ("build", "check", "lint", "outline", "targets")
 _FORMATS = ("text", "json")
@@ -58,9 +61,14 @@ def found(call: Call, wanted: Build, engine: Engine) -> tuple[int, dict[str, Any
     if call.method == "targets":
         dockerfile, targets = engine.build_targets(wanted)
         return 0, _targets_json(dockerfile, targets) if call.as_json else _targets_text(targets)
-    checked = engine.check_build(wanted)
+    try:
+        checked = engine.check_build(wanted)
+    except DockerfileError as error:  # who reads JSON gets JSON, also of a file that can't be read at all
+        if not call.as_json:
+            raise
+        return 1, _check_json((), error)
     code = int(bool(checked.warnings or checked.error))
-    return code, _check_json(checked) if call.as_json else _check_text(checked)
+    return code, _check_json(checked.warnings, checked.error) if call.as_json else _check_text(checked)
 
 
 def _print(shown: dict[str, Any] | Iterable[str]) -> None:
@@ -88,7 +96,7 @@ def _check_text(checked: Checked) -> Iterable[str]:
     yield f"check complete, {found}{' and an error' if checked.error else ''}"
 
 
-def _check_json(checked: Checked) -> dict[str, Any]:
+def _check_json(warnings: Sequence[LintWarning], error: BoxwrightError | None) -> dict[str, Any]:
     from boxwright.dockerfile.lint.rules import RULES
 
     summaries = {rule.name: rule.summary for rule in RULES}
@@ -101,12 +109,12 @@ def _check_json(checked: Checked) -> dict[str, Any]:
                 "detail": warning.message,
                 "location": _location(warning.span, sources),
             }
-            for warning in checked.warnings
+            for warning in warnings
         ]
     }
-    if checked.error is not None:
-        shown["buildError"] = {"message": checked.error.message, "location": {}}
-        span: Span | None = getattr(checked.error, "span", None)
+    if error is not None:
+        shown["buildError"] = {"message": error.message, "location": {}}
+        span: Span | None = getattr(error, "span", None)
         if span is not None:
             shown["buildError"]["location"] = _location(span, sources)
     shown["sources"] = [

@@ -82,6 +82,14 @@ def test_a_check_as_json(call: Caller) -> None:
     (source,) = result["sources"]
     assert (source["filename"], source["language"]) == ("Dockerfile", "Dockerfile")
     assert base64.b64decode(source["data"]).decode() == TEXT
+    code, shown = call("check,format=json", "FROM scratch\nCOPPY a b\n")
+    assert (code, json.loads(shown)["buildError"]) == (
+        1,
+        {
+            "message": "unknown instruction: COPPY (did you mean COPY?)",
+            "location": {"ranges": [{"start": {"line": 2}, "end": {"line": 2}}]},
+        },
+    )
     broken = json.loads(call("check,format=json", "FROM scratch\nENV P=x\nEXPOSE $P\n")[1])
     assert broken["warnings"] == []
     assert broken["buildError"] == {
