@@ -17,6 +17,7 @@ from boxwright.oci.platform import Platform
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Credential, GivenCredential
+from boxwright.remote.keychain import user_keychain
 from boxwright.remote.progress import PlaceFailed, Sink, ignore
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
@@ -235,7 +236,7 @@ def login(settings: Settings, server: str, username: str, password: str, *, inse
 def verify_login(settings: Settings, server: str, *, insecure: tuple[str, ...] = ()) -> None:
     """Make sure that a registry takes the credentials that are kept for it. Raises AccessDenied, also without any."""
     domain = registry_domain(server)
-    credential = credential_file(settings.environ).get(domain) or Credential()
+    credential = user_keychain(settings.environ).get(domain) or Credential()
     with client_of(settings, domain, insecure, GivenCredential(domain, credential)) as client:
         client.verify_login(credential)
 
@@ -249,7 +250,7 @@ def logout(settings: Settings, server: str) -> bool:
 
 def stored_username(settings: Settings, server: str) -> str | None:
     """Return the user whose credentials of a registry are kept, if there are any."""
-    credential = credential_file(settings.environ).get(registry_domain(server))
+    credential = user_keychain(settings.environ).get(registry_domain(server))
     return credential.username if credential else None
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from boxwright.host.paths import Path
 from boxwright.remote.client import RegistryClient
-from boxwright.remote.credential_file import credential_file
 from boxwright.remote.credentials import Keychain
 from boxwright.remote.endpoint import is_insecure, is_loopback
 from boxwright.remote.hosts import HostSettings, user_configuration
+from boxwright.remote.keychain import user_keychain
 from boxwright.remote.progress import Waiting
 from boxwright.remote.transport import CERTIFICATE_DIRECTORIES, PooledTransport
 
@@ -42,7 +42,7 @@ def connect(
         connections = 1 if is_loopback(domain) else _CONNECTIONS
     return RegistryClient(
         domain,
-        credentials=credentials or credential_file(environment),
+        credentials=credentials or user_keychain(environment),
         insecure=host.insecure or is_insecure(domain, insecure_registries, _addresses),
         transport=PooledTransport(
             environment=environment,

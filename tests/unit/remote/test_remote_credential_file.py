@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from boxwright.host.paths import Path as HostPath
 from boxwright.remote.credential_file import CredentialFile, MalformedCredentials, config_path
 from boxwright.remote.credentials import Credential
+from boxwright.remote.keychain import user_keychain
 
 _AUTH = base64.b64encode(b"ada:love:lace").decode()
 
@@ -32,6 +34,26 @@ def _file(tmp_path: Path, document: Any) -> CredentialFile:
 )
 def test_the_file_is_where_docker_and_podman_look(environment: dict[str, str], expected: str) -> None:
     assert str(config_path(environment, Path("/home/ada"))) == expected
+
+
+def test_podmans_login_counts_where_docker_has_none(tmp_path: Path) -> None:
+    def keep(name: str, domain: str, username: str) -> None:
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        CredentialFile(HostPath(tmp_path / name)).put(domain, Credential(username, "lovelace"))
+
+    def who(domain: str, **more: str) -> str | None:
+        names = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": f"{tmp_path}/run", **more}
+        found = user_keychain(names).get(domain)
+        return found and found.username
+
+    assert who("a") is None
+    keep(".docker/config.json", "a", "docker")
+    keep("run/containers/auth.json", "a", "podman")
+    keep("run/containers/auth.json", "b", "podman")
+    keep(".config/containers/auth.json", "b", "kept")
+    keep(".config/containers/auth.json", "c", "kept")
+    assert [who(domain) for domain in "abcd"] == ["docker", "podman", "kept", None]
+    assert who("a", REGISTRY_AUTH_FILE=str(tmp_path / "none.json")) is None
 
 
 @pytest.mark.parametrize(

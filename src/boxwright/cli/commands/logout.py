@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from boxwright.cli.parsing import Parser
@@ -15,4 +16,6 @@ def run(args: Any, session: Session) -> int:
         print(f"Removing login credentials for {args.server}")
     else:
         print(f"Not logged in to {args.server}")
+    if session.engine.stored_username(args.server) is not None:
+        sys.stderr.write(f"podman's login still counts; podman logout {args.server} ends that\n")
     return 0
