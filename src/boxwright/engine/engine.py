@@ -7,7 +7,7 @@ uses.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
     from boxwright.engine.registries import Registries
     from boxwright.engine.requests import CreateContainer
-    from boxwright.engine.sharing import Pulled, Pushed
+    from boxwright.engine.sharing import LoggedInAs, Pulled, Pushed
     from boxwright.oci.digest import Digest
+    from boxwright.remote.device import Invitation
     from boxwright.remote.progress import Sink
     from boxwright.store.fsck import Finding
     from boxwright.store.networks import NetworkRecord
@@ -314,6 +315,20 @@ class Engine:
         from boxwright.engine import sharing
 
         return sharing.login(self.settings, server, username, password, insecure=tuple(insecure))
+
+    def login_through_provider(
+        self,
+        server: str,
+        show: Callable[[Invitation], object],
+        *,
+        can: str = "",
+        on: Sequence[str] = (),
+        insecure: Sequence[str] = (),
+    ) -> LoggedInAs:
+        """See `boxwright.engine.sharing.login_through_provider`."""
+        from boxwright.engine import sharing
+
+        return sharing.login_through_provider(self.settings, server, show, can=can, on=on, insecure=tuple(insecure))
 
     def stored_username(self, server: str) -> str | None:
         """Return the user whose credentials of a registry are kept, None when none are."""

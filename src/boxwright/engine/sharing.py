@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.image.form import Form
+    from boxwright.remote.device import Invitation
     from boxwright.remote.pull import PullResult
 
 
@@ -231,6 +232,53 @@ def login(settings: Settings, server: str, username: str, password: str, *, inse
     if result.helper:
         return ""
     return f"the password is kept unencrypted in {result.path}; a credential helper would keep it safer"
+
+
+class LoggedInAs(NamedTuple):
+    """Whom a registry takes somebody for."""
+
+    username: str
+    seconds: float
+    """How long the login is good."""
+    warning: str
+    """About how it is kept, or nothing."""
+
+
+def login_through_provider(
+    settings: Settings,
+    server: str,
+    show: Callable[[Invitation], object],
+    *,
+    can: str = "",
+    on: Sequence[str] = (),
+    insecure: tuple[str, ...] = (),
+) -> LoggedInAs:
+    """Log in to a boxwright hub through its OpenID provider, and keep a token of the hub's as `login` keeps a password.
+
+    `show` is told what somebody has to do in a browser; that is waited for. The token is limited to the actions `can`
+    (``pull,push``) on the repositories `on`; nothing of the two limits nothing.
+    Raises NoProvider, ProviderFailed, LoginRefused, TradeRefused, and what reaching the registry raises.
+    """
+    import socket
+
+    from boxwright.remote import device, trading
+    from boxwright.remote.credentials import NoCredentials
+    from boxwright.remote.provider import SILENT_SECONDS, discover
+    from boxwright.remote.transport import PooledTransport
+
+    domain = registry_domain(server)
+    with client_of(settings, domain, insecure, NoCredentials()) as client:
+        place = trading.login_place(client.session)
+        transport = PooledTransport(environment=settings.environ, idle_seconds=SILENT_SECONDS)
+        try:
+            provider = discover(transport, place.issuer)
+            token = device.log_in(transport, provider, place.client_id, place.scope, show)
+        finally:
+            transport.close()
+        name = f"boxwright on {socket.gethostname()}"[:100]
+        traded = trading.trade(client.session, place, token, name=name, can=can, on=on)
+    warning = login(settings, server, traded.username, traded.secret, insecure=insecure)
+    return LoggedInAs(traded.username, traded.seconds, warning)
 
 
 def verify_login(settings: Settings, server: str, *, insecure: tuple[str, ...] = ()) -> None:

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from boxwright.cli import human
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 from boxwright.errors import DeniedError, InvalidError
+
+if TYPE_CHECKING:
+    from boxwright.remote.device import Invitation
 
 
 def configure(parser: Parser) -> None:
     parser.add_argument("-u", "--username", metavar="NAME", help="user name")
     parser.add_argument("-p", "--password", metavar="PASSWORD", help="password: others on this machine may see it")
     parser.flag("--password-stdin", help="read the password from standard input")
+    parser.flag("--oidc", help="log in with a browser, at the OpenID provider that a boxwright hub has")
+    parser.add_argument("--can", metavar="ACTIONS", help="with --oidc: only pull, push or delete (pull,push)")
+    parser.repeated("--on", metavar="REPOSITORY", help="with --oidc: only here; NAMESPACE/* is all of one")
     parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
     parser.add_argument("server", nargs="?", default="docker.io", metavar="SERVER", help="the registry")
 
@@ -21,6 +28,10 @@ def run(args: Any, session: Session) -> int:
         raise UsageError("--password and --password-stdin exclude each other")
     if args.password_stdin and not args.username:
         raise UsageError("--password-stdin needs --username")
+    if args.oidc:
+        return _with_browser(args, session)
+    if args.can or args.on:
+        raise UsageError("--can and --on need --oidc")
     if args.password is not None:
         sys.stderr.write("warning: --password shows the password to everyone who sees this machine's processes;\n")
         sys.stderr.write("  --password-stdin does not\n")
@@ -43,6 +54,26 @@ def run(args: Any, session: Session) -> int:
         sys.stderr.write(f"warning: {warning}\n")
     print("Login Succeeded")
     return 0
+
+
+def _with_browser(args: Any, session: Session) -> int:
+    if args.username or args.password is not None or args.password_stdin:
+        raise UsageError("--oidc excludes user names and passwords")
+    done = session.engine.login_through_provider(
+        args.server, _invite, can=args.can or "", on=args.on, insecure=args.insecure_registry
+    )
+    if done.warning:
+        sys.stderr.write(f"warning: {done.warning}\n")
+    print(f"Login Succeeded: {done.username}, for {human.duration(done.seconds)}")
+    return 0
+
+
+def _invite(invitation: Invitation) -> None:
+    if invitation.complete_url:
+        print(f"Open  {invitation.complete_url}\nand compare the code there:  {invitation.code}", flush=True)
+    else:
+        print(f"Open  {invitation.url}\nand enter the code:  {invitation.code}", flush=True)
+    print("Waiting for you to log in there ...", flush=True)
 
 
 def _still_good(args: Any, session: Session) -> bool:
