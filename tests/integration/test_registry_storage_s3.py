@@ -329,13 +329,16 @@ def test_a_push_that_was_killed_goes_on_at_another_server(tmp_path: Path, locati
         client.verify(pushed)
 
 
-def test_redirects_send_clients_to_the_bucket(tmp_path: Path, location: str) -> None:
+def test_clients_are_told_the_size_of_a_part_and_sent_to_the_bucket(tmp_path: Path, location: str) -> None:
     import urllib.request
 
     with (
         serving(tmp_path, storage={"url": location, "redirect": True}) as server,
         PlainClient(server.address) as client,
     ):
+        assert client.call("POST", "/v2/a/blobs/uploads/")[0] == 202
+        assert client.headers["OCI-Chunk-Min-Length"] == str(PART)
+        assert client.call("DELETE", client.location)[0] == 204
         image = SmallImage.of(os.urandom(5000))
         client.push("a", "v1", image, [])
         path = f"/v2/a/blobs/{digest_of(image.layer)}"

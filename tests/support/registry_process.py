@@ -123,8 +123,8 @@ class PlainClient:
     def call(self, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         self._connection.request(method, target, body, {name.replace("_", "-"): v for name, v in headers.items()})
         response = self._connection.getresponse()
+        self.headers = response.headers
         self.location = response.headers.get("Location", "")
-        self.range = response.headers.get("Range", "")
         self.range = response.headers.get("Range", "")
         return response.status, response.read()
 

@@ -261,6 +261,15 @@ ROWS = [
         {"Docker-Content-Digest": digest_of(IMAGE.manifest, "sha512")},
     ),
     Row("PUT without a type takes the one inside", "PUT", "/v2/a/b/manifests/new", 201, None, {}, IMAGE.manifest),
+    Row(
+        "PUT as a type with parameters",
+        "PUT",
+        "/v2/a/b/manifests/new",
+        201,
+        None,
+        {"Content-Type": f"{media.OCI_MANIFEST}; charset=utf-8"},
+        IMAGE.manifest,
+    ),
     Row("PUT under a wrong digest", "PUT", f"/v2/a/b/manifests/{NOWHERE}", 400, "DIGEST_INVALID", {}, IMAGE.manifest),
     Row("PUT under a bad digest", "PUT", "/v2/a/b/manifests/sha256:abc", 400, "DIGEST_INVALID", {}, IMAGE.manifest),
     Row("PUT under a bad tag", "PUT", "/v2/a/b/manifests/-x", 400, "TAG_INVALID", {}, IMAGE.manifest),
@@ -445,7 +454,14 @@ ROWS = [
     ),
     Row("referrers of a bad digest", "GET", "/v2/a/b/referrers/v1", 400, "DIGEST_INVALID"),
     # -- starting uploads
-    Row("POST", "POST", "/v2/new/blobs/uploads/", 202, answer=b"", headers={"Range": "0-0", "Content-Length": "0"}),
+    Row(
+        "POST",
+        "POST",
+        "/v2/new/blobs/uploads/",
+        202,
+        answer=b"",
+        headers={"Range": "0-0", "Content-Length": "0", "OCI-Chunk-Min-Length": None},
+    ),
     Row(
         "mount",
         "POST",

@@ -19,6 +19,10 @@ class TimedBlobStorage:
         self._storage = storage
         self._metrics = metrics
 
+    @property
+    def least_chunk(self) -> int:
+        return self._storage.least_chunk
+
     def begin(self, key: str) -> Incoming:
         with self._metrics.time_storage("begin"):
             return _TimedIncoming(self._storage.begin(key), self._metrics)

@@ -42,7 +42,7 @@ def read_document(raw: bytes, content_type: str | None) -> Document:
     """Read a manifest or index that was pushed as `content_type`. Raises InvalidDocument.
 
     The type inside and the one announced must agree, so that one digest never reads as two things; at least one of
-    them must be there.
+    them must be there. Parameters of the announced one (``; charset=utf-8``) mean nothing.
     """
     try:
         value = json.loads(raw)
@@ -79,7 +79,7 @@ def read_document(raw: bytes, content_type: str | None) -> Document:
 
 
 def _media_type(inside: object, announced: str | None) -> str:
-    outside = (announced or "").strip()
+    outside = (announced or "").partition(";")[0].strip()
     if inside is not None and not _is_media_type(inside):
         raise InvalidDocument("mediaType is not a media type")
     if not outside:

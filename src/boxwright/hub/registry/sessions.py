@@ -179,6 +179,11 @@ class UploadSessions:
         self._sessions: dict[str, Session] = {}
         self._holder = new_holder()
 
+    @property
+    def least_chunk(self) -> int:
+        """See `BlobStorage.least_chunk`."""
+        return self._storage.least_chunk
+
     async def start(self, repository: str, owner: str, client: str = "", algorithm: str | None = None) -> Upload:
         """Open an upload that stays until it is finished, cancelled or swept.
 

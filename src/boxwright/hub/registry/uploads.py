@@ -61,7 +61,9 @@ class UploadHandlers:
                 f"{most} uploads are open already: finish or cancel them first",
                 headers=[("Retry-After", "60")],
             )
-        return _accepted(await self._sessions.start(name, call.user, client, algorithm), 0)
+        reply = _accepted(await self._sessions.start(name, call.user, client, algorithm), 0)
+        least = self._sessions.least_chunk
+        return reply._replace(headers=[*reply.headers, ("OCI-Chunk-Min-Length", str(least))]) if least else reply
 
     async def _mount(self, call: Call, digest: Digest, source: str | None) -> bool:
         """Whether the blob could be mounted. If not, for whatever reason, the client uploads it."""

@@ -82,6 +82,13 @@ class Incoming(Protocol):
 class BlobStorage(Protocol):
     """Content-addressed bytes. Every method may be called from any thread; keys are chosen by the caller."""
 
+    @property
+    def least_chunk(self) -> int:
+        """How many bytes each request of an upload but the last one should bring; 0 where it does not matter.
+
+        Fewer are taken as well, at a cost.
+        """
+
     def begin(self, key: str) -> Incoming:
         """Start an empty `Incoming`. The key (letters, digits, '-', '_') must be new."""
 

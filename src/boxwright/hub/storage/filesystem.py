@@ -98,6 +98,10 @@ class FilesystemBlobStorage:
         encoded = digest.hex
         return self._blobs / digest.algorithm / encoded[:2] / encoded
 
+    @property
+    def least_chunk(self) -> int:
+        return 0
+
     def begin(self, key: str) -> FileIncoming:
         return FileIncoming(os.open(self._uploads / key, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
 

@@ -53,6 +53,10 @@ class MemoryBlobStorage:
         self._lock = threading.Lock()
         self._records: dict[str, bytes] = {}
 
+    @property
+    def least_chunk(self) -> int:
+        return 0
+
     def begin(self, key: str) -> MemoryIncoming:
         with self._lock:
             if key in self._incoming:

@@ -10,7 +10,15 @@ from typing import BinaryIO, cast
 from boxwright.host import faults
 from boxwright.hub.storage.base import BlobMissing, IncomingState
 from boxwright.hub.storage.s3.bucket import Bucket
-from boxwright.hub.storage.s3.incoming import Checkpoint, S3Incoming, TailBudget, data_key, state_key, whole_key
+from boxwright.hub.storage.s3.incoming import (
+    PART_BYTES,
+    Checkpoint,
+    S3Incoming,
+    TailBudget,
+    data_key,
+    state_key,
+    whole_key,
+)
 from boxwright.hub.storage.s3.links import Link, Links
 from boxwright.hub.storage.s3.reader import BlobReader
 from boxwright.oci.digest import Digest
@@ -38,6 +46,11 @@ class S3BlobStorage:
         self._pool = ThreadPoolExecutor(_SENDERS, "s3-parts")
         self._open: dict[str, S3Incoming] = {}
         self._lock = threading.Lock()
+
+    @property
+    def least_chunk(self) -> int:
+        # What is less than a part is stored whole at the end of each request, and read again by the next one.
+        return PART_BYTES
 
     def begin(self, key: str) -> S3Incoming:
         return self._opened(key, S3Incoming.begin(self._bucket, self._pool, self._budget, key))
