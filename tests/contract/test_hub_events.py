@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
 from boxwright.hub.accounts.repositories import Repositories
 from boxwright.hub.db.audit import Actor
-from boxwright.hub.db.database import Database, default_url
+from boxwright.hub.db.database import Database
 from boxwright.hub.db.holders import new_holder
 from boxwright.hub.db.metadata import ContentMissing, Manifest, Requirements
 from boxwright.hub.db.sql import SQLMetadata
@@ -30,18 +27,6 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ONE, TWO = Digest.of(b"one"), Digest.of(b"two")
 GOOD, BAD = Attempt(200, "ok", 0.5), Attempt(500, "no", 0.25)
 EVERYTHING = Webhook(0, "", "https://example.com/")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            made = Database(default_url(tmp_path))
-        else:
-            made = Database(stack.enter_context(request.getfixturevalue("postgres").database()))
-        stack.callback(made.close)
-        yield made
-        made.close()
 
 
 @pytest.fixture

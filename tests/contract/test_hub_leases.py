@@ -5,9 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -16,16 +13,6 @@ from boxwright.hub.db import leases
 from boxwright.hub.db.database import Database
 from boxwright.hub.db.leases import SQLLeases, in_turn
 from boxwright.hub.db.tables.leases import lease
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        with closing(Database(f"sqlite:///{tmp_path}/registry.db")) as opened:
-            yield opened
-    else:
-        with request.getfixturevalue("postgres").database() as url, closing(Database(url)) as opened:
-            yield opened
 
 
 def test_one_has_the_turn_until_it_gives_it_back(db: Database) -> None:

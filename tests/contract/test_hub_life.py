@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sqlalchemy import select, text
 
 from boxwright.hub.db import tags
 from boxwright.hub.db.database import Database
-from boxwright.hub.db.metadata import Manifest, Requirements
+from boxwright.hub.db.metadata import Requirements
 from boxwright.hub.db.quotas import QuotaExceeded, Quotas, Usage
 from boxwright.hub.db.scopes import InvalidScope, parse_scope, scopes_of
 from boxwright.hub.db.sql import SQLMetadata
@@ -25,34 +24,8 @@ from boxwright.hub.db.tags import (
     TagImmutable,
     TagUnknown,
 )
-from boxwright.oci.digest import Digest
+from support.content import d, push
 from support.hub_kit import BY
-
-
-def d(text: str) -> Digest:
-    return Digest.of(text.encode())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        with closing(Database(f"sqlite:///{tmp_path}/registry.db")) as opened:
-            yield opened
-    else:
-        with request.getfixturevalue("postgres").database() as url, closing(Database(url)) as opened:
-            yield opened
-
-
-@pytest.fixture
-def store(db: Database) -> SQLMetadata:
-    return SQLMetadata(db)
-
-
-def push(
-    store: SQLMetadata, content: str, *names: str, repo: str = "ada/tools", blobs: tuple[Digest, ...] = ()
-) -> None:
-    one = Manifest(d(content), "application/x", content.encode())
-    store.put_manifest(repo, one, Requirements(blobs=blobs), names, sparse=False)
 
 
 def where(store: SQLMetadata, tag: str = "latest") -> str | None:
@@ -232,8 +205,8 @@ def test_deleting_a_manifest_says_what_comes_free(store: SQLMetadata) -> None:
     for name, size in (("own", 1), ("shared", 10), ("elsewhere", 100), ("named", 1000)):
         store.add_blob("ada/tools", d(name), size)
     store.mount_blob("bob/x", d("elsewhere"), "ada/tools")
-    push(store, "1", "latest", blobs=(d("own"), d("shared"), d("elsewhere")))
-    push(store, "2", blobs=(d("shared"), d("named")))
+    push(store, "1", "latest", needs=Requirements((d("own"), d("shared"), d("elsewhere"))))
+    push(store, "2", needs=Requirements((d("shared"), d("named"))))
     assert store.remove_manifest("ada/tools", d("1")) == 1
     assert store.remove_manifest("ada/tools", d("2")) == 1010
     assert store.remove_manifest("ada/tools", d("2")) is None

@@ -29,11 +29,7 @@ from boxwright.hub.db.metadata import (
 )
 from boxwright.hub.db.sql import SQLMetadata
 from boxwright.oci.digest import Digest
-
-
-def d(text: str) -> Digest:
-    return Digest.of(text.encode())
-
+from support.content import d
 
 CONFIG, LAYER, CHILD = d("config"), d("layer"), d("child")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -33,16 +32,6 @@ from boxwright.hub.rescue.recorder import Recorder
 from boxwright.hub.storage.memory import MemoryBlobStorage
 from boxwright.oci.digest import Digest
 from support.registry_kit import SmallImage
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        with closing(Database(f"sqlite:///{tmp_path}/registry.db")) as opened:
-            yield opened
-    else:
-        with request.getfixturevalue("postgres").database() as url, closing(Database(url)) as opened:
-            yield opened
 
 
 @pytest.fixture

@@ -3,57 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from boxwright.hub.db.database import Database
-from boxwright.hub.db.metadata import Manifest, Requirements
+from boxwright.hub.db.metadata import Requirements
 from boxwright.hub.db.retention import InvalidRule, Retention, RetentionRule
 from boxwright.hub.db.sql import SQLMetadata
 from boxwright.hub.db.stats import RepositorySize, collect
 from boxwright.hub.db.tables.life import tag_history
 from boxwright.hub.db.tables.registry import manifest, tag
 from boxwright.hub.db.tags import ImmutableRule, ImmutableRules, TagHistory
-from boxwright.oci.digest import Digest
+from support.content import REPO, d, push
 from support.hub_kit import BY
 
 DAY = 86400.0
-REPO = "ada/tools"
-
-
-def d(text: str) -> Digest:
-    return Digest.of(text.encode())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        with closing(Database(f"sqlite:///{tmp_path}/registry.db")) as opened:
-            yield opened
-    else:
-        with request.getfixturevalue("postgres").database() as url, closing(Database(url)) as opened:
-            yield opened
-
-
-@pytest.fixture
-def store(db: Database) -> SQLMetadata:
-    return SQLMetadata(db)
-
-
-def push(
-    store: SQLMetadata,
-    content: str,
-    *names: str,
-    repo: str = REPO,
-    needs: Requirements | None = None,
-    subject: Digest | None = None,
-) -> None:
-    one = Manifest(d(content), "application/x", content.encode(), subject=subject)
-    store.put_manifest(repo, one, needs or Requirements(), names, sparse=False)
 
 
 def age(db: Database, days: float) -> None:

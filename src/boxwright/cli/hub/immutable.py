@@ -5,6 +5,7 @@ from typing import Any
 
 from boxwright.cli import listing
 from boxwright.cli.hub.opening import actor, leaf, opened_database
+from boxwright.cli.hub.rules import NoRule, configure_scope
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 
@@ -13,8 +14,8 @@ def configure(parser: Parser) -> None:
     add = leaf(parser, "add", help="let tags never move again, once they are pushed")
     remove = leaf(parser, "rm", help="let tags move again")
     leaf(parser, "list", help="list the tags that stay where they are", lists=True)
+    configure_scope(add, remove)
     for one in (add, remove):
-        one.add_argument("scope", metavar="SCOPE", help="a repository (ada/tools), a namespace (ada/), or * for all")
         one.add_argument("tags", metavar="PATTERN", help="which tags, as the shell has it: v*, 1.[0-9]")
 
 
@@ -35,7 +36,5 @@ def run(args: Any, session: Session) -> int:
         if args.verb == "add":
             store.add(rule)
         elif not store.remove(rule):
-            from boxwright.errors import NotFoundError
-
-            raise NotFoundError(f"no rule {args.tags} for {args.scope}", hint="hub immutable list shows them")
+            raise NoRule(f"rule {args.tags}", args, "immutable")
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from boxwright.cli import human, listing
 from boxwright.cli.hub.opening import actor, leaf, opened_database
+from boxwright.cli.hub.rules import NoRule, configure_scope
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
 
@@ -16,8 +17,7 @@ def configure(parser: Parser) -> None:
     change = leaf(parser, "set", help="give a repository or a namespace so many bytes")
     remove = leaf(parser, "rm", help="take a limit away")
     leaf(parser, "list", help="list the limits and how much is used", lists=True)
-    for one in (change, remove):
-        one.add_argument("scope", metavar="SCOPE", help="a repository (ada/tools), a namespace (ada/), or * for all")
+    configure_scope(change, remove)
     change.add_argument("size", metavar="SIZE", help="the limit: 500MB, 20GB")
 
 
@@ -33,9 +33,7 @@ def run(args: Any, session: Session) -> int:
                 store.set(parse_scope(args.scope), _bytes(args.size))
             case "rm":
                 if not store.remove(parse_scope(args.scope)):
-                    from boxwright.errors import NotFoundError
-
-                    raise NotFoundError(f"no quota for {args.scope}", hint="hub quota list shows them")
+                    raise NoRule("quota", args, "quota")
             case _:
                 rows = [
                     {

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxwright.cli import human, listing
 from boxwright.cli.hub.opening import actor, leaf, opened_database, span
+from boxwright.cli.hub.rules import NoRule, configure_scope
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
 
@@ -22,8 +23,8 @@ def configure(parser: Parser) -> None:
     leaf(parser, "list", help="list the rules", lists=True)
     execute = leaf(parser, "run", help="apply the rules now; a server does it by itself every hour", lists=True)
     execute.flag("--dry-run", help="only show what would go")
+    configure_scope(change, remove)
     for one in (change, remove):
-        one.add_argument("scope", metavar="SCOPE", help="a repository (ada/tools), a namespace (ada/), or * for all")
         one.add_argument("tags", nargs="?", metavar="PATTERN", help="which tags, as the shell has it: pr-* (all)")
 
 
@@ -42,14 +43,13 @@ def run(args: Any, session: Session) -> int:
 
 
 def _change(args: Any, store: Retention) -> int:
-    from boxwright.errors import NotFoundError
     from boxwright.hub.db.retention import RetentionRule
     from boxwright.hub.db.scopes import parse_scope
 
     scope, tags = parse_scope(args.scope), args.tags or "*"
     if args.verb == "rm":
         if not store.remove(scope, tags):
-            raise NotFoundError(f"no rule {tags} for {args.scope}", hint="hub retention list shows them")
+            raise NoRule(f"rule {tags}", args, "retention")
         return 0
     given = {
         name: None if text is None else span(text, option)
