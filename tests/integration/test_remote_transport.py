@@ -90,6 +90,18 @@ def test_silence_is_not_waited_for_for_ever() -> None:
         transport.close()
 
 
+@pytest.mark.parametrize("length", [{}, {"Content-Length": str(1 << 30)}], ids=["chunked", "whole"])
+def test_a_server_that_stops_reading_is_not_waited_for_for_ever(length: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        transport = PooledTransport(environment={}, idle_seconds=0.2)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(ConnectionFailed) as caught:
+            transport.send(Request("PUT", url, length, lambda: iter([bytes(1 << 20)] * 1024)))
+        transport.close()
+    assert caught.value.reason == "timeout"
+    assert caught.value.message.endswith("it takes nothing any more")
+
+
 def test_nobody_there() -> None:
     with _client(f"127.0.0.1:{free_port()}") as client, pytest.raises(ConnectionFailed, match="connection refused"):
         client.ping()

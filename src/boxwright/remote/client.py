@@ -158,7 +158,14 @@ class RegistryClient:
 
         Falls back on fetching where the registry doesn't tell the digest in its headers.
         """
-        response = self._manifest(reference, "HEAD", ok=(200, 404))
+        response = self.session.request(
+            "HEAD",
+            _manifest_target(reference),
+            what=f"pull {reference.familiar()}",
+            scopes=(Scope.repository(reference.path, "pull"),),
+            ok=(200, 404),
+            headers={"Accept": _ACCEPT},
+        )
         response.close()
         if response.status == 404:
             return None
@@ -246,9 +253,14 @@ class RegistryClient:
         return digest, response
 
     def _fetch(self, reference: Reference, entry: Descriptor | None = None) -> Manifest | Index:
-        response = self._manifest(reference, "GET")
         try:
-            raw = response.body(MAX_MANIFEST_BYTES)
+            response, raw = self.session.document(
+                _manifest_target(reference),
+                MAX_MANIFEST_BYTES,
+                what=f"pull {reference.familiar()}",
+                scopes=(Scope.repository(reference.path, "pull"),),
+                headers={"Accept": _ACCEPT},
+            )
         except BodyTooLarge:
             raise WrongManifest(reference, f"it is larger than {MAX_MANIFEST_BYTES >> 20} MiB") from None
         said = response.header("Docker-Content-Digest")
@@ -262,17 +274,6 @@ class RegistryClient:
         if entry is not None and entry.size != len(raw):
             raise WrongManifest(reference, f"it has {len(raw)} bytes, not {entry.size}")
         return parse_manifest(raw, entry.media_type if entry and entry.media_type else response.header("Content-Type"))
-
-    def _manifest(self, reference: Reference, method: str, ok: tuple[int, ...] = (200,)) -> Response:
-        name = reference.digest or reference.tag or "latest"
-        return self.session.request(
-            method,
-            f"/v2/{reference.path}/manifests/{name}",
-            what=f"pull {reference.familiar()}",
-            scopes=(Scope.repository(reference.path, "pull"),),
-            ok=ok,
-            headers={"Accept": _ACCEPT},
-        )
 
     # ---- blobs
 
@@ -323,12 +324,12 @@ class RegistryClient:
         """Return what docker's search of version 1 finds: objects with a ``name`` each. None where there is none."""
         what = f"search {self.domain}"
         target = with_query("/v1/search", q=text, n=str(limit))
-        response = self.session.request("GET", target, what=what, scopes=(CATALOG,), ok=(200, 400, 404, 405, 501))
+        ok = (200, 400, 404, 405, 501)
+        response, body = self.session.document(target, _MAX_LIST_BYTES, what=what, scopes=(CATALOG,), ok=ok)
         if response.status != 200:
-            response.close()
             return None
         try:
-            document: Any = json.loads(response.body(_MAX_LIST_BYTES))
+            document: Any = json.loads(body)
         except (ValueError, RecursionError):
             return None  # a web page for people, most likely
         results = document.get("results") if isinstance(document, dict) else None
@@ -341,13 +342,17 @@ class RegistryClient:
         for _ in range(_MAX_PAGES):
             if url is None:
                 return
-            response = self.session.request("GET", url, what=what, scopes=scopes)
-            items = _items(response.body(_MAX_LIST_BYTES), field)
+            response, body = self.session.document(url, _MAX_LIST_BYTES, what=what, scopes=scopes)
+            items = _items(body, field)
             if items is None:
                 raise nonsense(self.domain, what, response.status, f"its answer is not a list of {field}")
             yield from items
             url = next_link(response.header_values("Link"), response.url)
         raise nonsense(self.domain, what, 200, "the list has no end")
+
+
+def _manifest_target(reference: Reference) -> str:
+    return f"/v2/{reference.path}/manifests/{reference.digest or reference.tag or 'latest'}"
 
 
 def _paged(target: str, last: str, page: int) -> str:

@@ -117,6 +117,32 @@ class Session:
             return response
         raise self.failure(response, what, insufficient=insufficient)
 
+    def document(
+        self,
+        target: str,
+        limit: int,
+        *,
+        what: str,
+        scopes: Collection[Scope] = (),
+        ok: Collection[int] = (200,),
+        headers: dict[str, str] | None = None,
+    ) -> tuple[Response, bytes]:
+        """Get something small: return the answer and all of its body, asked for again when it breaks off on its way.
+
+        Raises as `request`, and BodyTooLarge for more than `limit` bytes.
+        """
+        failures = 0
+        while True:
+            response = self.request("GET", target, what=what, scopes=scopes, ok=ok, headers=headers)
+            try:
+                return response, response.body(limit)
+            except ConnectionFailed as error:
+                failures += 1
+                delay = self.exchange.policy.delay(failures) if error.transient else None
+                if delay is None:
+                    raise
+                self.exchange.wait(error.message, delay, failures)
+
     def failure(self, response: Response, what: str, *, insufficient: bool = False) -> RegistryFailure:
         """Return the error that an answer means; its body is read."""
         body = b""

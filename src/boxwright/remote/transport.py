@@ -366,6 +366,8 @@ def _failure(url: str, error: Exception, *, sent: bool | None = None) -> Connect
         return ConnectionFailed(url, "timeout", "it has fallen silent", sent=True)
     if isinstance(error, IncompleteRead) or any(isinstance(arg, IncompleteRead) for arg in error.args):
         return ConnectionFailed(url, "broken", "the answer broke off", sent=True)
+    if any(isinstance(arg, TimeoutError) for arg in (error, *error.args)):
+        return ConnectionFailed(url, "timeout", "it takes nothing any more", sent=True)
     why = "the connection broke"
     if cause := _cause(error):
         why = f"{why}: {cause}"

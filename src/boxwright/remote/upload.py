@@ -15,6 +15,7 @@ from boxwright.remote.session import Session
 from boxwright.remote.transport import ConnectionFailed, Response
 from boxwright.values import NamedTuple
 
+# An attempt after which the registry has less than this more counts as a failure in a row.
 _PROGRESS_BYTES = 256 << 10
 
 
@@ -93,7 +94,7 @@ class _Spot(NamedTuple):
 class Upload:
     """Uploads blobs to one repository. For one blob at a time; make one for each thread."""
 
-    __slots__ = ("_failures", "_path", "_progress", "_scopes", "_sent", "_session", "_what")
+    __slots__ = ("_failures", "_path", "_progress", "_scopes", "_session", "_what")
 
     def __init__(self, session: Session, path: str, progress: Callable[[int], object] | None = None) -> None:
         """`progress` hears how many bytes of the blob have been sent; the number falls when an upload starts over."""
@@ -103,7 +104,6 @@ class Upload:
         self._what = f"push to {session.domain}/{path}"
         self._progress = progress or (lambda sent: None)
         self._failures = 0
-        self._sent = 0
 
     def find(self, digest: Digest) -> int | None:
         """Return the size of a blob that the repository has already, None when it has to be sent."""
@@ -151,17 +151,16 @@ class Upload:
 
     def _send(self, source: BlobSource, spot: _Spot, bookmark: Bookmark) -> Uploaded:
         taken_up = spot.offset
-        restarted = asked_again = False
+        broken = restarted = asked_again = False
         while True:
-            self._sent = 0
             try:
                 return self._attempt(source, spot)._replace(taken_up=taken_up)
             except ConnectionFailed as error:
-                self._pause(error, error.transient)
+                self._pause(error, passing=error.transient)
             except RegistryFailure as error:
-                resumed = bool(self._failures or taken_up)
+                resumed = broken or taken_up > 0
                 if error.status in RETRIED_STATUSES:
-                    self._pause(error, True)
+                    self._pause(error, passing=True, wish=error.retry_after)
                 elif error.status == 416 and resumed and not asked_again:
                     asked_again = True  # it has another part than it said, or has lost some since: what is it now?
                 elif error.status in (400, 404, 416) and resumed and not restarted:
@@ -172,12 +171,16 @@ class Upload:
                     continue
                 else:
                     raise
+            broken = True
             found = self._look(spot, source)
             if isinstance(found, Uploaded):
                 return found._replace(taken_up=taken_up)
             if found is None:
                 found, taken_up = self._begin(), 0
                 bookmark.keep(found.url)
+            # What was sent says little: it may have gone no farther than a buffer on the way.
+            if found.offset - spot.offset >= _PROGRESS_BYTES:
+                self._failures = 0
             spot, taken_up = found, min(taken_up, found.offset)
 
     def _attempt(self, source: BlobSource, spot: _Spot) -> Uploaded:
@@ -208,16 +211,16 @@ class Upload:
         return blob
 
     def _body(self, source: BlobSource, offset: int) -> Iterator[bytes | memoryview]:
-        self._sent = 0
+        position = offset
         for chunk in source.open(offset):
             yield chunk
-            self._sent += len(chunk)
+            position += len(chunk)
             self._session.exchange.check()
-            self._progress(offset + self._sent)
+            self._progress(position)
 
-    def _pause(self, failure: BoxwrightError, passing: bool) -> None:
-        self._failures = 1 if self._sent >= _PROGRESS_BYTES else self._failures + 1
-        delay = self._session.exchange.policy.delay(self._failures) if passing else None
+    def _pause(self, failure: BoxwrightError, *, passing: bool, wish: float | None = None) -> None:
+        self._failures += 1
+        delay = self._session.exchange.policy.delay(self._failures, wish) if passing else None
         if delay is None:
             raise failure
         self._session.exchange.wait(failure.message, delay, self._failures)

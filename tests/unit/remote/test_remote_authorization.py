@@ -17,6 +17,7 @@ from boxwright.remote.challenge import Scope, parse_challenges
 from boxwright.remote.credentials import Credential, GivenCredential
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import AccessDenied, RegistryBroken
+from boxwright.remote.transport import BodyTooLarge
 from unit.remote.scripted import Answer, ScriptedTransport, Sent, client
 
 _ADA = Credential("ada", "lovelace")
@@ -225,6 +226,18 @@ def test_leniency_with_certificates_ends_at_the_registrys_host(verify: bool) -> 
 )
 def test_a_token_reply_may_be_anything(body: bytes, expected: tuple[str, float, str] | None) -> None:
     assert parse_token(body) == expected
+
+
+def test_a_monstrous_token_reply_is_cut_off() -> None:
+    registry = _TokenRegistry()
+
+    def answer(sent: Sent) -> Answer:
+        reply = registry(sent)
+        return reply._replace(body=b" " * (1 << 20) + reply.body) if sent.url.startswith(registry.realm) else reply
+
+    made, _ = client(answer)
+    with pytest.raises(BodyTooLarge, match=r"the answer of auth\.test is larger than 1048576 bytes"):
+        made.stat_blob("a", _DIGEST)
 
 
 def test_a_token_is_renewed_before_it_dies() -> None:

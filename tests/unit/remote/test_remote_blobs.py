@@ -13,7 +13,7 @@ from boxwright.oci import media
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
 from boxwright.remote.download import WrongBlob
-from boxwright.remote.failure import RegistryBroken, RegistryFailure
+from boxwright.remote.failure import RegistryBroken, RegistryFailure, TooManyRequests
 from boxwright.remote.transport import ConnectionFailed
 from boxwright.remote.upload import BytesSource, Uploaded
 from unit.remote.scripted import IMPATIENT, Answer, Sent, client
@@ -376,6 +376,34 @@ def test_an_upload_that_fails_stays_noted_for_whoever_comes_next() -> None:
     assert bookmark.left
     assert bookmark.url is not None
     assert "/v2/a/blobs/uploads/1" in bookmark.url
+
+
+def test_an_upload_without_progress_ends() -> None:
+    registry = _Uploads(*[10] * 99)
+    made, transport = client(registry)
+    with pytest.raises(ConnectionFailed):
+        made.upload("a").send(_Known())
+    assert len([line for line in transport.lines if line.startswith("PUT")]) == IMPATIENT.attempts
+
+
+@pytest.mark.parametrize(
+    ("status", "wish", "puts"),
+    [(503, None, 2), (429, "0", 2), (429, "86400", 1), (502, "Thu, 01 Jan 1970 00:00:00 GMT", 2)],
+)
+def test_a_registry_that_wants_a_pause_gets_it(status: int, wish: str | None, puts: int) -> None:
+    registry = _Uploads()
+    refusals = [Answer(status, {} if wish is None else {"Retry-After": wish})]
+
+    def answer(sent: Sent) -> Answer | Exception:
+        return refusals.pop() if sent.method == "PUT" and refusals else registry(sent)
+
+    made, transport = client(answer)
+    if puts == 1:
+        with pytest.raises(TooManyRequests):  # longer than anybody waits
+            made.upload("a").send(_Known())
+    else:
+        assert made.upload("a").send(_Known()) == _DONE
+    assert len([line for line in transport.lines if line.startswith("PUT")]) == puts
 
 
 def test_disagreement_after_a_resumption_starts_over_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -12,13 +13,15 @@ from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, MalformedManifest, Manifest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
-from boxwright.remote.client import NoMatchingPlatform, WrongManifest
+from boxwright.remote.client import NoMatchingPlatform, RegistryClient, WrongManifest
 from boxwright.remote.failure import NotInRegistry, RegistryBroken
+from boxwright.remote.transport import BodyTooLarge, ConnectionFailed
 from unit.remote.scripted import Answer, Sent, client
 
 _AMD64 = Platform("linux", "amd64")
 _CONFIG = Descriptor(media.OCI_CONFIG, Digest.of(b"{}"), 2)
 _MANIFEST = Manifest.build(_CONFIG, [])
+_OK = Answer(200)
 _TAGGED = Reference.parse("registry.test/a/b:1")
 
 
@@ -136,6 +139,46 @@ def test_a_monstrous_manifest_is_cut_off() -> None:
     made, _ = client(lambda sent: Answer(200, {}, b" " * (MAX_MANIFEST_BYTES + 1)))
     with pytest.raises(WrongManifest, match="it is larger than 4 MiB"):
         made.fetch_manifest(_TAGGED, _AMD64)
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again() -> None:
+    breaks = [10, 100]
+
+    def answer(sent: Sent) -> Answer:
+        if "/manifests/" not in sent.url or not breaks:
+            return Answer(200, {"Content-Type": _MANIFEST.media_type}, _MANIFEST.raw)
+        return Answer(200, {}, _MANIFEST.raw[: breaks.pop()], breaks=True)
+
+    made, transport = client(answer)
+    assert made.fetch_manifest(_TAGGED, _AMD64).manifest == _MANIFEST
+    assert len(transport.lines) == 3
+    breaks += [1] * 9
+    with pytest.raises(ConnectionFailed):
+        made.fetch_manifest(_TAGGED, _AMD64)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda made: list(made.tags("a")),
+        lambda made: list(made.repositories()),
+        lambda made: made.search("a", 25),
+    ],
+)
+def test_a_monstrous_list_is_cut_off(call: Callable[[RegistryClient], object]) -> None:
+    made, _ = client(lambda sent: Answer(200, {}, b" " * (8 << 20) + b"[]"))
+    with pytest.raises(BodyTooLarge):
+        call(made)
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b"{" * 200_000, b'{"errors":' * 50_000, b"\xff" * 100_000])
+def test_no_answer_is_too_strange_for_an_error(body: bytes) -> None:
+    made, _ = client(lambda sent: _OK if sent.url.endswith("/v2/") else Answer(500, {}, body))
+    with pytest.raises(RegistryBroken):
+        list(made.tags("a"))
+    made, _ = client(lambda sent: Answer(200, {}, body))
+    with pytest.raises(RegistryBroken, match="its answer is not a list of tags"):
+        list(made.tags("a"))
 
 
 def test_a_page_of_a_proxy_is_no_manifest() -> None:
