@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Boxwright
+from support.trees import nested
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
@@ -155,6 +156,14 @@ def test_copying_out_of_a_container(boxwright: Boxwright, source: Path, tmp_path
     assert (out.read_text(), out.stat().st_uid, out.stat().st_mtime) == ("hello\n", 0, 1_600_000_000)
     boxwright.ok("cp", "-a", f"{box}:/d/file", tmp_path / "own")
     assert (tmp_path / "own").stat().st_uid == 1000
+
+
+def test_a_tree_deeper_than_pythons_stack_goes_in_and_out(boxwright: Boxwright, tmp_path: Path) -> None:
+    id = boxwright.ok("create", "busybox")
+    (nested(tmp_path / "src", 1000) / "leaf").write_text("x")
+    boxwright.ok("cp", tmp_path / "src", f"{id}:/")
+    boxwright.ok("cp", f"{id}:/src", tmp_path / "copy")
+    assert (tmp_path / "copy" / ("n/" * 1000) / "leaf").read_text() == "x"
 
 
 def test_archives_as_streams(boxwright: Boxwright, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from boxwright.host.git import (
 )
 from boxwright.host.paths import Path as HostPath
 from support.git_server import COMMITTED, GitServer, commit, git, git_server, make_repository
+from support.trees import nested
 
 
 @pytest.fixture
@@ -91,6 +92,13 @@ def test_checkout(server: GitServer, site: Path, tmp_path: Path, plain: bool) ->
     modes = [oct((out / name).lstat().st_mode & 0o777) for name in ("docs", "index.html", "tool")]
     assert modes == ["0o755", "0o644", "0o755"]
     assert {path.lstat().st_mtime for path in (out, *out.rglob("*"))} == {float(COMMITTED)}
+
+
+def test_a_checkout_deeper_than_pythons_stack(server: GitServer, site: Path, tmp_path: Path) -> None:
+    (nested(site, 1000) / "leaf").write_text("x")
+    head = commit(site, {})
+    Repository(server.publish(site, "site")).checkout(head, HostPath(tmp_path / "out"))
+    assert (tmp_path / "out" / ("n/" * 1000) / "leaf").stat().st_mtime == COMMITTED
 
 
 def test_an_older_commit_is_fetched_alone(server: GitServer, site: Path, tmp_path: Path) -> None:

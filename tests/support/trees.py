@@ -87,3 +87,13 @@ def make_opaque(path: Path) -> None:
 def make_file(path: Path, content: str | bytes = b"") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def nested(top: Path, depth: int) -> Path:
+    """Make `depth` directories in one another, each called ``n``, and return the innermost."""
+    top.mkdir(exist_ok=True)
+    path = str(top)
+    for _ in range(depth):
+        path += "/n"
+        os.mkdir(path)
+    return Path(path)

@@ -212,13 +212,18 @@ class Staging:
 
     def _ensure(self, path: str, owner: tuple[int, int] | None = None) -> None:
         """Stage a directory with its parents: each as it is below, or else made up, then with `owner`."""
-        staged = self._staged.get(path)
-        if staged is not None:
-            if not stat.S_ISDIR(staged.mode):
-                raise NotADirectory("/" + path)
-            return
-        if path:
-            self._ensure(posixpath.dirname(path), owner)
+        missing = []
+        while (staged := self._staged.get(path)) is None:
+            missing.append(path)
+            if not path:
+                break
+            path = posixpath.dirname(path)
+        if staged is not None and not stat.S_ISDIR(staged.mode):
+            raise NotADirectory("/" + path)
+        for path in reversed(missing):
+            self._stage_directory(path, owner)
+
+    def _stage_directory(self, path: str, owner: tuple[int, int] | None) -> None:
         node = self._below(path)
         if node is not None and not node.location:  # the root of no layers at all, which is nowhere on disk
             self._staged[path] = Placement(path, node.stat.st_mode, 0, 0, self._made_ns)

@@ -27,6 +27,9 @@ _by_name = attrgetter("name")
 
 _LINE = 100
 """Bytes that are hashed for a file, about."""
+_MAX_OPEN = 64
+"""How many nested directories are held open; a tree may be nested deeper than a process may have descriptors."""
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 Scope = IgnoreScope | EitherScope
 
@@ -95,15 +98,31 @@ def scan(root: str, scope: Scope | None = None) -> Scan:
     gc.disable()
     try:
         walk = _Pass()
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            walk.visit(descriptor, "", root.rstrip("/"), scope)
-        finally:
-            os.close(descriptor)
+        walk.visit(root, scope)
         return Scan(walk.folders, walk.excluded, started)
     finally:
         if collecting:
             gc.enable()
+
+
+class _Folder:
+    """A directory on the way to where the pass is; `unseen` are the directories in it that are still to come."""
+
+    __slots__ = ("before", "descriptor", "members", "path", "real", "scope", "unseen")
+
+    def __init__(self, path: str, real: str, scope: Scope | None, before: int) -> None:
+        self.path = path
+        self.real = real
+        self.scope = scope
+        self.before = before  # how many directories had been seen when the pass came to this one
+        self.descriptor: int | None = None
+        self.members: Members = []
+        self.unseen: Iterator[tuple[str, os.stat_result]] = iter(())
+
+    def close(self) -> None:
+        descriptor, self.descriptor = self.descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 class _Pass:
@@ -113,39 +132,67 @@ class _Pass:
         self.folders: list[tuple[str, str, Members]] = []
         self.excluded = 0
 
-    def visit(self, descriptor: int, path: str, real: str, scope: Scope | None) -> None:
-        # Relative to an open directory, the kernel resolves one name for each file instead of a whole path.
+    def visit(self, root: str, scope: Scope | None) -> None:
+        """Look at everything below the directory `root`, however deep it is nested."""
+        # No recursion: a tree can be nested deeper than Python's own stack.
+        way = [_Folder("", root.rstrip("/"), scope, 0)]
+        try:
+            self._list(way[0], os.open(root, _OPEN))
+            while way:
+                here = way[-1]
+                found = next(here.unseen, None)
+                if found is not None:
+                    way.append(self._child(here, found[0]))
+                    self._enter(way[-1], here, len(way) > _MAX_OPEN)
+                    continue
+                way.pop().close()
+                if way and here.scope is not None and here.scope.excluded:
+                    self._drop_if_bare(here, way[-1])
+        finally:
+            for folder in way:
+                folder.close()
+
+    def _child(self, here: _Folder, name: str) -> _Folder:
+        path = f"{here.path}/{name}" if here.path else name
+        scope = here.scope.enter(name) if here.scope is not None else None
+        return _Folder(path, f"{here.real}/{name}", scope, len(self.folders))
+
+    def _enter(self, folder: _Folder, parent: _Folder, deep: bool) -> None:
+        try:
+            if parent.descriptor is None:
+                descriptor = os.open(folder.real, _OPEN | os.O_NOFOLLOW)
+            else:
+                # Relative to an open directory, the kernel resolves one name for each file instead of a whole path.
+                name = folder.real[len(parent.real) + 1 :]
+                descriptor = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent.descriptor)
+        except FileNotFoundError:
+            return  # it has vanished
+        self._list(folder, descriptor)
+        if deep:
+            folder.close()
+
+    def _list(self, folder: _Folder, descriptor: int) -> None:
+        folder.descriptor = descriptor
         with os.scandir(descriptor) as listing:
             entries = sorted(listing, key=_by_name)
-        if scope is not None and not scope.keeps_all:
-            entries = self._select(entries, scope)
+        if folder.scope is not None and not folder.scope.keeps_all:
+            entries = self._select(entries, folder.scope)
         try:
             members = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
         except FileNotFoundError:
             members = _survivors(entries)
-        self.folders.append((path, real, members))
-        inside = path + "/" if path else ""
-        for name, status in tuple(members):
-            if status.st_mode & _S_IFMT != _S_IFDIR:
-                continue
-            below = scope.enter(name) if scope is not None else None
-            before = len(self.folders)
-            self._enter(descriptor, name, inside + name, f"{real}/{name}", below)
-            if below is not None and below.excluded and not any(found for _, _, found in self.folders[before:]):
-                # An excluded directory is there only for what an exception kept below it.
-                del self.folders[before:]
-                members.remove((name, status))
-                self.excluded += 1
+        folder.members = members
+        folder.unseen = iter([member for member in members if member[1].st_mode & _S_IFMT == _S_IFDIR])
+        self.folders.append((folder.path, folder.real, members))
 
-    def _enter(self, parent: int, name: str, path: str, real: str, scope: Scope | None) -> None:
-        try:
-            child = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-        except FileNotFoundError:
+    def _drop_if_bare(self, folder: _Folder, parent: _Folder) -> None:
+        """Forget an excluded directory, unless an exception kept something below it: it is there only for that."""
+        if any(members for _, _, members in self.folders[folder.before :]):
             return
-        try:
-            self.visit(child, path, real, scope)
-        finally:
-            os.close(child)
+        del self.folders[folder.before :]
+        name = folder.real[len(parent.real) + 1 :]
+        parent.members[:] = [member for member in parent.members if member[0] != name]
+        self.excluded += 1
 
     def _select(self, entries: list[os.DirEntry[str]], scope: Scope) -> list[os.DirEntry[str]]:
         """Return what is kept, with excluded directories below which something may be kept."""

@@ -211,26 +211,23 @@ def _normalize(directory: Path, time_ns: int, *, keep_git_dir: bool) -> None:
 
     if not keep_git_dir:
         remove_tree(directory / ".git")
-    for root, directories, files in os.walk(directory, topdown=False):
-        if not keep_git_dir and ".git" in (*directories, *files) and root != directory:
-            _remove_link_to_git_dir(f"{root}/.git")  # a submodule's
-            files = [name for name in files if name != ".git"]
-        for name in files:
-            path = f"{root}/{name}"
+    folders = [os.fspath(directory)]
+    for folder in folders:  # grows while it is gone through: os.walk can't go as deep as a repository may
+        for name in os.listdir(folder):
+            path = f"{folder}/{name}"
             mode = os.lstat(path).st_mode
+            if stat.S_ISDIR(mode):
+                folders.append(path)
+                continue
             if stat.S_ISREG(mode):
+                if name == ".git" and not keep_git_dir:
+                    os.unlink(path)  # where a submodule's history was
+                    continue
                 os.chmod(path, 0o755 if mode & 0o100 else 0o644)
             os.utime(path, ns=(time_ns, time_ns), follow_symlinks=False)
-        for name in directories:  # links to directories; directories themselves have had their turn as `root`
-            if os.path.islink(f"{root}/{name}"):
-                os.utime(f"{root}/{name}", ns=(time_ns, time_ns), follow_symlinks=False)
-        os.chmod(root, 0o755)
-        os.utime(root, ns=(time_ns, time_ns))
-
-
-def _remove_link_to_git_dir(path: str) -> None:
-    if os.path.isfile(path):
-        os.unlink(path)
+    for folder in reversed(folders):  # what changes in a folder changes its time
+        os.chmod(folder, 0o755)
+        os.utime(folder, ns=(time_ns, time_ns))
 
 
 def _hint(lines: Sequence[str]) -> str | None:

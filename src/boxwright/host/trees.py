@@ -169,7 +169,10 @@ def content_size(path: Path | str) -> int:
 
 
 def _statuses(path: Path | str) -> Iterator[os.stat_result]:
-    """Yield what is known of everything below `path`, each hard-linked file once."""
+    """Yield what is known of everything below `path`, each hard-linked file once.
+
+    A program can nest directories deeper than a path can say: what is down there is left out.
+    """
     linked: set[tuple[int, int]] = set()
     pending = [os.fspath(path)]
     while pending:
@@ -177,12 +180,20 @@ def _statuses(path: Path | str) -> Iterator[os.stat_result]:
             entries = os.scandir(pending.pop())
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                continue
+            raise
         with entries:
             for entry in entries:
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
+                except OSError as error:
+                    if error.errno == errno.ENAMETOOLONG:
+                        continue
+                    raise
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
                 elif status.st_nlink > 1:

@@ -334,21 +334,22 @@ class _Copy:
 
     # ---- what refers to it
 
-    def _copy_referrers(self, subject: Digest, seen: set[Digest] | None = None) -> None:
+    def _copy_referrers(self, manifest: Digest) -> None:
         """Bring along what refers to a manifest that is there, what refers to that, and cosign's tags."""
-        seen = seen if seen is not None else {subject}
-        entries = self._source.referrers(self._origin.path, subject)
-        there = self._target.referrers(self._destination.path, subject) if entries else []
-        known = {entry.digest for entry in there}
-        for entry in entries:
-            if entry.digest in seen or len(seen) > _MAX_MANIFESTS:
-                continue
-            seen.add(entry.digest)
-            if entry.digest not in known and not self._copy_artifact(subject, entry):
-                continue
-            self._copy_referrers(entry.digest, seen)
-        for suffix in COSIGN_SUFFIXES:
-            self._copy_tag(f"{refer.fallback_tag(subject)}.{suffix}")
+        seen = {manifest}
+        subjects = [manifest]
+        for subject in subjects:  # grows while it is gone through
+            entries = self._source.referrers(self._origin.path, subject)
+            there = self._target.referrers(self._destination.path, subject) if entries else []
+            known = {entry.digest for entry in there}
+            for entry in entries:
+                if entry.digest in seen or len(seen) > _MAX_MANIFESTS:
+                    continue
+                seen.add(entry.digest)
+                if entry.digest in known or self._copy_artifact(subject, entry):
+                    subjects.append(entry.digest)
+            for suffix in COSIGN_SUFFIXES:
+                self._copy_tag(f"{refer.fallback_tag(subject)}.{suffix}")
 
     def _copy_artifact(self, subject: Digest, entry: Descriptor) -> bool:
         """Bring an artifact along; False when it is only listed."""

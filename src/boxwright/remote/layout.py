@@ -226,15 +226,15 @@ class LayoutFolder:
         return self._subjects.get(entry.digest)
 
     def _follow(self, tree: Directory, entry: Descriptor, needed: set[Digest]) -> None:
-        if entry.digest in needed:
-            return
-        needed.add(entry.digest)
-        if entry.media_type not in (*media.MANIFESTS, *media.INDEXES) or not tree.has(blob_name(entry.digest)):
-            return
-        found = parse_manifest(verified(tree, entry.digest, MAX_MANIFEST_BYTES), entry.media_type)
-        below = found.manifests if isinstance(found, Index) else (*found.layers, found.config)
-        for one in below:
-            self._follow(tree, one, needed)
+        pending = [entry]
+        while pending:
+            one = pending.pop()
+            if one.digest in needed:
+                continue
+            needed.add(one.digest)
+            if one.media_type in (*media.MANIFESTS, *media.INDEXES) and tree.has(blob_name(one.digest)):
+                found = parse_manifest(verified(tree, one.digest, MAX_MANIFEST_BYTES), one.media_type)
+                pending += found.manifests if isinstance(found, Index) else (*found.layers, found.config)
 
 
 class FileReader:

@@ -69,6 +69,11 @@ def test_places(bench: Workbench, instructions: str, expected: dict[str, str]) -
     assert bench.build(f"FROM scratch\n{instructions}\n", FILES).tree() == expected
 
 
+def test_a_destination_deeper_than_pythons_stack(bench: Workbench) -> None:
+    deep = "/n" * 1000
+    assert bench.build(f"FROM scratch\nCOPY f {deep}/\n", FILES).tree() == {f"{deep}/f": "f"}
+
+
 REFUSALS: list[tuple[str, type[BoxwrightError], str]] = [
     ("COPY missing /m", SourceNotFound, "missing: not found in the build context"),
     ("COPY dir/missing /m", SourceNotFound, "dir/missing: not found"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.host.trees import disk_usage, remove_tree
+from boxwright.host.trees import content_size, disk_usage, remove_tree
 
 
 def test_everything_is_removed(tmp_path: Path) -> None:
@@ -53,6 +53,10 @@ def test_deeper_than_there_are_descriptors(tmp_path: Path) -> None:
         os.close(fd)
         fd = deeper
     os.close(fd)
+    # Neither can a path say how deep that is.
+    (top / "file").write_bytes(b"x" * 100_000)
+    assert disk_usage(top) >= 100_000
+    assert content_size(top) == 100_000
     remove_tree(top)
     assert not top.exists()
 

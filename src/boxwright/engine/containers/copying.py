@@ -21,6 +21,8 @@ from boxwright.layer.writer import TarWriter
 from boxwright.store.containers import ContainerRecord
 
 _CHUNK = 1 << 20
+# Whatever a running container puts in the place of a file meanwhile: no link is followed, no pipe waited for.
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CONTENT = "."
 """What the first member of a tar is called that has a folder's content, not the folder."""
 
@@ -145,39 +147,40 @@ def _write(source: str, name: str, out: BinaryIO) -> None:
     writer = TarWriter(out.write)
     links: dict[tuple[int, int], str] = {}
 
-    def add(path: str, member: str) -> None:
+    pending = [(source, name)]  # no recursion: a tree can be nested deeper than Python's own stack
+    while pending:
+        path, member = pending.pop()
         status = os.lstat(path)
         if stat.S_ISSOCK(status.st_mode):
-            return
+            continue
         entry = entry_of(member, path, status)
         if entry.kind is not Kind.DIR and status.st_nlink > 1:
             first = links.setdefault((status.st_dev, status.st_ino), member)
             if first != member:
                 writer.add(entry._replace(kind=Kind.HARDLINK, linkname=first, size=0, xattrs={}))
-                return
+                continue
         if entry.kind is Kind.FILE:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = os.open(path, _OPEN)
             try:
                 writer.add(entry, fd)
             finally:
                 os.close(fd)
-            return
+            continue
         writer.add(entry)
         if entry.kind is Kind.DIR:
-            for child in sorted(os.listdir(path)):
-                add(f"{path.rstrip('/')}/{child}", f"{member}/{child}")
-
-    add(source, name)
+            names = sorted(os.listdir(path), reverse=True)  # the first one is taken from the end
+            pending += [(f"{path.rstrip('/')}/{child}", f"{member}/{child}") for child in names]
     writer.finish()
 
 
 def _extract(stream: BinaryIO, folder: str, old: str, new: str, *, archive: bool) -> None:
     """Unpack a tar below `folder`, with the leading `old` of its names replaced by `new`."""
     folders: list[tuple[str, Entry]] = []
+    ours = {""}
     for entry, content in read_entries(stream, whiteouts=False):
         path = _renamed(entry.path, old, new)
         place = f"{folder.rstrip('/')}/{path}" if path else folder
-        if path and not _parent_is_ours(folder, path):
+        if path and not _parent_is_ours(folder, path, ours):
             raise InvalidError(f"{entry.path} leads out of {folder} through a link", hint="copy the link's target")
         if entry.kind is Kind.DIR:
             _make_directory(place)
@@ -235,16 +238,22 @@ def _renamed(path: str, old: str, new: str) -> str:
     return f"{new}/{rest}" if new else rest
 
 
-def _parent_is_ours(folder: str, path: str) -> bool:
-    """Tell whether the folders on the way from `folder` to `path` are folders, none of them a link."""
-    place = folder.rstrip("/")
-    for part in path.split("/")[:-1]:
-        place = f"{place}/{part}"
+def _parent_is_ours(folder: str, path: str, ours: set[str]) -> bool:
+    """Tell whether the folders on the way from `folder` to `path` are folders, none of them a link; make those missing.
+
+    `ours` are those of which it is known; it grows. No member of an archive can replace a folder by a link.
+    """
+    unknown = []
+    while (path := posixpath.dirname(path)) not in ours:
+        unknown.append(path)
+    for path in reversed(unknown):
+        place = f"{folder.rstrip('/')}/{path}"
         try:
             if stat.S_ISLNK(os.lstat(place).st_mode):
                 return False
         except FileNotFoundError:
             os.mkdir(place, 0o755)
+        ours.add(path)
     return True
 
 

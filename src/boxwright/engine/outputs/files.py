@@ -110,19 +110,22 @@ def _fill(target: Path, found: Sequence[Files], split: bool, epoch: int | None) 
 
 def _merge(source: str, target: str) -> None:
     """Move what is in `source` to `target`, folder into folder, everything else in place of what is there."""
-    for name in sorted(os.listdir(source)):
-        made, place = f"{source}/{name}", f"{target}/{name}"
-        is_folder = stat.S_ISDIR(os.lstat(made).st_mode)
-        there = os.lstat(place) if os.path.lexists(place) else None
-        if there is not None and is_folder and stat.S_ISDIR(there.st_mode):
+    folders = [(source, target, os.lstat(source))]
+    for above, below, _ in folders:  # grows while it is gone through
+        for name in sorted(os.listdir(above)):
+            made, place = f"{above}/{name}", f"{below}/{name}"
             status = os.lstat(made)
-            _merge(made, place)
-            os.chmod(place, stat.S_IMODE(status.st_mode))
-            os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
-            continue
-        if there is not None and stat.S_ISDIR(there.st_mode):
-            remove_tree(place)
-        elif there is not None and is_folder:
-            os.unlink(place)
-        os.rename(made, place)
-        faults.point("a file of an output is in place")
+            is_folder = stat.S_ISDIR(status.st_mode)
+            there = os.lstat(place) if os.path.lexists(place) else None
+            if there is not None and is_folder and stat.S_ISDIR(there.st_mode):
+                folders.append((made, place, status))
+                continue
+            if there is not None and stat.S_ISDIR(there.st_mode):
+                remove_tree(place)
+            elif there is not None and is_folder:
+                os.unlink(place)
+            os.rename(made, place)
+            faults.point("a file of an output is in place")
+    for _, place, status in reversed(folders[1:]):  # the deepest first: what is put into a folder changes its time
+        os.chmod(place, stat.S_IMODE(status.st_mode))
+        os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
