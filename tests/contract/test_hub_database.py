@@ -16,6 +16,7 @@ from boxwright.hub.db import database as module
 from boxwright.hub.db import migrations
 from boxwright.hub.db.database import (
     Database,
+    DatabaseFull,
     DatabaseUnavailable,
     DriverMissing,
     InvalidDatabaseURL,
@@ -346,3 +347,20 @@ def test_the_schema_that_postgresql_has_too_new_is_named_without_the_password(po
         with pytest.raises(SchemaTooNew) as raised:
             Database(url.replace("postgres@", "postgres:secret@"))
         assert "secret" not in str(raised.value)
+
+
+def test_a_full_disk_changes_nothing_and_is_told_apart(tmp_path: Path) -> None:
+    opened = Database(default_url(tmp_path))
+    add(opened, "before")
+    with opened.read() as c:
+        pages = c.exec_driver_sql("PRAGMA page_count").scalar_one()
+        c.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(DatabaseFull) as raised:
+        add(opened, "x" * 100_000)
+    assert not raised.value.again
+    assert names(opened) == ["before"]
+    with opened.read() as c:
+        c.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1000}")
+    add(opened, "after")
+    assert names(opened) == ["before", "after"]
+    opened.close()

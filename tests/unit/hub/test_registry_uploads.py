@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from boxwright.hub.edge.limits import LimitSettings
 from boxwright.hub.registry import receiving, sessions
 from boxwright.hub.storage.filesystem import FileIncoming
+from boxwright.hub.storage.memory import MemoryIncoming
 from support.registry_kit import Registry, digest_of, registry, run
 
 DATA = bytes(at % 251 for at in range(300_000))
@@ -476,6 +478,33 @@ def test_a_large_body_that_is_refused_is_not_read(monkeypatch: pytest.MonkeyPatc
             writer.close()
         await finish(client, location, DATA)
 
+    run(scenario)
+
+
+def test_who_is_refused_may_send_to_the_end_and_reads_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is closed over bytes that come takes the answer back."""
+    monkeypatch.setattr(receiving, "_DIRECT_BYTES", 100_000)
+    body = bytes(6 << 20)  # more than the kernel takes for us
+
+    async def scenario(client: Registry) -> None:
+        location = await client.start_upload("a")
+        reader, writer = await connect(client)
+        writer.write(head("PATCH", location, Content_Length=len(body)))
+        await until_busy(client, location)
+        writer.write(body)
+        async with asyncio.timeout(60):
+            await writer.drain()
+            assert (await reader.readline()).split()[1] == b"507"
+            assert b"no room" in await reader.read()
+        writer.close()
+        assert (await client("GET", location)).status == 404  # what came of it must not fill the disk
+        await finish(client, await client.start_upload("a"), DATA)
+
+    def refuse(incoming: MemoryIncoming, chunks: object) -> None:
+        monkeypatch.undo()
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(MemoryIncoming, "append", refuse)
     run(scenario)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,9 @@ _PAUSE_SECONDS = 0.05
 
 _AGAIN = frozenset({"40001", "40P01"})
 """SQLSTATEs of transactions that failed because of others: serialization failure, deadlock."""
+
+_FULL = "53100"
+"""The SQLSTATE of a disk that is full."""
 
 _CLOCK = text("SELECT extract(epoch FROM clock_timestamp())")
 
@@ -64,6 +68,10 @@ class DatabaseUnavailable(UnavailableError):
     def __init__(self, message: str, *, again: bool = False) -> None:
         super().__init__(f"the database failed: {message}")
         self.again = again
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """There is no room for what was to be written: nothing was, and all that was there can be read."""
 
 
 def _ignore(kind: str, seconds: float) -> None:
@@ -212,6 +220,8 @@ class Database:
             return DatabaseUnavailable(_reason(error), again=not unknown)
         if getattr(error.orig, "sqlstate", None) in _AGAIN:
             return DatabaseUnavailable(_reason(error), again=True)
+        if _is_full(error.orig):
+            return DatabaseFull(_reason(error))
         if isinstance(error, exc.OperationalError):
             return DatabaseUnavailable(_reason(error))
         return error
@@ -286,6 +296,12 @@ def _configure_sqlite(connection: Any, _: object) -> None:
     # The journal is a WAL, so that readers never wait for the one writer.
     for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _is_full(error: BaseException | None) -> bool:
+    if getattr(error, "sqlstate", None) == _FULL:
+        return True
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _reason(error: exc.DBAPIError) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from boxwright.errors import BoxwrightError, DeniedError, UnavailableError
+from boxwright.hub.db.database import DatabaseFull
 from boxwright.hub.db.metadata import MetadataStore
 from boxwright.hub.edge.limits import DEFAULT_LIMITS, LimitSettings
 from boxwright.hub.observe import request as observed
@@ -16,7 +17,7 @@ from boxwright.hub.registry.access import Authority, Everybody, Gate, Origin, be
 from boxwright.hub.registry.blobs import BlobHandlers
 from boxwright.hub.registry.call import Body, BodyBroken, Call, Reply
 from boxwright.hub.registry.collector import Collector
-from boxwright.hub.registry.errors import RegistryError
+from boxwright.hub.registry.errors import NO_ROOM, RegistryError
 from boxwright.hub.registry.listings import ListingHandlers
 from boxwright.hub.registry.manifests import ManifestHandlers
 from boxwright.hub.registry.search import Search
@@ -138,8 +139,12 @@ class Application:
         except DeniedError as error:
             reply = _error("DENIED", error.message if error.hint is None else f"{error.message}: {error.hint}")
         except (UnavailableError, OSError) as error:
-            _log.exception("%s %s", method, raw_target)
-            reply = _error("UNAVAILABLE", f"the registry cannot do this now: {error}")
+            if _is_full(error):
+                _log.error("%s %s: %s", method, raw_target, error)
+                reply = _error("UNAVAILABLE", f"the registry has no room left: {error}", status=507)
+            else:
+                _log.exception("%s %s", method, raw_target)
+                reply = _error("UNAVAILABLE", f"the registry cannot do this now: {error}")
         except BoxwrightError as error:
             _log.exception("%s %s", method, raw_target)
             reply = _error("UNKNOWN", error.message)
@@ -205,6 +210,11 @@ def _handler(handlers: Mapping[str, Handler], method: str) -> Handler:
     return handler
 
 
-def _error(code: str, message: str) -> Reply:
-    error = RegistryError(code, message)
+def _is_full(error: Exception) -> bool:
+    """Whether something could not be done for want of room, on a disk or in the database."""
+    return isinstance(error, DatabaseFull) or getattr(error, "errno", None) in NO_ROOM
+
+
+def _error(code: str, message: str, *, status: int | None = None) -> Reply:
+    error = RegistryError(code, message, status=status)
     return Reply(error.status, [_JSON], error.body())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Sequence
 
@@ -29,6 +30,9 @@ STATUSES = {
     "UNSUPPORTED": 405,
 }
 """Every code and the status it is sent with."""
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the numbers of an OSError are on a full disk."""
 
 
 class RegistryError(BoxwrightError):

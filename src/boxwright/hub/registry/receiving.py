@@ -8,6 +8,7 @@ written. The connection ends with its answer, since the parser would go on waiti
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 
@@ -19,6 +20,7 @@ _BATCH_BYTES = 1 << 20
 
 _AHEAD = 2  # batches that are received before somebody asks for them
 _DIRECT_BYTES = 8 << 20  # less than this is not worth a new connection
+_DROPPED_BYTES = 256 << 10
 
 
 class RequestBody:
@@ -79,10 +81,11 @@ class RequestBody:
         if self._direct is None:
             # A client that was not asked for its body may send it or not: nobody can tell what comes next.
             return not self.begun and hdrs.EXPECT in self._request.headers
-        self._direct.stop()
         content = self._request.content
         content.total_bytes += self._direct.received  # what is logged and counted
-        content.feed_eof()  # or aiohttp would wait for the rest
+        # aiohttp waits for the rest after its answer, for some seconds: else the client would be cut off while it
+        # sends, and never read why it was refused.
+        self._direct.drop_rest(content.feed_eof)
         return True
 
     async def _begin(self) -> None:
@@ -110,7 +113,7 @@ class _Receiver(asyncio.BufferedProtocol):
     """Takes `length` bytes from a connection, a few batches ahead of whoever asks for them."""
 
     __slots__ = (
-        *("_at", "_buffer", "_failure", "_filled", "_free", "_heard", "_left", "_lent", "_loop"),
+        *("_at", "_buffer", "_ended", "_failure", "_filled", "_free", "_heard", "_left", "_lent", "_loop"),
         *("_paused", "_protocol", "_transport", "_waiter", "received"),
     )
 
@@ -129,6 +132,8 @@ class _Receiver(asyncio.BufferedProtocol):
         self._at = 0
         self._paused = False
         self._failure: str | None = None
+        self._ended: Callable[[], object] | None = None
+        """Where nobody wants any more what comes: what to call when all has come."""
         self._waiter: asyncio.Future[None] | None = None
         self._heard = self._loop.time()
         transport.set_protocol(self)
@@ -163,8 +168,22 @@ class _Receiver(asyncio.BufferedProtocol):
             raise BodyBroken(self._failure)
         return []
 
-    def stop(self) -> None:
-        """Receive nothing more, and leave the connection to whose it was."""
+    def drop_rest(self, ended: Callable[[], object]) -> None:
+        """Keep nothing more, and leave the connection to whose it was when all has come; `ended` is called then."""
+        self._ended = ended
+        if not self._left or self._failure is not None or self._transport.is_closing():
+            self._stop()
+            return
+        self._buffer, self._at = memoryview(bytearray(_DROPPED_BYTES)), 0
+        self._filled.clear()
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _stop(self) -> None:
+        if self._ended is not None:
+            self._ended()
+            self._ended = None
         if self._transport.get_protocol() is self:
             self._pause()
             self._transport.set_protocol(self._protocol)
@@ -193,15 +212,21 @@ class _Receiver(asyncio.BufferedProtocol):
     # ---- for the transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        if self._ended is not None:
+            return self._buffer[: self._left]
         if self._at == len(self._buffer):
             free = self._free.pop() if self._free else memoryview(bytearray(_BATCH_BYTES))
             self._buffer, self._at = free[: self._left], 0
         return self._buffer[self._at :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        self._left -= nbytes
+        if self._ended is not None:
+            if not self._left:
+                self._stop()
+            return
         self._heard = self._loop.time()
         self._at += nbytes
-        self._left -= nbytes
         self.received += nbytes
         if self._at == len(self._buffer):
             self._filled.append(self._buffer)
@@ -211,10 +236,16 @@ class _Receiver(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         self._fail("the client ended it early")
+        self._stop_dropping()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(str(exc or "the connection was lost"))
+        self._stop_dropping()
         self._protocol.connection_lost(exc)
+
+    def _stop_dropping(self) -> None:
+        if self._ended is not None:
+            self._stop()
 
     def pause_writing(self) -> None:
         self._protocol.pause_writing()

@@ -417,8 +417,9 @@ class UploadSessions:
     async def cancel(self, session: Session) -> None:
         """End an upload without a blob."""
         self._close(session)
-        await self._workers.ask(self._metadata.remove_upload, session.upload.id)
+        # The bytes first: a row without them means that the upload ended, and a full disk has room for that then.
         await self._workers.move(self._storage.abort, session.upload.id)
+        await self._workers.ask(self._metadata.remove_upload, session.upload.id)
 
     def sweep(self, seconds: float) -> int:
         """Drop what was not touched for so long, and rows of uploads that ended; return how many. For a thread."""

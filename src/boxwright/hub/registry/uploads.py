@@ -9,7 +9,7 @@ from boxwright.hub.edge.limits import DEFAULT_LIMITS, LimitSettings
 from boxwright.hub.registry.access import PULL, Gate, Need
 from boxwright.hub.registry.bodies import BodyTooLong, CappedBody
 from boxwright.hub.registry.call import Call, Reply
-from boxwright.hub.registry.errors import RegistryError
+from boxwright.hub.registry.errors import NO_ROOM, RegistryError
 from boxwright.hub.registry.ranges import Span, parse_content_range, upload_range
 from boxwright.hub.registry.routes import is_name, parse_digest
 from boxwright.hub.registry.sessions import DigestMismatch, Session, UploadSessions
@@ -125,6 +125,10 @@ class UploadHandlers:
         except BodyTooLong:
             await self._sessions.cancel(session)  # whatever comes now, it cannot become a blob
             raise RegistryError("SIZE_INVALID", f"a blob has at most {self._limits.blob} bytes", status=413) from None
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                await self._sessions.cancel(session)  # else what came of it would keep the disk full
+            raise
         except IncomingSealed as error:
             raise RegistryError("BLOB_UPLOAD_INVALID", error.message) from None
         if span is not None and received != span.length:
