@@ -156,13 +156,12 @@ class Database:
             self._begin(connection, durable)
             try:
                 yield connection
+                faults.point("a transaction is about to commit")
+                committing = True
+                connection.exec_driver_sql("COMMIT")
             except BaseException:
-                if not (connection.closed or connection.invalidated):
-                    connection.exec_driver_sql("ROLLBACK")
+                self._roll_back(connection)
                 raise
-            faults.point("a transaction is about to commit")
-            committing = True
-            connection.exec_driver_sql("COMMIT")
             faults.point("a transaction is committed")
         except exc.DBAPIError as error:
             raise self._failure(error, unknown=committing) from error
@@ -171,6 +170,13 @@ class Database:
             if self._sqlite and not durable:
                 connection.exec_driver_sql("PRAGMA synchronous = FULL")
             self.observe("write", time.perf_counter() - started)
+
+    def _roll_back(self, connection: Connection) -> None:
+        if connection.closed or connection.invalidated:
+            return
+        # SQLite ends some transactions by itself, on a full disk for example, and others not even when COMMIT fails.
+        if not self._sqlite or getattr(connection.connection.dbapi_connection, "in_transaction", False):
+            connection.exec_driver_sql("ROLLBACK")
 
     def _begin(self, connection: Connection, durable: bool) -> None:
         if self._sqlite:
