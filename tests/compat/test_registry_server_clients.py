@@ -1,4 +1,5 @@
-"""crane, oras and regctl against our registry, over plain HTTP on loopback and over TLS with an authority of its own.
+"""crane, oras and regctl against our registry: over plain HTTP on loopback, over TLS with an authority of its own, and
+with accounts.
 
 They are programs of Go's ecosystem that no distribution packages; each test runs where its program is on the PATH.
 """
@@ -14,7 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
+from boxwright.hub.db.database import default_url
 from support.certificates import CertificateAuthority
+from support.hub_kit import PASSWORD, house, populate
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import ServerProcess, serving
 from support.requirements import require_program
@@ -26,19 +29,27 @@ class Place(NamedTuple):
     """A registry, and what clients have to know to reach it."""
 
     server: ServerProcess
-    authority: Path | None
+    authority: Path | None = None
+    login: bool = False
+    """Whether it wants ada's password."""
 
     @property
     def address(self) -> str:
         return self.server.address
 
 
-@pytest.fixture(scope="module", params=["http", "tls"])
+@pytest.fixture(scope="module", params=["http", "tls", "tokens"])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("registry")
     if request.param == "http":
         with serving(folder / "reg") as server:
-            yield Place(server, None)
+            yield Place(server)
+        return
+    if request.param == "tokens":
+        with house(default_url(folder)) as made:
+            populate(made)
+        with serving(folder, hub=True) as server:
+            yield Place(server, login=True)
         return
     authority = CertificateAuthority(folder / "ca")
     signed = authority.sign("server")
@@ -63,6 +74,15 @@ class Client:
         if place.authority is not None:
             self._environment["SSL_CERT_FILE"] = str(place.authority)
 
+    def log_in(self, place: Place, *command: str, checks: bool = True, options: tuple[str, str]) -> None:
+        """Log in where that is wanted; a wrong password is refused by those who try it (`checks`)."""
+        if place.login:
+            user, password = options
+            words = [*command, user, "ada", password]
+            if checks:
+                assert self.run(*words, "wrong horse", place.address, check=False).startswith("failed")
+            self.run(*words, PASSWORD, place.address)
+
     def run(self, *arguments: str | Path, check: bool = True) -> str:
         argv = [self._program, *map(str, arguments)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=self._home, env=self._environment)
@@ -72,15 +92,18 @@ class Client:
 
 def test_crane(place: Place, image: SmallImage, tmp_path: Path) -> None:
     crane = Client("crane", place, tmp_path)
-    name, other = f"{place.address}/crane/one", f"{place.address}/crane/two"
+    name, other = f"{place.address}/ada/crane/one", f"{place.address}/ada/crane/two"
     digest = digest_of(image.manifest)
+    if place.login:
+        assert "401" in crane.run("push", tmp_path / "oci", f"{name}:v1", check=False)
+    crane.log_in(place, "auth", "login", checks=False, options=("--username", "--password"))
     assert digest in crane.run("push", tmp_path / "oci", f"{name}:v1")
     assert crane.run("digest", f"{name}:v1").strip() == digest
     crane.run("validate", "--remote", f"{name}:v1")
     crane.run("copy", f"{name}:v1", f"{other}:v1")  # mounts
     crane.run("tag", f"{name}:v1", "v2")
     assert crane.run("ls", name).split() == ["v1", "v2"]
-    assert {"crane/one", "crane/two"} <= set(crane.run("catalog", place.address).split())
+    assert {"ada/crane/one", "ada/crane/two"} <= set(crane.run("catalog", place.address).split())
     crane.run("pull", "--format", "oci", f"{other}:v1", tmp_path / "pulled")
     assert (tmp_path / "pulled" / "blobs" / "sha256" / digest.partition(":")[2]).read_bytes() == image.manifest
     crane.run("delete", f"{name}@{digest}")
@@ -93,7 +116,8 @@ def test_oras(place: Place, tmp_path: Path) -> None:
     both = ["--from-plain-http", "--to-plain-http"]
     if place.authority is not None:
         both = ["--from-ca-file", str(place.authority), "--to-ca-file", str(place.authority)]
-    name, other = f"{place.address}/oras/one", f"{place.address}/oras/two"
+    name, other = f"{place.address}/ada/oras/one", f"{place.address}/ada/oras/two"
+    oras.log_in(place, "login", *how, options=("--username", "--password"))
     (tmp_path / "report.txt").write_text("all is well\n")
     (tmp_path / "sbom.json").write_text("{}\n")
     oras.run("push", *how, f"{name}:v1", "report.txt:text/plain")
@@ -115,7 +139,8 @@ def test_regctl(place: Place, image: SmallImage, tmp_path: Path) -> None:
     regctl = Client("regctl", place, tmp_path)
     if place.authority is None:
         regctl.run("registry", "set", "--tls", "disabled", "--skip-check", place.address)
-    name, other = f"{place.address}/regctl/one", f"{place.address}/regctl/two"
+    name, other = f"{place.address}/ada/regctl/one", f"{place.address}/ada/regctl/two"
+    regctl.log_in(place, "registry", "login", options=("--user", "--pass"))
     regctl.run("image", "copy", f"ocidir://{tmp_path}/oci:latest", f"{name}:v1")
     assert regctl.run("image", "digest", f"{name}:v1").strip() == digest_of(image.manifest)
     (tmp_path / "note").write_text("signed, sealed\n")
@@ -126,4 +151,4 @@ def test_regctl(place: Place, image: SmallImage, tmp_path: Path) -> None:
     assert regctl.run("tag", "ls", other).split() == ["v1"]
     regctl.run("tag", "delete", f"{other}:v1")
     assert regctl.run("tag", "ls", other).split() == []
-    assert "regctl/one" in regctl.run("repo", "ls", place.address).split()
+    assert "ada/regctl/one" in regctl.run("repo", "ls", place.address).split()
