@@ -63,9 +63,9 @@ def test_every_platform_is_pulled_and_pushed(server: str, boxwright: Boxwright) 
         raw = json.dumps(value).encode()
         assert client.call("PUT", "/v2/ada/web/manifests/1", raw, Content_Type=media.OCI_INDEX)[0] == 201
     name = f"{server}/ada/web:1"
-    pulled = boxwright.run("pull", "--all-platforms", name).stdout.splitlines()[-1]
+    pulled = boxwright.run("pull", "--all-platforms", name).stdout.splitlines()[-3]
     assert pulled == f"pulled  {name}@{digest_of(raw)}"
-    again = boxwright.run("pull", "--all-platforms", name).stdout.splitlines()[-1]
+    again = boxwright.run("pull", "--all-platforms", name).stdout.splitlines()[-3]
     assert again.startswith("up to date")
     boxwright.run("fsck")
     boxwright.run("push", name)

@@ -26,6 +26,14 @@ def declare_rate(parser: Parser) -> None:
     )
 
 
+def declare(parser: Parser, image: str) -> None:
+    """Add what ``pull`` and ``push`` have in common; `image` is how their operand is written."""
+    declare_rate(parser)
+    parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
+    parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
+    parser.add_argument("name", metavar=image, help="the image")
+
+
 def limit_rate(args: Any, session: Session) -> None:
     """Have ``--limit-rate`` go before the setting. Raises InvalidError."""
     if args.limit_rate is not None:

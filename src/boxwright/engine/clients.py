@@ -26,12 +26,14 @@ def client(
     credentials: Keychain | None = None,
     notice: Callable[[Waiting], object] | None = None,
     namespace: str = "",
+    purpose: str = "pull",
 ) -> RegistryClient:
     """Return a client of a registry, given by its domain or by a name in it.
 
     `insecure` are registries beside the settings' that may speak plain HTTP; `credentials` replace the user's own;
-    `namespace` is the registry that this one is a mirror of. What docker and podman were told counts where our own
-    configuration has no table for the registry. Nothing is sent yet. Raises InvalidError, BlockedRegistry.
+    `namespace` is the registry that this one is a mirror of; `purpose` is what is done, for messages. What docker and
+    podman were told counts where our own configuration has no table for the registry. Nothing is sent yet. Raises
+    InvalidError, BlockedRegistry.
     """
     from boxwright.remote.connect import connect
     from boxwright.remote.daemon_file import daemon_file
@@ -53,6 +55,7 @@ def client(
         rate=settings.limit_rate,
         connections=settings.connections,
         namespace=namespace,
+        purpose=purpose,
     )
 
 
@@ -127,12 +130,12 @@ def both_ends(
     notice: Callable[[Waiting], object] | None = None,
 ) -> Iterator[tuple[RegistryClient, RegistryClient]]:
     """Yield clients of two registries, one and the same where they are; an interruption cancels what they do."""
-    with client(settings, source, insecure, notice=notice) as one:
+    with client(settings, source, insecure, notice=notice, purpose="copy") as one:
         if source.domain == target.domain:
             with _cancelled_with(one):
                 yield one, one
             return
-        with client(settings, target, insecure, notice=notice) as other, _cancelled_with(one, other):
+        with client(settings, target, insecure, notice=notice, purpose="copy") as other, _cancelled_with(one, other):
             yield one, other
 
 

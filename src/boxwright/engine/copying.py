@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from boxwright.engine.clients import both_ends
 from boxwright.engine.settings import Settings
@@ -14,7 +15,21 @@ from boxwright.remote.progress import Sink, ignore
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
+    from boxwright.remote.client import RegistryClient
     from boxwright.remote.copying import Copied
+
+
+class CopyOptions(TypedDict, total=False):
+    """How images are copied; nothing of it has to be said."""
+
+    platforms: Sequence[str]
+    """Of an index only the images for these; without any, all."""
+    referrers: bool
+    """Bring what refers to them along: signatures, bills of materials."""
+    insecure: Sequence[str]
+    """Registries, at both ends, that may speak plain HTTP."""
+    sink: Sink
+    """Hears of layers on their way."""
 
 
 class CopiedImage(NamedTuple):
@@ -23,30 +38,14 @@ class CopiedImage(NamedTuple):
     copied: Copied
 
 
-def copy_image(
-    settings: Settings,
-    source: str,
-    destination: str,
-    *,
-    platforms: Sequence[str] = (),
-    referrers: bool = False,
-    insecure: tuple[str, ...] = (),
-    sink: Sink = ignore,
-) -> CopiedImage:
-    """Bring an image, or all images of an index, from one registry to another: see `boxwright.remote.copying`.
-
-    `insecure` are registries, at both ends, that may speak plain HTTP.
-    """
-    from boxwright.remote import copying
-
+def copy_image(settings: Settings, source: str, destination: str, **options: Unpack[CopyOptions]) -> CopiedImage:
+    """Bring an image, or all images of an index, from one registry to another: see `boxwright.remote.copying`."""
     origin = Reference.parse(source).with_default_tag()
     target = Reference.parse(destination)
     if target.tag is None and target.digest is None:
         target = target._replace(tag=origin.tag)
-    chosen = [Platform.parse(platform) for platform in platforms]
-    with both_ends(settings, origin, target, insecure, sink) as (here, there):
-        copied = copying.copy_image(here, there, origin, target, platforms=chosen, referrers=referrers, progress=sink)
-    return CopiedImage(origin, target, copied)
+    with _between(settings, origin, target, options) as (_, copy):
+        return copy(origin, target)
 
 
 def copy_tags(
@@ -54,32 +53,45 @@ def copy_tags(
     source: str,
     destination: str,
     *,
-    platforms: Sequence[str] = (),
-    referrers: bool = False,
-    insecure: tuple[str, ...] = (),
-    sink: Sink = ignore,
     begin: Callable[[Reference, Reference], object] = lambda origin, destination: None,
+    **options: Unpack[CopyOptions],
 ) -> list[CopiedImage]:
     """Copy every tag of a repository; `begin` hears of each before it is copied, in the registry's order.
 
     Tags that stand for signatures (``sha256-…``) go along with what they belong to, with `referrers`, and not by
     themselves. Raises as `copy_image`; what was copied until then stays copied.
     """
-    from boxwright.remote import copying
     from boxwright.remote.referrers import is_fallback_tag
 
     origin, target = Reference.parse(source), Reference.parse(destination)
     for reference, text in ((origin, source), (target, destination)):
         if reference.tag or reference.digest:
             raise InvalidError(f"{text} names one image, and all tags were asked for", hint="leave the tag out")
-    chosen = [Platform.parse(platform) for platform in platforms]
     done = []
-    with both_ends(settings, origin, target, insecure, sink) as (here, there):
+    with _between(settings, origin, target, options) as (here, copy):
         for tag in here.tags(origin.path):
-            if is_fallback_tag(tag):
-                continue
-            one, other = origin._replace(tag=tag), target._replace(tag=tag)
-            begin(one, other)
-            copied = copying.copy_image(here, there, one, other, platforms=chosen, referrers=referrers, progress=sink)
-            done.append(CopiedImage(one, other, copied))
+            if not is_fallback_tag(tag):
+                one, other = origin._replace(tag=tag), target._replace(tag=tag)
+                begin(one, other)
+                done.append(copy(one, other))
     return done
+
+
+@contextmanager
+def _between(
+    settings: Settings, source: Reference, target: Reference, options: CopyOptions
+) -> Iterator[tuple[RegistryClient, Callable[[Reference, Reference], CopiedImage]]]:
+    """Yield a client of the registry to copy from, and what copies from there to the other one."""
+    from boxwright.remote import copying
+
+    platforms = [Platform.parse(platform) for platform in options.get("platforms", ())]
+    referrers, sink = options.get("referrers", False), options.get("sink", ignore)
+    with both_ends(settings, source, target, tuple(options.get("insecure", ())), sink) as (here, there):
+
+        def copy(one: Reference, other: Reference) -> CopiedImage:
+            copied = copying.copy_image(
+                here, there, one, other, platforms=platforms, referrers=referrers, progress=sink
+            )
+            return CopiedImage(one, other, copied)
+
+        yield here, copy

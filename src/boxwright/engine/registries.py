@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from boxwright.engine import remotes
 from boxwright.engine.settings import Settings
-from boxwright.remote.progress import Sink, Waiting, ignore
 
 if TYPE_CHECKING:
-    from boxwright.engine.copying import CopiedImage
+    from boxwright.engine.copying import CopiedImage, CopyOptions
     from boxwright.engine.mirroring.mirror import Outcome, Summary
     from boxwright.engine.mirroring.rules import Plan
     from boxwright.engine.signing import Form, Signed, Verified
     from boxwright.oci.reference import Reference
+    from boxwright.remote.progress import Waiting
     from boxwright.signing.keys import PrivateKey, PublicKey
 
 
@@ -85,53 +85,24 @@ class Registries:
         """See `boxwright.engine.remotes.remove`."""
         return remotes.remove(self._settings, wanted, with_referrers=with_referrers, insecure=tuple(insecure))
 
-    def copy(
-        self,
-        source: str,
-        destination: str,
-        *,
-        platforms: Sequence[str] = (),
-        referrers: bool = False,
-        insecure: Sequence[str] = (),
-        sink: Sink = ignore,
-    ) -> CopiedImage:
+    def copy(self, source: str, destination: str, **options: Unpack[CopyOptions]) -> CopiedImage:
         """See `boxwright.engine.copying.copy_image`."""
         from boxwright.engine import copying
 
-        return copying.copy_image(
-            self._settings,
-            source,
-            destination,
-            platforms=platforms,
-            referrers=referrers,
-            insecure=tuple(insecure),
-            sink=sink,
-        )
+        return copying.copy_image(self._settings, source, destination, **options)
 
     def copy_tags(
         self,
         source: str,
         destination: str,
         *,
-        platforms: Sequence[str] = (),
-        referrers: bool = False,
-        insecure: Sequence[str] = (),
-        sink: Sink = ignore,
         begin: Callable[[Reference, Reference], object] = lambda origin, destination: None,
+        **options: Unpack[CopyOptions],
     ) -> list[CopiedImage]:
         """See `boxwright.engine.copying.copy_tags`."""
         from boxwright.engine import copying
 
-        return copying.copy_tags(
-            self._settings,
-            source,
-            destination,
-            platforms=platforms,
-            referrers=referrers,
-            insecure=tuple(insecure),
-            sink=sink,
-            begin=begin,
-        )
+        return copying.copy_tags(self._settings, source, destination, begin=begin, **options)
 
     def mirror(
         self,

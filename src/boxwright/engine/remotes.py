@@ -177,7 +177,7 @@ def look(settings: Settings, name: str, *, platform: str | None = None, insecure
     from boxwright.remote import referrers
 
     reference = Reference.parse(name).with_default_tag()
-    with client_of(settings, reference, insecure) as client:
+    with client_of(settings, reference, insecure, purpose="inspect") as client:
         if platform is not None:
             root: Manifest | Index = client.fetch_manifest(reference, Platform.parse(platform)).manifest
         else:
@@ -197,7 +197,7 @@ def look(settings: Settings, name: str, *, platform: str | None = None, insecure
 def raw_manifest(settings: Settings, name: str, *, platform: str | None, insecure: tuple[str, ...] = ()) -> bytes:
     """Return a manifest or index as its registry has it, verified, byte for byte."""
     reference = Reference.parse(name).with_default_tag()
-    with client_of(settings, reference, insecure) as client:
+    with client_of(settings, reference, insecure, purpose="inspect") as client:
         if platform is not None:
             return client.fetch_manifest(reference, Platform.parse(platform)).manifest.raw
         return client.fetch(reference).raw
@@ -214,7 +214,7 @@ def removal(settings: Settings, name: str, *, insecure: tuple[str, ...] = ()) ->
     reference = Reference.parse(name)
     if reference.tag is None and reference.digest is None:
         raise InvalidError(f"{name} names no image: a tag or digest is missing", hint=f"{name}:TAG, or {name}@DIGEST")
-    with client_of(settings, reference, insecure) as client:
+    with client_of(settings, reference, insecure, purpose="delete") as client:
         digest = client.fetch(reference).digest
         if reference.digest is None:
             return Removal(reference, digest, (reference.tag or "",), (), ())
@@ -240,7 +240,7 @@ def remove(
     from boxwright.remote.referrers import fallback_tag
 
     reference, done = wanted.reference, list[Removed]()
-    with client_of(settings, reference, insecure) as client:
+    with client_of(settings, reference, insecure, purpose="delete") as client:
         if with_referrers:
             names = [*(str(each.digest) for each in wanted.referrers), *wanted.signature_tags]
             for name in (*names, fallback_tag(wanted.digest)):

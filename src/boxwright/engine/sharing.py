@@ -104,9 +104,16 @@ def _pull_from(
         approve = admission.approver(store, settings, client, ref, place.reference.path)
         rootless = os.geteuid() != 0
         try:
-            bring = pulling.pull_all if every else pulling.pull
-            result = bring(
-                client, ref, store, wanted, progress=sink, rootless=rootless, approve=approve, place=place.reference
+            result = pulling.pull(
+                client,
+                ref,
+                store,
+                wanted,
+                all_platforms=every,
+                progress=sink,
+                rootless=rootless,
+                approve=approve,
+                place=place.reference,
             )
             if referrers:
                 attaching.bring_referrers(store, client, place.reference.path, result.record)

@@ -83,7 +83,7 @@ def sign(
     """
     reference = Reference.parse(name).with_default_tag()
     said = dict(annotations or {})
-    with client_of(settings, reference, insecure) as client:
+    with client_of(settings, reference, insecure, purpose="sign") as client:
         root = client.fetch(reference)
         subjects = [root.descriptor]
         if recursive and isinstance(root, Index):
@@ -116,7 +116,7 @@ def verify(
     if not 1 <= threshold <= len({key.fingerprint for key in keys}):
         raise InvalidError(f"{threshold} of these keys cannot have signed it", hint="give as many different keys")
     reference = Reference.parse(name).with_default_tag()
-    with client_of(settings, reference, insecure) as client:
+    with client_of(settings, reference, insecure, purpose="verify") as client:
         digest = reference.digest or client.fetch(reference).digest
         found = find_signatures(client, reference.path, [digest])
     signers = signers_among(found, keys, [digest], annotations or {})

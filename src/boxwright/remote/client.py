@@ -88,8 +88,9 @@ class RegistryClient:
 
     `insecure` allows plain HTTP and unknown certificates (see endpoint.is_insecure); a large blob that is pulled may
     come over several `connections`. `namespace` is the registry that this one is a mirror of: it is told so (``?ns=``),
-    as containerd does. Every method that sends something raises RegistryFailure when the registry refuses,
-    ConnectionFailed or PlainHttpRegistry when it isn't reached, and CancelledError after `cancel`.
+    as containerd does. `purpose` completes "cannot …" where a manifest isn't to be had. Every method that sends
+    something raises RegistryFailure when the registry refuses, ConnectionFailed or PlainHttpRegistry when it isn't
+    reached, and CancelledError after `cancel`.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class RegistryClient:
         notice: Callable[[Waiting], object] | None = None,
         connections: int = 1,
         namespace: str = "",
+        purpose: str = "pull",
     ) -> None:
         self.domain = domain
+        self._purpose = purpose
         self._cancelled = threading.Event()
         self._transport = transport or PooledTransport()
         exchange = Exchange(domain, self._transport, policy=policy, cancelled=self._cancelled, notice=notice)
@@ -161,7 +164,7 @@ class RegistryClient:
         response = self.session.request(
             "HEAD",
             _manifest_target(reference),
-            what=f"pull {reference.familiar()}",
+            what=f"{self._purpose} {reference.familiar()}",
             scopes=(Scope.repository(reference.path, "pull"),),
             ok=(200, 404),
             headers={"Accept": _ACCEPT},
@@ -257,7 +260,7 @@ class RegistryClient:
             response, raw = self.session.document(
                 _manifest_target(reference),
                 MAX_MANIFEST_BYTES,
-                what=f"pull {reference.familiar()}",
+                what=f"{self._purpose} {reference.familiar()}",
                 scopes=(Scope.repository(reference.path, "pull"),),
                 headers={"Accept": _ACCEPT},
             )

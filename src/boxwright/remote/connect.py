@@ -29,13 +29,15 @@ def connect(
     rate: float | None = None,
     connections: int | None = None,
     namespace: str = "",
+    purpose: str = "pull",
 ) -> RegistryClient:
     """Return a client of a registry (a reference's `domain`), with the user's proxies and credentials.
 
     Nothing is sent yet. `insecure_registries` are hosts, with or without a port, and networks; `credentials` replace
     the user's own; `notice` hears of every repetition; `host` is what is set for this registry (its mirrors are for
     whoever pulls). `rate` bytes a second pass at most in each direction; a large blob comes over so many `connections`,
-    by default over three, or one of loopback. `namespace` is the registry that this one is asked for as a mirror.
+    by default over three, or one of loopback. `namespace` is the registry that this one is asked for as a mirror,
+    and `purpose` what is done, for messages.
     Raises InvalidError for a malformed entry or domain.
     """
     if connections is None:
@@ -53,6 +55,7 @@ def connect(
         notice=notice,
         connections=connections,
         namespace=namespace,
+        purpose=purpose,
     )
 
 

@@ -3,21 +3,19 @@
 What is copied keeps its bytes and so its digests. Nothing is fetched that is there already, nothing is kept on disk,
 and of a blob no more than a piece is in memory at a time.
 
-Either end may be something else that answers as a registry does: see `Source` and `Target`, and
-`boxwright.remote.layout` for a folder.
+Either end may be something else that answers as a registry does: see `boxwright.remote.ends`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal
 
-from boxwright.errors import CancelledError, InvalidError
+from boxwright.errors import InvalidError
 from boxwright.oci import media
 from boxwright.oci.config import ImageConfig
 from boxwright.oci.digest import Digest
@@ -27,9 +25,10 @@ from boxwright.oci.reference import Reference
 from boxwright.remote import referrers as refer
 from boxwright.remote.client import NoMatchingPlatform, WrongManifest
 from boxwright.remote.download import WrongBlob
+from boxwright.remote.ends import Source, Target
 from boxwright.remote.failure import AccessDenied, NotInRegistry
 from boxwright.remote.progress import LayerBytes, LayerDone, LayerExists, LayerMounted, Sink, ignore
-from boxwright.remote.upload import BlobSource, Uploaded
+from boxwright.remote.relay import Relay
 from boxwright.store.images import MAX_CONFIG_BYTES
 from boxwright.values import NamedTuple
 
@@ -44,58 +43,6 @@ _MAX_DEPTH = 4
 # More than any honest image; a registry cannot make us ask without end.
 _MAX_MANIFESTS = 4_000
 _MAX_MANIFEST_BYTES = 64 << 20
-
-
-class Reader(Protocol):
-    """The bytes of a blob."""
-
-    def read(self, limit: int) -> bytes:
-        """Return up to `limit` bytes, nothing at the end."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class Sender(Protocol):
-    """One blob on its way: see `boxwright.remote.upload.Upload`."""
-
-    def mount(self, digest: Digest, source: str) -> str | None: ...
-
-    def send(self, source: BlobSource, url: str | None = None) -> Uploaded: ...
-
-
-class End(Protocol):
-    """What both ends of a copy can do: see `boxwright.remote.client.RegistryClient`. Threads may share it."""
-
-    @property
-    def domain(self) -> str: ...
-
-    def resolve(self, reference: Reference) -> Descriptor | None: ...
-
-    def fetch(self, reference: Reference, entry: Descriptor | None = None) -> Manifest | Index: ...
-
-    def stat_blob(self, path: str, digest: Digest) -> int | None: ...
-
-    def referrers(self, path: str, subject: Digest) -> list[Descriptor]: ...
-
-
-class Source(End, Protocol):
-    """Where images are copied from."""
-
-    def read_blob(self, path: str, descriptor: Descriptor, position: int = 0) -> Reader: ...
-
-
-class Target(End, Protocol):
-    """Where images are copied to."""
-
-    def put_manifest(self, path: str, tag: str, manifest: Manifest | Index) -> Digest: ...
-
-    def put_referrer(self, path: str, subject: Digest, manifest: Manifest | Index, described: Descriptor) -> None: ...
-
-    def upload(self, path: str, progress: Callable[[int], object] | None = None) -> Sender: ...
 
 
 class Copied(NamedTuple):
@@ -310,7 +257,7 @@ class _Copy:
                 self._count(there=blob.size)
                 self._progress(LayerMounted(blob.digest, self._origin.path))
                 return
-        upload.send(_Relay(self._source, self._origin.path, blob, self._stopped), url)
+        upload.send(Relay(self._source, self._origin.path, blob, self._stopped), url)
         self._count(sent=blob.size)
         self._progress(LayerDone(blob.digest, blob.size))
 
@@ -419,57 +366,6 @@ def _platform_of(source: Source, origin: Reference, manifest: Manifest) -> Platf
     if found != config.digest.hex:
         raise WrongBlob(source.domain, config.digest, f"its digest is {config.digest.algorithm}:{found}")
     return ImageConfig.parse(raw).platform
-
-
-class _Relay:
-    """A blob that is read at one end while it is sent to the other (see `boxwright.remote.upload.BlobSource`).
-
-    It is verified on the way: a wrong one is never sent to its end.
-    """
-
-    __slots__ = ("_blob", "_client", "_hashed", "_hasher", "_path", "_stopped")
-
-    def __init__(self, client: Source, path: str, blob: Descriptor, stopped: threading.Event) -> None:
-        self._client = client
-        self._path = path
-        self._blob = blob
-        self._stopped = stopped
-        self._hasher = hashlib.new(blob.digest.algorithm)
-        self._hashed = 0
-
-    @property
-    def digest(self) -> Digest | None:
-        return self._blob.digest
-
-    @property
-    def size(self) -> int | None:
-        return self._blob.size
-
-    def open(self, offset: int) -> Iterator[bytes]:
-        # After a break the destination may have less than what has been hashed, or begin anew.
-        begin = min(offset, self._hashed)
-        if begin == 0:
-            self._hasher, self._hashed = hashlib.new(self._blob.digest.algorithm), 0
-        with self._client.read_blob(self._path, self._blob, begin) as download:
-            position = begin
-            while chunk := download.read(_PIECE):
-                if self._stopped.is_set():
-                    raise CancelledError("interrupted")
-                fresh = position + len(chunk) - self._hashed
-                if fresh > 0:
-                    self._hasher.update(chunk[-fresh:])
-                    self._hashed += fresh
-                if self._hashed == self._blob.size:
-                    self._verify()
-                position += len(chunk)
-                if position > offset:
-                    yield chunk[-(position - offset) :] if position - len(chunk) < offset else chunk
-
-    def _verify(self) -> None:
-        digest = self._blob.digest
-        found = self._hasher.hexdigest()
-        if found != digest.hex:
-            raise WrongBlob(self._client.domain, digest, f"its digest is {digest.algorithm}:{found}")
 
 
 def _is_manifest(entry: Descriptor) -> bool:

@@ -39,7 +39,7 @@ class NotInLayout(NotFoundError):
 
 
 class LayoutFolder:
-    """A layout, as `boxwright.remote.copying.Source` and `Target`. Threads may share it; paths are not looked at.
+    """A layout, as `boxwright.remote.ends.Source` and `Target`. Threads may share it; paths are not looked at.
 
     Methods raise OSError when the folder cannot be used, and CorruptError for what is in it.
     """
@@ -238,7 +238,7 @@ class LayoutFolder:
 
 
 class FileReader:
-    """The bytes of a file (see `boxwright.remote.copying.Reader`)."""
+    """The bytes of a file (see `boxwright.remote.ends.Reader`)."""
 
     __slots__ = ("_left", "_stream")
 
@@ -264,7 +264,7 @@ class FileReader:
 
 
 class FileSender:
-    """Writes a blob into a layout (see `boxwright.remote.copying.Sender`)."""
+    """Writes a blob into a layout (see `boxwright.remote.ends.Sender`)."""
 
     __slots__ = ("_folder", "_progress")
 

@@ -52,6 +52,7 @@ def pull(
     store: Store,
     platform: Platform,
     *,
+    all_platforms: bool = False,
     progress: Sink = ignore,
     rootless: bool = False,
     parallel: int = PARALLEL_LAYERS,
@@ -64,6 +65,9 @@ def pull(
     then the store holds nothing new but whole layers; a pull that died is taken up by the next one. With a digest, the
     tag beside it is not touched, since the digest decides alone.
 
+    With `all_platforms`, the images of an index for every platform come, and the tag is all of them from then on. What
+    runs under it is the image for `platform`, or the first of the index where there is none.
+
     `approve` is shown what the name stands for, before anything of it is fetched, and may raise; what is stored then is
     what it was shown. `place` is what the image is called at `client`, where that is a mirror of its registry.
 
@@ -73,70 +77,20 @@ def pull(
     reference = reference.with_default_tag()
     there = (place or reference).with_default_tag()
     with store.leases.hold() as lease, client.cancellable() as cancelled:
-        resolved = client.fetch_manifest(there, platform)
-        if approve is not None:
-            approve(resolved)
+        bringing = _Bringing(client, store, lease, reference, there, progress, rootless, parallel, cancelled, approve)
         before = store.images.resolve(reference)
-        bringing = _Bringing(client, store, lease, reference, there, progress, rootless, parallel, cancelled)
-        record = bringing.bring(resolved)
+        root = client.fetch(there) if all_platforms else None
+        publication: Publication | None = None
+        if isinstance(root, Index) and root.platforms:
+            record, images = bringing.bring_all(root, platform)
+            digest, publication = root.digest, Publication(tuple(image.id for image in images))
+        else:
+            resolved = client.fetch_manifest(there, platform)
+            record, digest = bringing.bring(resolved), resolved.digest
         if reference.digest is None:
-            store.images.tag(reference, record.id)
-    unchanged = before is not None and before.id == record.id
-    return PullResult(record, resolved.digest, "up to date" if unchanged else "downloaded")
-
-
-def pull_all(
-    client: RegistryClient,
-    reference: Reference,
-    store: Store,
-    platform: Platform,
-    *,
-    progress: Sink = ignore,
-    rootless: bool = False,
-    parallel: int = PARALLEL_LAYERS,
-    approve: Callable[[Resolved], object] | None = None,
-    place: Reference | None = None,
-) -> PullResult:
-    """As `pull`, but bring the images of an index for every platform; the tag is all of them from then on.
-
-    What runs under the tag is the image for `platform`, or the first of the index where there is none.
-    """
-    reference = reference.with_default_tag()
-    there = (place or reference).with_default_tag()
-    root = client.fetch(there)
-    if not isinstance(root, Index) or not root.platforms:
-        return pull(
-            client,
-            reference,
-            store,
-            platform,
-            progress=progress,
-            rootless=rootless,
-            parallel=parallel,
-            approve=approve,
-            place=place,
-        )
-    chosen = root.select(platform) or root.select(root.platforms[0])
-    entries = {entry.digest: entry for each in root.platforms if (entry := root.select(each)) is not None}
-    with store.leases.hold() as lease, client.cancellable() as cancelled:
-        images: dict[Digest, ImageRecord] = {}
-        before = store.images.resolve(reference)
-        bringing = _Bringing(client, store, lease, reference, there, progress, rootless, parallel, cancelled)
-        for digest, entry in entries.items():
-            manifest = client.fetch(there._replace(tag=None, digest=digest), entry)
-            if not isinstance(manifest, Manifest):
-                raise NotAnImage(reference, f"for {entry.platform} it is another index")
-            resolved = Resolved(manifest, root.digest, root)
-            if approve is not None:
-                approve(resolved)
-            images[digest] = bringing.bring(resolved._replace(digest=digest))
-        record = images[chosen.digest] if chosen is not None else next(iter(images.values()))
-        store.images.add_repo_digest(reference._replace(tag=None, digest=root.digest), record.id)
-        if reference.digest is None:
-            publication = Publication(tuple(image.id for image in images.values()))
             store.images.tag(reference, record.id, publication)
     unchanged = before is not None and before.id == record.id
-    return PullResult(record, root.digest, "up to date" if unchanged else "downloaded")
+    return PullResult(record, digest, "up to date" if unchanged else "downloaded")
 
 
 class _Bringing:
@@ -153,6 +107,7 @@ class _Bringing:
         rootless: bool,
         parallel: int,
         cancelled: threading.Event,
+        approve: Callable[[Resolved], object] | None,
     ) -> None:
         self._client = client
         self._store = store
@@ -163,9 +118,26 @@ class _Bringing:
         self._rootless = rootless
         self._parallel = parallel
         self._cancelled = cancelled
+        self._approve = approve
 
-    def bring(self, resolved: Resolved) -> ImageRecord:
-        """Have an image in the store, under its repository's digest but no tag yet."""
+    def bring_all(self, root: Index, platform: Platform) -> tuple[ImageRecord, list[ImageRecord]]:
+        """Have the images of an index for every platform in the store; return the one for `platform`, and all."""
+        chosen = root.select(platform) or root.select(root.platforms[0])
+        entries = {entry.digest: entry for each in root.platforms if (entry := root.select(each)) is not None}
+        images: dict[Digest, ImageRecord] = {}
+        for digest, entry in entries.items():
+            manifest = self._client.fetch(self._there._replace(tag=None, digest=digest), entry)
+            if not isinstance(manifest, Manifest):
+                raise NotAnImage(self._reference, f"for {entry.platform} it is another index")
+            images[digest] = self.bring(Resolved(manifest, root.digest, root), named=digest)
+        record = images[chosen.digest] if chosen is not None else next(iter(images.values()))
+        self._store.images.add_repo_digest(self._reference._replace(tag=None, digest=root.digest), record.id)
+        return record, list(images.values())
+
+    def bring(self, resolved: Resolved, named: Digest | None = None) -> ImageRecord:
+        """Have an image in the store, under its repository's digest (or the one `named`) but no tag yet."""
+        if self._approve is not None:
+            self._approve(resolved)
         store, manifest, reference = self._store, resolved.manifest, self._reference
         self._lease.add("image", manifest.config.digest)  # until it has its name
         record = store.images.get(manifest.config.digest)
@@ -183,7 +155,7 @@ class _Bringing:
             for layer in manifest.layers:
                 self._progress(LayerExists(layer.digest))
         PackedLayers(store.database).add_origin(reference.repository, *(layer.digest for layer in manifest.layers))
-        store.images.add_repo_digest(reference._replace(tag=None, digest=resolved.digest), record.id)
+        store.images.add_repo_digest(reference._replace(tag=None, digest=named or resolved.digest), record.id)
         return record
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -28,10 +25,10 @@ from boxwright.errors import CorruptError, InvalidError, UnavailableError
 from boxwright.host.paths import Path
 from boxwright.remote.headers import Origin, origin_of
 from boxwright.remote.limiter import Limiter
+from boxwright.remote.pools import POOLS, Admission, guarded
 from boxwright.remote.proxy import proxy_for
 from boxwright.values import NamedTuple
 
-CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 60.0
 """How long a peer may stay silent. There is no limit on the whole: a large layer over a slow line takes hours."""
 
@@ -42,9 +39,6 @@ _DRAIN_BYTES = 64 << 10
 
 Body = bytes | Callable[[], Iterator[bytes | memoryview]] | None
 """What is sent: bytes, or a function that begins the stream (anew, when a request is repeated)."""
-
-Admission = Callable[[str, str], object]
-"""Is given the host that is meant and the IP address that was reached; raises when that isn't to be talked to."""
 
 Reason = Literal["name", "refused", "timeout", "tls", "plain", "certificate", "proxy", "broken"]
 
@@ -183,7 +177,7 @@ class PooledTransport:
         self._up = Limiter(rate) if rate else None
         self._directories = certificate_directories
         self._timeout = urllib3.Timeout(connect=idle_seconds, read=idle_seconds)
-        self._classes = _POOLS if admit is None else _guarded(admit)
+        self._classes = POOLS if admit is None else guarded(admit)
         self._pools: dict[tuple[Origin, bool], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
 
@@ -254,68 +248,6 @@ class PooledTransport:
         )
         pool.pool_classes_by_scheme = self._classes
         return pool
-
-
-class _Connection(HTTPConnection):
-    """Connects within a short time, but lets the peer take longer to read what is sent.
-
-    urllib3 uses one number for both: it is the long one here.
-    """
-
-    def connect(self) -> None:
-        patience, self.timeout = self.timeout, CONNECT_SECONDS
-        try:
-            super().connect()
-        finally:
-            self.timeout = patience
-        self.sock.settimeout(patience)
-
-
-class _SecureConnection(_Connection, HTTPSConnection):
-    """The same over TLS."""
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-    def _validate_conn(self, conn: Any) -> None:
-        # Without urllib3's warning of certificates that nobody checks: who allowed that has been asked.
-        if conn.is_closed:
-            conn.connect()
-
-
-_POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
-
-
-def _guarded(admit: Admission) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pools whose connections are looked at when they are made: a name that is resolved once to be checked and
-    once to be used may be two addresses."""
-
-    class Guarded(_Connection):
-        def _new_conn(self) -> socket.socket:
-            connection = super()._new_conn()
-            if self.proxy is None:
-                try:
-                    admit(self.host, connection.getpeername()[0])
-                except BaseException:
-                    connection.close()
-                    raise
-            return connection
-
-    class SecureGuarded(Guarded, _SecureConnection):
-        pass
-
-    class GuardedPool(_Pool):
-        ConnectionCls = Guarded
-
-    class SecureGuardedPool(_SecurePool):
-        ConnectionCls = SecureGuarded
-
-    return {"http": GuardedPool, "https": SecureGuardedPool}
 
 
 def _limited(chunks: Iterator[bytes | memoryview], limiter: Limiter | None) -> Iterator[bytes | memoryview]:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from boxwright.cli import transfers
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
-from boxwright.cli.transfers import declare_rate, limit_rate
 
 
 def configure(parser: Parser) -> None:
@@ -14,16 +14,13 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--platform", metavar="OS/ARCH", help="the platform to choose from an image index")
     parser.flag("--all-platforms", help="pull the images of an index for every platform; the tag is all of them")
     parser.flag("--referrers", help="attach what refers to the image, too: lists of packages, provenance, signatures")
-    declare_rate(parser)
-    parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
-    parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
-    parser.add_argument("name", metavar="NAME[:TAG|@DIGEST]", help="the image")
+    transfers.declare(parser, "NAME[:TAG|@DIGEST]")
 
 
 def run(args: Any, session: Session) -> int:
     if args.platform and args.all_platforms:
         raise UsageError("--platform and --all-platforms contradict each other", hint="leave one out")
-    limit_rate(args, session)
+    transfers.limit_rate(args, session)
     names = [args.name]
     if args.all_tags:
         names = session.engine.remote_tags_of(args.name, insecure=args.insecure_registry)
@@ -33,11 +30,9 @@ def run(args: Any, session: Session) -> int:
 
 
 def _pull(args: Any, session: Session, name: str) -> None:
-    from boxwright.cli.transfers import Progress
-
     if not args.quiet:
         print(f"pulling {name}", flush=True)
-    with Progress(quiet=args.quiet) as progress:
+    with transfers.Progress(quiet=args.quiet) as progress:
         pulled = session.engine.pull(
             name,
             platform=args.platform,

@@ -3,10 +3,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from boxwright.cli import human
+from boxwright.cli import human, transfers
 from boxwright.cli.parsing import Parser
 from boxwright.cli.session import Session
-from boxwright.cli.transfers import declare_rate, limit_rate
 
 
 def configure(parser: Parser) -> None:
@@ -19,14 +18,11 @@ def configure(parser: Parser) -> None:
     parser.flag(
         "--referrers", default=True, help="send what is attached to the image, too (as is done unless it is =false)"
     )
-    declare_rate(parser)
-    parser.repeated("--insecure-registry", metavar="HOST:PORT", help="a registry that may speak plain HTTP")
-    parser.refused("--disable-content-trust", why="there is no content trust to disable", value=False)
-    parser.add_argument("name", metavar="NAME[:TAG]", help="the image")
+    transfers.declare(parser, "NAME[:TAG]")
 
 
 def run(args: Any, session: Session) -> int:
-    limit_rate(args, session)
+    transfers.limit_rate(args, session)
     names = session.engine.tags_of(args.name) if args.all_tags else [args.name]
     for name in names:
         _push(args, session, name)
@@ -34,11 +30,9 @@ def run(args: Any, session: Session) -> int:
 
 
 def _push(args: Any, session: Session, name: str) -> None:
-    from boxwright.cli.transfers import Progress
-
     if not args.quiet:
         print(f"pushing {name}", flush=True)
-    with Progress(quiet=args.quiet) as progress:
+    with transfers.Progress(quiet=args.quiet) as progress:
         pushed = session.engine.push(
             name,
             compression=args.compression,

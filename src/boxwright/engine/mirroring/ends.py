@@ -16,7 +16,7 @@ from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
 from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
-from boxwright.remote.copying import Source, Target
+from boxwright.remote.ends import Source, Target
 from boxwright.remote.layout import LayoutFolder
 from boxwright.remote.progress import Waiting
 from boxwright.values import NamedTuple

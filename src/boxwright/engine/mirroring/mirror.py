@@ -13,7 +13,8 @@ from boxwright.engine.settings import Settings
 from boxwright.errors import BoxwrightError, CancelledError, ConflictError, UnavailableError
 from boxwright.oci.digest import Digest
 from boxwright.remote.client import NoMatchingPlatform
-from boxwright.remote.copying import Copied, Source, copy_image, wanted_digest
+from boxwright.remote.copying import Copied, copy_image, wanted_digest
+from boxwright.remote.ends import Source
 from boxwright.remote.failure import NotInRegistry
 from boxwright.remote.limiter import Limiter
 from boxwright.remote.progress import Waiting

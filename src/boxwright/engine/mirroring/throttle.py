@@ -7,7 +7,7 @@ from types import TracebackType
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor, Index, Manifest
 from boxwright.oci.reference import Reference
-from boxwright.remote.copying import Reader, Source
+from boxwright.remote.ends import Reader, Source
 from boxwright.remote.limiter import Limiter
 
 
