@@ -48,7 +48,7 @@ def crash_everywhere(
     """
 
     def die(root: Path, number: int) -> bool:
-        return _run_in_child(lambda: _with_fault(number, lambda: operation(root)))
+        return run_in_child(lambda: with_fault(number, lambda: operation(root)))
 
     return _walk(directory, prepare, die, retry or operation, verify)
 
@@ -113,7 +113,8 @@ def assert_sound(store: Store, when: str) -> None:
     assert damage == [], when
 
 
-def _with_fault(number: int, operation: Callable[[], None]) -> None:
+def with_fault(number: int, operation: Callable[[], None]) -> None:
+    """Run until the `number`-th point, and die there; in a child alone."""
     left = number
 
     def point(name: str) -> None:
@@ -126,7 +127,7 @@ def _with_fault(number: int, operation: Callable[[], None]) -> None:
     operation()
 
 
-def _run_in_child(operation: Callable[[], None]) -> bool:
+def run_in_child(operation: Callable[[], None]) -> bool:
     """Run in a fork; return whether it was killed. Raises AssertionError when it failed in another way."""
     child = os.fork()
     if child == 0:
