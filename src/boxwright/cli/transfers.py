@@ -86,26 +86,23 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            finished = self._note(event)
+            said = aside(event)
+            settled = "" if said else self._note(event)
             if self._quiet:
                 return
             if not self._lively:
-                if finished:
-                    self._out.write(finished + "\n")
+                if line := said or settled:
+                    self._out.write(f"  {line}\n")
                     self._out.flush()
                 return
             now = time.monotonic()
-            if finished or now - self._last >= _FRAME:
+            if said or settled or now - self._last >= _FRAME:
                 self._last = now
-                self._draw()
+                self._draw(said)
 
     def _note(self, event: Any) -> str:
-        """Take an event in; return a line when something is settled."""
+        """Take a layer's event in; return a line when it is settled."""
         kind = type(event).__name__
-        if kind == "Waiting":
-            return f"  {event.why}: trying again in {event.seconds:.1f}s"
-        if kind == "PlaceFailed":
-            return f"  {event.why}: asking the next"
         layer = self._layers.setdefault(event.layer.short, _Layer())
         if kind == "LayerBytes":
             layer.done, layer.total = event.done, event.total
@@ -119,14 +116,27 @@ class Progress:
             layer.text = f"done  {human.spaced_size(event.size)}"
             if spent > 0.05 and event.size > 100_000:
                 layer.text += f"  {human.spaced_size(event.size / spent)}/s"
-        return f"  {event.layer.short}  {layer.text}"
+        return f"{event.layer.short}  {layer.text}"
 
-    def _draw(self) -> None:
-        lines = [f"  {name}  {_shown(layer)}" for name, layer in self._layers.items()]
+    def _draw(self, above: str = "") -> None:
+        """Draw the layers anew, below a line that stays."""
+        lines = [*([above] if above else []), *(f"{name}  {_shown(layer)}" for name, layer in self._layers.items())]
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        self._out.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
+        self._out.write(up + "".join(f"\x1b[2K  {line}\n" for line in lines))
         self._out.flush()
-        self._drawn = len(lines)
+        self._drawn = len(self._layers)
+
+
+def aside(event: Any) -> str:
+    """Return what to say of an event that is of no layer, else nothing."""
+    kind = type(event).__name__
+    if kind == "Waiting":
+        return f"{event.why}: trying again in {event.seconds:.1f}s"
+    if kind == "Warned":
+        return f"{event.host} says: {event.text}"
+    if kind == "PlaceFailed":
+        return f"{event.why}: asking the next"
+    return ""
 
 
 def _shown(layer: _Layer) -> str:

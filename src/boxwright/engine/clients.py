@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from boxwright.engine.settings import Settings
 from boxwright.oci.reference import DEFAULT_DOMAIN, Reference
 from boxwright.remote.credentials import Keychain
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def client(
     place: Reference | str,
     insecure: tuple[str, ...] = (),
     credentials: Keychain | None = None,
-    notice: Callable[[Waiting], object] | None = None,
+    notice: Callable[[Notice], object] | None = None,
     namespace: str = "",
     purpose: str = "pull",
 ) -> RegistryClient:
@@ -84,7 +84,7 @@ def places(
     settings: Settings,
     reference: Reference,
     insecure: tuple[str, ...] = (),
-    notice: Callable[[Waiting], object] | None = None,
+    notice: Callable[[Notice], object] | None = None,
 ) -> list[Place]:
     """Return where to pull an image from, in the order to try: the mirrors of its registry, then that itself.
 
@@ -127,7 +127,7 @@ def both_ends(
     source: Reference,
     target: Reference,
     insecure: tuple[str, ...] = (),
-    notice: Callable[[Waiting], object] | None = None,
+    notice: Callable[[Notice], object] | None = None,
 ) -> Iterator[tuple[RegistryClient, RegistryClient]]:
     """Yield clients of two registries, one and the same where they are; an interruption cancels what they do."""
     with client(settings, source, insecure, notice=notice, purpose="copy") as one:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from boxwright.engine.mirroring.rules import Plan
     from boxwright.engine.signing import Form, Signed, Verified
     from boxwright.oci.reference import Reference
-    from boxwright.remote.progress import Waiting
+    from boxwright.remote.progress import Notice
     from boxwright.signing.keys import PrivateKey, PublicKey
 
 
@@ -110,7 +110,7 @@ class Registries:
         *,
         dry_run: bool = False,
         told: Callable[[Outcome], object] = lambda outcome: None,
-        notice: Callable[[Waiting], object] | None = None,
+        notice: Callable[[Notice], object] | None = None,
     ) -> Summary:
         """See `boxwright.engine.mirroring.mirror.mirror`."""
         from boxwright.engine.mirroring import mirror

@@ -23,7 +23,7 @@ from boxwright.remote.download import Download, VerifiedBlob
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import RegistryUnsupported, nonsense
 from boxwright.remote.headers import RECLAIMABLE, next_link, with_query
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice
 from boxwright.remote.retry import DEFAULT_POLICY, RetryPolicy
 from boxwright.remote.session import Session
 from boxwright.remote.transport import BodyTooLarge, PooledTransport, Response, Transport
@@ -101,7 +101,7 @@ class RegistryClient:
         insecure: bool = False,
         transport: Transport | None = None,
         policy: RetryPolicy = DEFAULT_POLICY,
-        notice: Callable[[Waiting], object] | None = None,
+        notice: Callable[[Notice], object] | None = None,
         connections: int = 1,
         namespace: str = "",
         purpose: str = "pull",

@@ -11,7 +11,7 @@ from boxwright.remote.credentials import Keychain
 from boxwright.remote.endpoint import is_insecure, is_loopback
 from boxwright.remote.hosts import HostSettings, user_configuration
 from boxwright.remote.keychain import user_keychain
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice
 from boxwright.remote.transport import CERTIFICATE_DIRECTORIES, PooledTransport
 
 _CONNECTIONS = 3
@@ -24,7 +24,7 @@ def connect(
     *,
     insecure_registries: Sequence[str] = (),
     credentials: Keychain | None = None,
-    notice: Callable[[Waiting], object] | None = None,
+    notice: Callable[[Notice], object] | None = None,
     host: HostSettings = _NOTHING_SET,
     rate: float | None = None,
     connections: int | None = None,
@@ -34,11 +34,10 @@ def connect(
     """Return a client of a registry (a reference's `domain`), with the user's proxies and credentials.
 
     Nothing is sent yet. `insecure_registries` are hosts, with or without a port, and networks; `credentials` replace
-    the user's own; `notice` hears of every repetition; `host` is what is set for this registry (its mirrors are for
-    whoever pulls). `rate` bytes a second pass at most in each direction; a large blob comes over so many `connections`,
-    by default over three, or one of loopback. `namespace` is the registry that this one is asked for as a mirror,
-    and `purpose` what is done, for messages.
-    Raises InvalidError for a malformed entry or domain.
+    the user's own; `notice` hears of every repetition, and of warnings; `host` is what is set for this registry (its
+    mirrors are for whoever pulls). `rate` bytes a second pass at most in each direction; a large blob comes over so
+    many `connections`, by default over three, or one of loopback. `namespace` is the registry that this one is asked
+    for as a mirror, and `purpose` what is done, for messages. Raises InvalidError for a malformed entry or domain.
     """
     if connections is None:
         connections = 1 if is_loopback(domain) else _CONNECTIONS

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from boxwright.errors import CancelledError
 from boxwright.remote.failure import nonsense
 from boxwright.remote.headers import origin_of, resolve, retry_after
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice, Waiting, Warned
 from boxwright.remote.retry import DEFAULT_POLICY, RETRIED_STATUSES, RetryPolicy
 from boxwright.remote.transport import ConnectionFailed, Request, Response, Transport
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
+_MAX_WARNINGS = 10
 
 
 class Exchange:
     """Sends requests through a transport. Threads may share it.
 
-    Once `cancelled` is set, it waits no longer and raises CancelledError; `notice` hears of every repetition.
+    Once `cancelled` is set, it waits no longer and raises CancelledError; `notice` hears of every repetition, and of
+    warnings.
     """
 
-    __slots__ = ("_cancelled", "_notice", "host", "policy", "transport")
+    __slots__ = ("_cancelled", "_lock", "_notice", "_told", "host", "policy", "transport")
 
     def __init__(
         self,
@@ -32,13 +34,15 @@ class Exchange:
         *,
         policy: RetryPolicy = DEFAULT_POLICY,
         cancelled: threading.Event | None = None,
-        notice: Callable[[Waiting], object] | None = None,
+        notice: Callable[[Notice], object] | None = None,
     ) -> None:
         self.host = host
         self.transport = transport
         self.policy = policy
         self._cancelled = cancelled or threading.Event()
         self._notice = notice
+        self._lock = threading.Lock()
+        self._told: set[str] = set()
 
     def send(self, request: Request, what: str, *, repeat: bool = True) -> Response:
         """Return the final answer, whatever its status.
@@ -75,6 +79,16 @@ class Exchange:
             self._notice(Waiting(why, seconds, attempt))
         self._cancelled.wait(seconds)
         self.check()
+
+    def warn(self, texts: Iterable[str]) -> None:
+        """Tell what the registry says to its users, each text once."""
+        for text in texts:
+            with self._lock:
+                fresh = text not in self._told and len(self._told) < _MAX_WARNINGS
+                if fresh:
+                    self._told.add(text)
+            if fresh and self._notice:
+                self._notice(Warned(self.host, text))
 
     def check(self) -> None:
         """Raise CancelledError once the work was cancelled."""

@@ -15,6 +15,8 @@ _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
 _REL_NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:[;,]|$)""", re.IGNORECASE)
 _UPLOAD_RANGE = re.compile(r"(?:bytes[= ])?\s*(\d{1,19})-(\d{1,19})")
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_WARNING = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
+_MAX_WARNING = 4096
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -78,6 +80,18 @@ def next_link(values: Iterable[str], request_url: str) -> str | None:
                 if url is not None and origin_of(url) == origin_of(request_url):
                     return url
     return None
+
+
+def warnings(values: Iterable[str]) -> list[str]:
+    """Return what ``Warning: 299 - "text"`` headers say to users, fit for a terminal (distribution-spec "Warnings")."""
+    found = []
+    for value in values:
+        match = _WARNING.fullmatch(value.strip()) if len(value) <= _MAX_WARNING else None
+        text = re.sub(r"\\(.)", r"\1", match[1]) if match else ""
+        text = "".join(char if char.isprintable() else " " for char in text).strip()
+        if text:
+            found.append(text)
+    return found
 
 
 def upload_offset(value: str | None) -> int | None:

@@ -18,9 +18,11 @@ __all__ = [
     "LayerDone",
     "LayerExists",
     "LayerMounted",
+    "Notice",
     "PlaceFailed",
     "Sink",
     "Waiting",
+    "Warned",
     "ignore",
 ]
 
@@ -31,6 +33,13 @@ class Waiting(NamedTuple):
     why: str
     seconds: float
     attempt: int
+
+
+class Warned(NamedTuple):
+    """What a registry wants its users to know, once a client (distribution-spec "Warnings")."""
+
+    host: str
+    text: str
 
 
 class PlaceFailed(NamedTuple):
@@ -67,7 +76,9 @@ class LayerDone(NamedTuple):
     size: int
 
 
-Event: TypeAlias = LayerExists | LayerMounted | LayerBytes | LayerDone | Waiting | PlaceFailed
+Notice: TypeAlias = Waiting | Warned
+"""What a client of a registry tells, whatever it does."""
+Event: TypeAlias = LayerExists | LayerMounted | LayerBytes | LayerDone | Notice | PlaceFailed
 Sink: TypeAlias = Callable[[Event], object]
 
 

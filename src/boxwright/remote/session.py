@@ -13,7 +13,7 @@ from boxwright.remote.credentials import Credential, Keychain
 from boxwright.remote.endpoint import Endpoint, candidates
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import MAX_ERROR_BODY, RegistryFailure, failure_of, nonsense, wrong_credentials
-from boxwright.remote.headers import origin_of, retry_after, with_query
+from boxwright.remote.headers import origin_of, retry_after, warnings, with_query
 from boxwright.remote.transport import Body, ConnectionFailed, Request, Response
 from boxwright.values import NamedTuple
 
@@ -113,6 +113,8 @@ class Session:
                 response.close()
                 response = self.exchange.send(_signed(request, answer), what, repeat=repeat)
                 insufficient = insufficient or answer.startswith("Bearer ")
+        if own:
+            self.exchange.warn(warnings(response.header_values("Warning")))
         if response.status in ok:
             return response
         raise self.failure(response, what, insufficient=insufficient)

@@ -12,6 +12,7 @@ from boxwright.remote.headers import (
     resolve,
     retry_after,
     upload_offset,
+    warnings,
     with_query,
 )
 
@@ -117,6 +118,20 @@ def test_a_content_range_is_read(value: str | None, expected: ContentRange | Non
 )
 def test_a_wish_to_wait_is_a_number_or_a_date(value: str | None, seconds: float | None) -> None:
     assert retry_after(value, now=1000.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], []),
+        (['299 - "deprecated"', '299 - "moves \\\\ \\"soon\\""'], ["deprecated", 'moves \\ "soon"']),
+        (['199 - "other"', "299 - bare", '299 host "text"', '299 - ""', '299 - " "'], []),
+        (['299 - "\x1b[31mred\x07"'], ["[31mred"]),
+        (['299 - "' + "x" * 4096 + '"'], []),
+    ],
+)
+def test_warnings_are_read_and_fit_for_a_terminal(values: list[str], expected: list[str]) -> None:
+    assert warnings(values) == expected
 
 
 def test_origins_know_the_default_ports() -> None:

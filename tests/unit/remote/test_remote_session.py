@@ -9,10 +9,11 @@ import pytest
 
 from boxwright.errors import CancelledError
 from boxwright.oci.digest import Digest
+from boxwright.remote.client import RegistryClient
 from boxwright.remote.credentials import Credential
 from boxwright.remote.exchange import Exchange
 from boxwright.remote.failure import RegistryBroken, RegistryFailure, TooManyRequests
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice, Waiting, Warned
 from boxwright.remote.retry import RetryPolicy
 from boxwright.remote.session import PlainHttpRegistry
 from boxwright.remote.transport import ConnectionFailed, Reason, Request
@@ -101,10 +102,23 @@ def test_an_address_without_a_registry_is_told() -> None:
 def test_passing_failures_are_tried_again() -> None:
     answers: Iterator[Answer | Exception] = iter([Answer(503), _broken("https://h/"), Answer(429), _FOUND])
     transport = ScriptedTransport(lambda sent: next(answers))
-    heard: list[Waiting] = []
+    heard: list[Notice] = []
     exchange = Exchange("h", transport, policy=IMPATIENT, notice=heard.append)
     assert exchange.send(Request("GET", "https://h/x"), "x").status == 200
-    assert [waiting.attempt for waiting in heard] == [1, 2, 3]
+    assert [(type(one), getattr(one, "attempt", None)) for one in heard] == [(Waiting, 1), (Waiting, 2), (Waiting, 3)]
+
+
+def test_a_registrys_warnings_are_told_once_and_not_without_end() -> None:
+    numbers = iter(range(1000))
+
+    def answer(sent: Sent) -> Answer:
+        return Answer(200, {"Warning": f'299 - "warning {min(next(numbers) // 2, 50)}"', "Content-Length": "1"})
+
+    heard: list[Notice] = []
+    with RegistryClient("h", transport=ScriptedTransport(answer), notice=heard.append) as made:
+        for _ in range(200):
+            made.stat_blob("a", _DIGEST)
+    assert heard == [Warned("h", f"warning {number}") for number in range(10)]
 
 
 def test_an_attempt_too_many_ends_it() -> None:

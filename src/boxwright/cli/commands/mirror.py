@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.session import Session
+from boxwright.cli.transfers import aside
 
 if TYPE_CHECKING:
     from boxwright.engine.mirroring.mirror import Outcome, Summary
@@ -106,7 +107,7 @@ class _Report:
 
     def notice(self, event: Any) -> None:
         if not self._quiet:
-            self._write(sys.stderr, f"{event.why}: trying again in {event.seconds:.1f}s")
+            self._write(sys.stderr, aside(event))
 
     def end(self, summary: Summary) -> None:
         if self._json or self._quiet:

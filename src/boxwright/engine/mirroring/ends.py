@@ -18,7 +18,7 @@ from boxwright.oci.reference import Reference
 from boxwright.remote.client import RegistryClient
 from boxwright.remote.ends import Source, Target
 from boxwright.remote.layout import LayoutFolder
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice
 from boxwright.values import NamedTuple
 
 _FOLDER = "oci:"
@@ -106,7 +106,7 @@ class Ends:
 
     __slots__ = ("_folders", "_notice", "_registries", "_settings", "_stack")
 
-    def __init__(self, settings: Settings, notice: Callable[[Waiting], object] | None = None) -> None:
+    def __init__(self, settings: Settings, notice: Callable[[Notice], object] | None = None) -> None:
         self._settings = settings
         self._notice = notice
         self._stack = ExitStack()

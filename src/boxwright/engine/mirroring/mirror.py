@@ -17,7 +17,7 @@ from boxwright.remote.copying import Copied, copy_image, wanted_digest
 from boxwright.remote.ends import Source
 from boxwright.remote.failure import NotInRegistry
 from boxwright.remote.limiter import Limiter
-from boxwright.remote.progress import Waiting
+from boxwright.remote.progress import Notice
 from boxwright.remote.referrers import is_fallback_tag
 from boxwright.values import NamedTuple
 
@@ -67,9 +67,10 @@ def mirror(
     *,
     dry_run: bool = False,
     told: Callable[[Outcome], object] = lambda outcome: None,
-    notice: Callable[[Waiting], object] | None = None,
+    notice: Callable[[Notice], object] | None = None,
 ) -> Summary:
-    """Do what a plan says. `told` hears of each tag when it is done, `notice` of each repetition; from any thread.
+    """Do what a plan says. `told` hears of each tag when it is done, `notice` of each repetition and warning; from
+    any thread.
 
     What fails does not stop the rest: it is counted. An interruption stops everything; done again, a mirror goes on
     where it was. Of a repository of which anything failed nothing is deleted. Raises InvalidError.
