@@ -432,6 +432,8 @@ def test_a_command_for_another_machine_needs_an_emulator(site: Site, tmp_path: P
 
 
 def test_the_name_of_the_host_that_commands_see(site: Site) -> None:
+    site.build("RUN hostname; env | grep -c HOSTNAME; true")
+    assert site.said() == ["buildkitsandbox", "0"]
     site.build("RUN hostname", build_args={"BUILDKIT_SANDBOX_HOSTNAME": "forge"})
     assert site.said() == ["forge"]
     site.build("RUN hostname", build_args={"BUILDKIT_SANDBOX_HOSTNAME": "other"})

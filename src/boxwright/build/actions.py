@@ -29,6 +29,10 @@ Document = Mapping[str, Any]
 """What a step's result depends on (see `keys.step_key`)."""
 
 
+_HOSTNAME = "buildkitsandbox"
+"""BuildKit's, and always the same: programs write it into what they make."""
+
+
 class Made(NamedTuple):
     """A finished layer in a draft."""
 
@@ -99,7 +103,7 @@ class RunOptions(NamedTuple):
 
     network: str = "default"
     hostname: str = ""
-    """Empty for one that is made up for each step."""
+    """Empty for the one that all builds have."""
     extra_hosts: tuple[str, ...] = ()
     shm_size: int | None = None
     """Bytes of /dev/shm; None leaves it to the runtime."""
@@ -212,7 +216,7 @@ class RunWork:
             self._action.cwd,
             self._action.user,
             self._network,
-            self._options.hostname or self._io.id[:12],
+            self._options.hostname or _HOSTNAME,
             self._options.extra_hosts,
             self._options.shm_size,
             self._options.ulimits,

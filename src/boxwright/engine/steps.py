@@ -264,6 +264,7 @@ class _Place:
             cwd=process.cwd,
             user=process.user,
             hostname=process.hostname,
+            tell_hostname=False,  # what a command makes is not to depend on where it runs
             network=namespace,
             shm_size=process.shm_size or 64 * MIB,
             ulimits=tuple(ulimit(text) for text in process.ulimits),

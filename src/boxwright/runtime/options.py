@@ -78,6 +78,8 @@ class ContainerOptions(NamedTuple):
     groups: tuple[str, ...] = ()
     """Further groups, names or numbers."""
     hostname: str = ""
+    tell_hostname: bool = True
+    """Whether the program finds it in its environment, as ``HOSTNAME``."""
     domainname: str = ""
     mounts: tuple[Mount, ...] = ()
     read_only: bool = False

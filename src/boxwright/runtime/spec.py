@@ -109,7 +109,7 @@ def process(options: ContainerOptions, account: Account, capabilities: Sequence[
 def environment(options: ContainerOptions, account: Account) -> list[str]:
     """Return the complete environment: defaults, then what was asked, each name once at its first place."""
     variables = {"PATH": PATH}
-    if options.hostname:
+    if options.hostname and options.tell_hostname:
         variables["HOSTNAME"] = options.hostname
     if options.tty:
         variables["TERM"] = "xterm"
