@@ -89,3 +89,43 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
         assert store.images.find("kept")
         """,
     )
+
+
+def test_a_copy_that_does_not_fit(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    on_a_small_disk(
+        disk,
+        f"""
+        from support.building import Workbench
+        bench = Workbench(store, Path({str(tmp_path / "context")!r}))
+        bench.write({{"small": b"x", "big": os.urandom(20_000_000)}})
+        bench.build("FROM scratch\\nCOPY small /\\n", tag="kept")
+        refused(lambda: bench.build("FROM scratch\\nCOPY big /\\n"))
+        sound()
+        gc.collect(store)
+        assert fsck.check(store, deep=True) == []
+        """,
+    )
+
+
+def test_a_disk_on_which_the_database_cannot_even_be_opened(tmp_path: Path) -> None:
+    on_a_small_disk(
+        tmp_path,
+        """
+        add_image(store, "kept")
+        store.close()
+        filling = store.layout.root.parent / "filling"
+        def fill():
+            with open(filling, "wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+        try:
+            fill()
+        except OSError:
+            pass
+        refused(lambda: Store.open(store.layout.root).images.list())
+        filling.unlink()
+        assert Store.open(store.layout.root).images.find("kept")
+        """,
+    )

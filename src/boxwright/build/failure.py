@@ -98,7 +98,12 @@ class StepImpossible(UnavailableError):
     """The system refused what a step needs to do with a file."""
 
     def __init__(self, error: OSError, span: Span) -> None:
-        super().__init__(f"{error.filename}: {(error.strerror or str(error)).lower()}", detail=span.excerpt())
+        from boxwright.store.space import FREE_SOME, FULL
+
+        hint = FREE_SOME if error.errno in FULL else None
+        super().__init__(
+            f"{error.filename}: {(error.strerror or str(error)).lower()}", detail=span.excerpt(), hint=hint
+        )
         self.errno = error.errno
 
 

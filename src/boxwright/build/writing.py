@@ -374,9 +374,15 @@ class _Tee(io.RawIOBase):
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, memoryview(data)[written:])
+    """Write to a file of the layer. Raises StoreWriteFailed."""
+    try:
+        written = os.write(descriptor, data)
+        while written < len(data):
+            written += os.write(descriptor, memoryview(data)[written:])
+    except OSError as error:
+        from boxwright.store.blobs import StoreWriteFailed
+
+        raise StoreWriteFailed(error) from error
 
 
 def _dress(target: int | str, placement: Placement, attributes: Mapping[str, bytes]) -> None:

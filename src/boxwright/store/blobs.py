@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from boxwright.host.paths import Path
 from boxwright.oci.digest import Digest
 from boxwright.store import partial
 from boxwright.store.layout import Layout
+from boxwright.store.space import FREE_SOME, FULL
 
 _COPY_BYTES = 1 << 20
 
@@ -42,14 +42,13 @@ class BlobTooLarge(CorruptError):
         self.digest = digest
 
 
-class BlobWriteFailed(UnavailableError):
-    """The file system does not take a blob: it is full, or broken."""
+class StoreWriteFailed(UnavailableError):
+    """The file system does not take what the store is to keep: it is full, or broken."""
 
     def __init__(self, error: OSError) -> None:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         super().__init__(
             f"cannot write to the store: {(error.strerror or str(error)).lower()}",
-            hint="free some space: boxwright system prune" if full else None,
+            hint=FREE_SOME if error.errno in FULL else None,
         )
         self.errno = error.errno
 
@@ -113,7 +112,7 @@ class BlobStore:
         return BlobWriter(self, self._ingest, digest.algorithm, taking_up=path)
 
     def put(self, data: bytes) -> Digest:
-        """Store small content durably; return its digest. Idempotent. Raises BlobWriteFailed."""
+        """Store small content durably; return its digest. Idempotent. Raises StoreWriteFailed."""
         digest = Digest.of(data)
         if not self.has(digest):
             # By way of the ingest directory: what a kill leaves there is found by collection.
@@ -122,7 +121,7 @@ class BlobStore:
                     writer.write(data)
                     writer.commit(digest)
             except OSError as error:
-                raise BlobWriteFailed(error) from error
+                raise StoreWriteFailed(error) from error
         return digest
 
     def verify(self, digest: Digest) -> int:
@@ -220,7 +219,7 @@ class BlobWriter:
         return True
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Append `data`, all of it; return its length. Raises BlobWriteFailed."""
+        """Append `data`, all of it; return its length. Raises StoreWriteFailed."""
         view = memoryview(data)
         self._hasher.update(view)
         length = len(view)
@@ -228,7 +227,7 @@ class BlobWriter:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
-            raise BlobWriteFailed(error) from error
+            raise StoreWriteFailed(error) from error
         self.position += length
         return length
 
@@ -246,7 +245,7 @@ class BlobWriter:
         Without `durable`, it is left to `SnapshotStore.make_durable` to bring it to disk: for a blob that only a
         snapshot names. After a power failure before that, both are dropped.
         Raises BlobMismatch, with the content dropped, when it is not `expected` or has not `size` bytes, and
-        BlobWriteFailed.
+        StoreWriteFailed.
         """
         digest = self.digest()
         if size is not None and size != self.position:
@@ -262,7 +261,7 @@ class BlobWriter:
             try:
                 os.fsync(self._fd)
             except OSError as error:
-                raise BlobWriteFailed(error) from error
+                raise StoreWriteFailed(error) from error
         faults.point("a blob is written, not named")
         target = self._blobs.path(digest)
         if digest.algorithm != "sha256":

@@ -16,6 +16,7 @@ from boxwright.errors import BoxwrightError, CorruptError, UnavailableError, Uns
 from boxwright.host import faults
 from boxwright.host.paths import Path
 from boxwright.store.schema import MIGRATIONS
+from boxwright.store.space import FREE_SOME, is_full
 
 Value: TypeAlias = "str | int | bytes | None"
 Row: TypeAlias = "tuple[Any, ...]"
@@ -203,11 +204,14 @@ class Database:
         if name.startswith("SQLITE_BUSY"):
             return StoreUnavailable(f"the store is busy: another command held it for {_BUSY_SECONDS:.0f} seconds")
         if name.startswith("SQLITE_FULL"):
-            return StoreUnavailable(
-                f"no space left for the store's database {self.path}", hint="free some: boxwright system prune"
-            )
+            return StoreUnavailable(f"no space left for the store's database {self.path}", hint=FREE_SOME)
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")):
             return StoreUnavailable(f"cannot write the store's database {self.path}: {error}")
         if name.startswith("SQLITE_IOERR"):
+            if is_full(self.path.parent):  # what SQLite shares among processes doesn't fit, so no command can open it
+                return StoreUnavailable(
+                    f"no space left for the store's database {self.path}",
+                    hint=f"remove something else from that disk; then {FREE_SOME}",
+                )
             return StoreUnavailable(f"cannot use the store's database {self.path}: {error}")
         raise error  # a mistake in a statement: ours, not the machine's

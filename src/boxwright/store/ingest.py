@@ -26,7 +26,7 @@ from boxwright.oci import media
 from boxwright.oci.digest import ChainID, DiffID, Digest, chain_ids
 from boxwright.oci.manifest import Descriptor
 from boxwright.store import partial
-from boxwright.store.blobs import BlobMismatch, BlobWriteFailed
+from boxwright.store.blobs import BlobMismatch, StoreWriteFailed
 from boxwright.store.images import ImageRecord
 from boxwright.store.leases import Lease
 from boxwright.store.snapshots import Draft, Snapshot
@@ -323,7 +323,7 @@ class _Fetch:
         """End the thread and drop what was not committed, unless only its source failed: then it is left."""
         self._dropped = True
         self._thread.join()
-        full = isinstance(self._error, BlobWriteFailed)
+        full = isinstance(self._error, StoreWriteFailed)
         if isinstance(self._error, UnavailableError | CancelledError) and not full:
             self._writer.leave()
         else:
