@@ -62,21 +62,18 @@ def test_a_browser_logs_in_and_what_is_kept_pushes_where_it_may(
     assert token["Name"] == f"boxwright on {socket.gethostname()}"
 
 
-@pytest.mark.parametrize(
-    ("answer", "why"),
-    [
+def test_a_login_that_comes_to_nothing_says_why(
+    tmp_path: Path, hub: ServerProcess, provider: OIDCProvider, boxwright: Boxwright
+) -> None:
+    for answer, why in (
         ({"error": "access_denied"}, "it was refused there"),
         ({"error": "expired_token"}, "nobody has done so in time"),
         ({"error": "invalid_client", "error_description": "no such client\x1b[31m"}, "no such client [31m"),
-    ],
-)
-def test_a_login_that_comes_to_nothing_says_why(
-    tmp_path: Path, hub: ServerProcess, provider: OIDCProvider, boxwright: Boxwright, answer: dict[str, str], why: str
-) -> None:
-    provider.answers = [(400, answer)]
-    done = boxwright.run("login", "--oidc", hub.address, check=False)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == f"error: the login at {provider.issuer} came to nothing: {why}"
+    ):
+        provider.answers = [(400, answer)]
+        done = boxwright.run("login", "--oidc", hub.address, check=False)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[0] == f"error: the login at {provider.issuer} came to nothing: {why}"
     assert not (tmp_path / "docker/config.json").exists()
 
 
