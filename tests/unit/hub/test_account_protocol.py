@@ -10,9 +10,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from boxwright.hub.accounts.doors import first_steps
 from boxwright.hub.accounts.roles import Limit, Role
+from boxwright.hub.accounts.settings import AccountSettings
+from boxwright.hub.db.database import default_url
 from boxwright.hub.registry.access import Origin
-from support.hub_kit import BY, PASSWORD, Hub, basic, run_hub
+from boxwright.hub.registry.htpasswd import HtpasswdCredentials
+from support.hub_kit import BY, PASSWORD, Hub, basic, house, run_hub
 from support.registry_kit import SmallImage, digest_of
 
 IMAGE = SmallImage.of(b"hello\n")
@@ -550,3 +554,22 @@ def test_a_client_may_call_itself_anything(tmp_path: Path) -> None:
             assert answer.json()["refresh_token"].startswith("bxr_")
 
     run_hub(scenario, tmp_path)
+
+
+# ---- the first start
+
+
+def test_a_hub_without_users_says_the_command_that_makes_the_first_one(tmp_path: Path) -> None:
+    enabled = AccountSettings(enabled=True)
+    with house(default_url(tmp_path)) as made:
+        said = first_steps(made.database, enabled, None, root=tmp_path / "a hub")
+        assert said.endswith(f"boxwright hub user add --root '{tmp_path}/a hub' NAME --admin")
+        said = first_steps(made.database, enabled, None, root=None)
+        assert f" --database {made.database.name} " in said
+        users = tmp_path / "users"
+        users.write_text("")
+        said = first_steps(made.database, enabled, HtpasswdCredentials(users), root=tmp_path)
+        assert said.endswith(" NAME --admin --no-password")
+        assert first_steps(made.database, AccountSettings(), None, root=tmp_path) == ""
+        made.directory.add_user("ada", None, BY)
+        assert first_steps(made.database, enabled, None, root=tmp_path) == ""

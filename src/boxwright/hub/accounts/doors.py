@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boxwright.errors import InvalidError
@@ -76,7 +78,7 @@ def open_access(
         from boxwright.hub.accounts.oidc.logins import IdentityLogins
         from boxwright.hub.accounts.oidc.tokens import IDTokens
 
-        keys = ProviderKeys(fetcher(oidc.issuer))
+        keys = ProviderKeys(oidc.issuer, fetcher(oidc.issuer))
         identities = IdentityLogins(oidc, IDTokens(oidc, keys), house.identities)
         exchange = Exchange(oidc, house.tokens, TOKEN_PATH)
     checks = house.directory, house.tokens, house.passwords, house.throttle, house.audit
@@ -88,10 +90,19 @@ def open_access(
     return Access(AccountAuthority(logins, rights, bearer), issuer.endpoints, house)
 
 
-def first_steps(database: Database, settings: AccountSettings, credentials: HtpasswdCredentials | None) -> str:
-    """Return what somebody who has just started the server should know: lines, each after a line break."""
+def first_steps(
+    database: Database, settings: AccountSettings, credentials: HtpasswdCredentials | None, *, root: Path | None
+) -> str:
+    """Return what somebody who has just started the server should know: lines, each after a line break.
+
+    `root` is the folder that the database is in; None: the database has a URL of its own.
+    """
     from boxwright.hub.accounts.house import House
 
-    if not settings.enabled or credentials is not None or House(database).has_users():
+    if not settings.enabled or House(database).has_users():
         return ""
-    return "\nnobody has an account yet; make the first administrator: boxwright hub user add NAME --admin"
+    option, place = ("--database", database.name) if root is None else ("--root", str(root.absolute()))
+    where = f"{option} {shlex.quote(place)}"
+    # Users of the file have their passwords there.
+    how = "--admin" if credentials is None else "--admin --no-password"
+    return f"\nnobody has an account yet; make the first administrator: boxwright hub user add {where} NAME {how}"

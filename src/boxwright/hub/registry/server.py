@@ -94,7 +94,7 @@ def _serve_by_many(
         secure = _certificates(settings.tls) is not None
         credentials = _credentials(settings.auth)
         database = Database(settings.database.url or default_url(root))
-        notice = first_steps(database, settings.accounts, credentials)
+        notice = first_steps(database, settings.accounts, credentials, root=None if settings.database.url else root)
         database.close()
 
         def work(number: int, is_ready: Callable[[], None]) -> int:
@@ -214,7 +214,7 @@ async def _serve(
                     await web.SockSite(apart, one).start()
                 _log.info("metrics on %s", _url(metrics, settings.metrics.address or "", False))
             acceptor.start()
-            notice = first_steps(database, settings.accounts, credentials)
+            notice = first_steps(database, settings.accounts, credentials, root=None if settings.database.url else root)
             ready(f"serving on {_url(sockets, server.address, certificates is not None)} (root {root}){notice}")
             await stopped.wait()
             observer.health.ending = True
