@@ -59,10 +59,13 @@ class Known(NamedTuple):
 class ProviderKeys:
     """The keys of one provider. Methods may be called from any thread."""
 
-    __slots__ = ("_changed", "_clock", "_failure", "_fetch", "_fetching", "_keys", "_loaded", "_tried")
+    __slots__ = ("_changed", "_clock", "_failure", "_fetch", "_fetching", "_keys", "_loaded", "_tried", "_where")
 
-    def __init__(self, fetch: Callable[[], Mapping[str, Any]], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`fetch` returns the JWK set; it raises ProviderFailed."""
+    def __init__(
+        self, issuer: str, fetch: Callable[[], Mapping[str, Any]], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`fetch` returns the JWK set of the issuer; it raises ProviderFailed."""
+        self._where = issuer
         self._fetch = fetch
         self._clock = clock
         self._changed = threading.Condition()
@@ -70,7 +73,7 @@ class ProviderKeys:
         self._loaded = -math.inf
         self._tried = -math.inf
         self._fetching = False
-        self._failure: Exception | None = None
+        self._failure: ProviderFailed | None = None
 
     def find(self, kid: str | None, algorithm: str) -> Key | None:
         """Return the one key for a token's header; None when there is none, or more than one. May wait.
@@ -82,9 +85,11 @@ class ProviderKeys:
             if found is not None and self._age() < FRESH_SECONDS:
                 return found
             self._refresh()
-            if self._age() > STALE_SECONDS:
-                raise self._failure if isinstance(self._failure, ProviderFailed) else ProviderFailed("", "no keys")
-            return self._known(kid, algorithm)
+            found = self._known(kid, algorithm) if self._age() <= STALE_SECONDS else None
+            if found is None and (self._fetching or self._failure is not None):
+                # Nobody knows whether there is one.
+                raise self._failure or ProviderFailed(self._where, "it does not answer in time")
+            return found
 
     def _age(self) -> float:
         return self._clock() - self._loaded
@@ -104,13 +109,16 @@ class ProviderKeys:
             self._changed.wait(left)
 
     def _load(self) -> None:
-        failure: Exception | None = None
+        failure: ProviderFailed | None = None
         keys: list[Known] = []
         try:
             keys = read_keys(self._fetch())
-        except Exception as error:  # also of kinds that nobody thought of: logins are waiting
-            _log.warning("the keys of the identity provider: %s", error)
+        except ProviderFailed as error:
+            _log.warning("%s", error)
             failure = error
+        except Exception:  # of kinds that nobody thought of: logins are waiting
+            _log.exception("the keys of the identity provider")
+            failure = ProviderFailed(self._where, "an unforeseen error, see the log of the hub")
         with self._changed:
             self._failure = failure
             if failure is None:
