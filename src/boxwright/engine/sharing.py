@@ -238,7 +238,7 @@ def login(settings: Settings, server: str, username: str, password: str, *, inse
         result = logging_in.login(client, credential, credential_file(settings.environ))
     if result.helper:
         return ""
-    return f"the password is kept unencrypted in {result.path}; a credential helper would keep it safer"
+    return f"the login is kept unencrypted in {result.path}; a credential helper would keep it safer"
 
 
 class LoggedInAs(NamedTuple):

@@ -162,11 +162,12 @@ def nonsense(host: str, what: str, status: int, why: str) -> RegistryBroken:
 
 def wrong_credentials(failure: RegistryFailure) -> AccessDenied:
     """Return `failure` as what it means when credentials were sent along: they are not good."""
+    said = next((f'it says "{one.message}"; ' for one in failure.complaints if one.message), "")
     return AccessDenied(
         failure.host,
         failure.what,
         failure.status,
         failure.complaints,
         f"{failure.host} does not accept the user name or password",
-        f"log in anew: boxwright login {failure.host}",
+        f"{said}log in anew: boxwright login {failure.host}",
     )

@@ -59,6 +59,8 @@ def run(args: Any, session: Session) -> int:
 def _with_browser(args: Any, session: Session) -> int:
     if args.username or args.password is not None or args.password_stdin:
         raise UsageError("--oidc excludes user names and passwords")
+    if unknown := set((args.can or "pull").split(",")) - {"pull", "push", "delete"}:
+        raise UsageError(f"{min(unknown)[:40]!r} is no action", hint="actions are pull, push and delete")
     done = session.engine.login_through_provider(
         args.server, _invite, can=args.can or "", on=args.on, insecure=args.insecure_registry
     )
