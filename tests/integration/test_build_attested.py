@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from boxwright.oci.digest import Digest
 from support import package_databases
 from support.cli import Boxwright
+from support.file_server import file_server
+from support.git_server import git_server, make_repository
 from support.registry_process import serving
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
@@ -62,6 +65,32 @@ def test_packages_and_provenance_are_attached(boxwright: Boxwright, folder: Path
     boxwright.ok("fsck")
     boxwright.ok("rmi", "said")
     boxwright.ok("fsck")
+
+
+def test_contexts_from_elsewhere_are_told_with_their_digests(boxwright: Boxwright, tmp_path: Path) -> None:
+    lines = ("FROM scratch", "COPY --from=code a /", "COPY --from=file context /", "COPY Dockerfile /")
+    commits = [
+        make_repository(tmp_path / "own", {"Dockerfile": "\n".join(lines)}),
+        make_repository(tmp_path / "code", {"a": "1"}),
+    ]
+    with git_server(tmp_path / "served") as server, file_server() as files:
+        own, code = (server.publish(tmp_path / name, name) for name in ("own", "code"))
+        contexts = (f"--build-context=code={code}#HEAD", f"--build-context=file={files}/file.txt")
+        boxwright.ok("build", "-q", "-t", "far", "--provenance=true", *contexts, f"--build-context=idle={code}", own)
+        with urllib.request.urlopen(f"{files}/file.txt") as answer:
+            content = hashlib.sha256(answer.read()).hexdigest()
+    statement = json.loads(boxwright.ok("image", "attestations", "--show=provenance", "far"))
+    definition = statement["predicate"]["buildDefinition"]
+    first = {"uri": f"git+{own}", "digest": {"gitCommit": commits[0]}}
+    assert definition["externalParameters"]["configSource"] == {"path": "Dockerfile", **first}
+    assert definition["resolvedDependencies"] == sorted(
+        [
+            first,
+            {"uri": f"git+{code}", "digest": {"gitCommit": commits[1]}},
+            {"uri": f"{files}/file.txt", "digest": {"sha256": content}},
+        ],
+        key=lambda each: str(each["uri"]),
+    )
 
 
 def test_what_is_attached_goes_where_the_image_goes(boxwright: Boxwright, folder: Path, tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ class Census(NamedTuple):
     ignored: int
 
 
+class Material(NamedTuple):
+    """What the files of a context are, where they came from elsewhere."""
+
+    uri: str
+    digest: str
+    """``gitCommit:…`` of a repository, ``sha256:…`` of a file."""
+
+
 class Context(NamedTuple):
     """What a build is made from."""
 
@@ -70,6 +78,8 @@ class Context(NamedTuple):
     """What names the context across builds."""
     written_ns: int | None = None
     """When the Dockerfile was written, since the epoch; None where nobody knows."""
+    material: Material | None = None
+    """None for files of whoever builds."""
 
     def private(self) -> Context:
         """Return the same context for another thread: rules remember what they have matched."""

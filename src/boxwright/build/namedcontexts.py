@@ -17,7 +17,7 @@ from boxwright.oci.reference import InvalidReference, Reference
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
-    from boxwright.build.context import Context
+    from boxwright.build.context import Context, Material
 
 OCI_LAYOUT = "oci-layout://"
 RESULT = "result://"
@@ -88,6 +88,12 @@ class NamedContexts:
                 with self._lock:
                     self._stack.push(manager)
             return context.private()
+
+    def materials(self) -> dict[str, Material]:
+        """Return what those are that were opened and came from elsewhere, by name."""
+        with self._lock:
+            opened = dict(self._opened)
+        return {name: context.material for name, context in opened.items() if context.material is not None}
 
 
 def named_contexts(values: Mapping[str, str]) -> dict[str, NamedContext]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from boxwright._version import __version__
+from boxwright.build.context import Material
 from boxwright.build.namedcontexts import OCI_LAYOUT
 from boxwright.build.plan import SCRATCH
 from boxwright.dockerfile.secret_names import is_secret_name
@@ -48,8 +49,9 @@ Attester: TypeAlias = Callable[[Made], None]
 def predicate(made: Made, digest_of: Callable[[BaseImage], Digest], *, full: bool) -> dict[str, Any]:
     """Return the predicate; `digest_of` says by which digest an image is known. `full` is the ``max`` form."""
     request = made.request
+    material = request.context.material
     parameters: dict[str, Any] = {
-        "configSource": {"path": request.context.title},
+        "configSource": {"path": request.context.title} | (_resource(material) if material is not None else {}),
         "request": {"frontend": "dockerfile", "args": _arguments(request, full=full), "locals": _locals(request)},
     }
     internal: dict[str, Any] = {"builderPlatform": str(request.build_platform)}
@@ -109,11 +111,19 @@ def _dependencies(made: Made, digest_of: Callable[[BaseImage], Digest]) -> list[
         kind = "oci" if image.name.startswith(OCI_LAYOUT) else "docker"
         uri = f"pkg:{kind}/{_quoted(image)}?platform={str(image.config.platform).replace('/', '%2F')}"
         found[uri] = {"uri": uri, "digest": {algorithm: digits}}
-    for url, digest in made.downloads.items():
-        algorithm, _, digits = digest.partition(":")
-        uri = _without_credentials(url)
-        found[uri] = {"uri": uri, "digest": {algorithm: digits}}
+    request = made.request
+    named = request.named.materials().values() if request.named is not None else ()
+    added = (Material(url, digest) for url, digest in made.downloads.items())
+    for material in (*filter(None, (request.context.material,)), *named, *added):
+        resource = _resource(material)
+        found[f"{resource['uri']} {material.digest}"] = resource
     return [found[uri] for uri in sorted(found)]
+
+
+def _resource(material: Material) -> dict[str, Any]:
+    """Return a resource descriptor of what came from elsewhere (in-toto attestation framework, ResourceDescriptor)."""
+    algorithm, _, digits = material.digest.partition(":")
+    return {"uri": _without_credentials(material.uri), "digest": {algorithm: digits}}
 
 
 def fetched(action: CopyAction, document: Mapping[str, Any]) -> dict[str, str]:

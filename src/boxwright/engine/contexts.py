@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from boxwright.build.context import (
     Context,
     ContextNotFound,
+    Material,
     local_context,
     no_context,
     tar_context,
@@ -24,6 +25,7 @@ from boxwright.build.namedcontexts import NamedContext
 from boxwright.build.secrets import Secret
 from boxwright.dockerfile.ignore import IgnoreRules
 from boxwright.dockerfile.source import Source
+from boxwright.engine.fetched import Arrival
 from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
 from boxwright.store.store import Store
@@ -105,15 +107,14 @@ def _open(
         return
     if is_remote(where):
         with access.store.scratch() as scratch:
-            root = _repository(where, access, scratch)
-            if root is not None:
-                yield tree_context(root, dockerfile, text=text, identity=where, what=where)
+            arrived = _repository(where, access, scratch)
+            if arrived is not None:
+                context = tree_context(arrived.path, dockerfile, text=text, identity=where, what=where)
+                yield context._replace(material=arrived.material)
                 return
-            with (
-                open(_download(where, access, scratch), "rb") as stream,
-                _sent(stream, dockerfile, text, access, where, where) as context,
-            ):
-                yield context
+            arrived = _download(where, access, scratch)
+            with open(arrived.path, "rb") as stream, _sent(stream, dockerfile, text, access, where, where) as context:
+                yield context._replace(material=arrived.material)
         return
     yield local_context(where, dockerfile, text=text)
 
@@ -132,9 +133,12 @@ def open_named(named: NamedContext, access: Access) -> Iterator[Context]:
         yield context._replace(title=named.name)
         return
     with access.store.scratch() as scratch:
-        root = _repository(where, access, scratch)
-        if root is None:
-            file, root = _download(where, access, scratch), scratch / "files"
+        arrived = _repository(where, access, scratch)
+        if arrived is not None:
+            root, material = arrived
+        else:
+            file, material = _download(where, access, scratch)
+            root = scratch / "files"
             with open(file, "rb") as stream:
                 archive = is_archive(_peek(stream))
                 if archive:
@@ -142,7 +146,8 @@ def open_named(named: NamedContext, access: Access) -> Iterator[Context]:
             if not archive:
                 os.mkdir(root)
                 os.link(file, root / _DOWNLOADED)
-        yield Context(Source(named.name, ""), named.name, os.fspath(root), IgnoreRules.none(), where)
+        context = Context(Source(named.name, ""), named.name, os.fspath(root), IgnoreRules.none(), where)
+        yield context._replace(material=material)
 
 
 def check_named(contexts: Iterable[NamedContext]) -> None:
@@ -161,7 +166,7 @@ def is_remote(where: str) -> bool:
     return is_url(where) or parse_git_url(where, bare_github=True) is not None
 
 
-def _repository(where: str, access: Access, scratch: Path) -> Path | None:
+def _repository(where: str, access: Access, scratch: Path) -> Arrival | None:
     """Return the files of a repository, which others may use, too; None where `where` names none."""
     if access.fetched is None:
         return fetch_repository(where, access, scratch)
@@ -169,7 +174,7 @@ def _repository(where: str, access: Access, scratch: Path) -> Path | None:
     return access.fetched.get(name, lambda private: fetch_repository(where, access, private))
 
 
-def _download(where: str, access: Access, scratch: Path) -> Path:
+def _download(where: str, access: Access, scratch: Path) -> Arrival:
     """Return the file of a URL, which others may use, too."""
     if access.fetched is None:
         return download(where, access, scratch)
@@ -178,8 +183,8 @@ def _download(where: str, access: Access, scratch: Path) -> Path:
     return found
 
 
-def fetch_repository(where: str, access: Access, scratch: Path) -> Path | None:
-    """Return the directory of a git repository's files, below `scratch`; None where `where` names no repository.
+def fetch_repository(where: str, access: Access, scratch: Path) -> Arrival | None:
+    """Return a git repository's files, in a directory below `scratch`; None where `where` names no repository.
 
     Raises GitUrlInvalid, GitFailed, GitRefNotFound, SourceNotFound.
     """
@@ -192,14 +197,18 @@ def fetch_repository(where: str, access: Access, scratch: Path) -> Path | None:
     keep = access.keep_git_dir if git.keep_git_dir is None else git.keep_git_dir
     # Whoever builds from a repository trusts it with what its submodules are.
     git = git._replace(keep_git_dir=keep, submodules=git.submodules is not False)
-    return Path(remote_repository(git, access.secrets, access.agents, lambda: scratch).select().top.real)
+    repository = remote_repository(git, access.secrets, access.agents, lambda: scratch)
+    files = Path(repository.select().top.real)
+    return Arrival(files, Material(f"git+{git.url}", f"gitCommit:{repository.commit}"))
 
 
-def download(url: str, access: Access, scratch: Path) -> Path:
+def download(url: str, access: Access, scratch: Path) -> Arrival:
     """Fetch a URL into a file in `scratch`. Raises UrlInvalid, DownloadFailed."""
     from boxwright.build.downloads import Download
 
-    return Path(Download(url, access.store.contexts, scratch).fetch(scratch).source)
+    wanted = Download(url, access.store.contexts, scratch)
+    file = Path(wanted.fetch(scratch).source)
+    return Arrival(file, Material(url, f"sha256:{wanted.digest()}"))
 
 
 def is_archive(head: bytes) -> bool:
@@ -237,7 +246,7 @@ def _peek(stream: BinaryIO) -> bytes:
 
 
 def _fetch_text(url: str, access: Access) -> str:
-    with access.store.scratch() as scratch, open(download(url, access, scratch), "rb") as stream:
+    with access.store.scratch() as scratch, open(download(url, access, scratch).path, "rb") as stream:
         return _read_text(stream, url)
 
 

@@ -7,8 +7,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from boxwright.build.context import Material
 from boxwright.host.paths import Path
 from boxwright.store.store import Store
+from boxwright.values import NamedTuple
+
+
+class Arrival(NamedTuple):
+    """Something that was fetched: a directory or a file, only to be read."""
+
+    path: Path
+    material: Material
 
 
 class Fetched:
@@ -19,7 +28,7 @@ class Fetched:
         self._stack = ExitStack()
         self._mutex = threading.Lock()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._found: dict[str, Path | None] = {}
+        self._found: dict[str, Arrival | None] = {}
 
     def __enter__(self) -> Fetched:
         return self
@@ -27,7 +36,7 @@ class Fetched:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def get(self, name: str, fetch: Callable[[Path], Path | None]) -> Path | None:
+    def get(self, name: str, fetch: Callable[[Path], Arrival | None]) -> Arrival | None:
         """Return what `fetch` returned for this name, which is called once, with an empty directory of its own.
 
         Whoever asks meanwhile waits; where it raises, the next one tries anew. What is there is only read.

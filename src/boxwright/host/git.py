@@ -106,7 +106,7 @@ class Repository:
         self._protocols = protocols
 
     def resolve(self, ref: str, *, expected: str = "") -> Commit:
-        """Return what `ref` means now; empty for HEAD. A commit in full is taken as it is, and nobody is asked.
+        """Return what `ref` means now; empty is ``HEAD``. A commit in full is taken as it is, and nobody is asked.
 
         A branch goes before a tag of the same name. `expected` is what the hash of the commit, or of an annotated tag,
         must start with. Raises GitFailed, GitRefNotFound, GitRefInvalid, GitChecksumMismatch, CommandNotFound.
@@ -137,6 +137,8 @@ class Repository:
     def _ask(self, ref: str) -> Commit:
         if ref.startswith("-") or any(char in ref for char in ":*?[\\^~ \n"):
             raise GitRefInvalid(ref)
+        if ref == "HEAD":
+            ref = ""
         wanted = (ref, f"{ref}^{{}}") if ref else ("HEAD",)
         found: dict[str, str] = {}
         for line in self._run("ls-remote", "--", self.url, *wanted).stdout.decode(errors="replace").splitlines():

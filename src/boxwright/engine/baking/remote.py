@@ -49,9 +49,9 @@ def remote_files(store: Store, fetching: Fetching, environ: Mapping[str, str]) -
         given(fetching.secrets, fetching.ssh, (), "default", environ) as have,
         store.scratch() as scratch,
     ):
-        folder = fetch_repository(fetching.url, Access(store, have.secrets, have.agents), scratch)
-        assert folder is not None, "it is the URL of a repository"
-        yield Remote(fetching.url, str(folder))
+        arrived = fetch_repository(fetching.url, Access(store, have.secrets, have.agents), scratch)
+        assert arrived is not None, "it is the URL of a repository"
+        yield Remote(fetching.url, str(arrived.path))
 
 
 def _is_remote(word: str) -> bool:
