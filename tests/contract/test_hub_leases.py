@@ -29,6 +29,17 @@ def test_one_has_the_turn_until_it_gives_it_back(db: Database) -> None:
     assert not one.renew("gc")
 
 
+def test_a_turn_that_comes_once_is_forgotten(db: Database) -> None:
+    one, two = SQLLeases(db), SQLLeases(db)
+    assert one.take("fetch", 0)
+    two.drop("fetch")
+    assert not two.take("fetch", 0)
+    one.drop("fetch")
+    with db.read() as c:
+        assert c.execute(lease.select()).all() == []
+    assert two.take("fetch", 0)
+
+
 def test_what_was_done_lately_is_nobodys_turn(db: Database) -> None:
     one, two = SQLLeases(db), SQLLeases(db)
     assert one.take("gc", 3600)

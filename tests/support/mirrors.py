@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
+from boxwright.hub.db.leases import Leases, NoLeases
 from boxwright.hub.db.memory import MemoryMetadata
 from boxwright.hub.edge.origins import Origins
 from boxwright.hub.registry.application import Application
@@ -53,11 +54,15 @@ class Mirror:
         self.storage: MemoryBlobStorage
         self.metadata: MemoryMetadata
         self.notes: MemoryNotes
+        self.workers: Workers
+        self.upstreams: list[UpstreamSettings]
         self.stop_upstream: Callable[[], Awaitable[None]]
 
 
 @asynccontextmanager
-async def mirror(spool: Path, *, prefix: str = "up", **settings: Any) -> AsyncIterator[Mirror]:
+async def mirror(
+    spool: Path, *, prefix: str = "up", leases: Leases | None = None, **settings: Any
+) -> AsyncIterator[Mirror]:
     """Serve both for the block. The upstream's URL is ``http://127.0.0.1:…`` unless `settings` have another."""
     workers = Workers()
     theirs, ours = MemoryMetadata(), MemoryMetadata()
@@ -69,7 +74,8 @@ async def mirror(spool: Path, *, prefix: str = "up", **settings: Any) -> AsyncIt
     address = "{}:{}".format(*upstream_runner.addresses[0][:2])
     given = {"url": f"http://{address}", "namespaces": ("docker.io",), **settings}
     storage, notes = MemoryBlobStorage(), MemoryNotes()
-    service = Upstreams([UpstreamSettings(prefix, **given)], storage, ours, notes, workers, spool)
+    upstreams = [UpstreamSettings(prefix, **given)]
+    service = Upstreams(upstreams, storage, ours, notes, workers, leases or NoLeases(), spool)
     application = Application(storage, ours, workers, elsewhere=service.handlers)
     runner = web.ServerRunner(
         web.Server(HttpHandler(application, workers, origins=Origins(), idle=30.0), access_log=None)
@@ -85,6 +91,7 @@ async def mirror(spool: Path, *, prefix: str = "up", **settings: Any) -> AsyncIt
                 service,
             )
             made.storage, made.metadata, made.notes = storage, ours, notes
+            made.workers, made.upstreams = workers, upstreams
             made.stop_upstream = upstream_runner.cleanup
             yield made
     finally:
@@ -94,3 +101,20 @@ async def mirror(spool: Path, *, prefix: str = "up", **settings: Any) -> AsyncIt
         application.sessions.close()
         upstream_application.sessions.close()
         workers.close()
+
+
+@asynccontextmanager
+async def another(m: Mirror, spool: Path, leases: Leases, *, patience: float) -> AsyncIterator[Registry]:
+    """Serve once more for the block what `m` serves, as another process would."""
+    service = Upstreams(m.upstreams, m.storage, m.metadata, m.notes, m.workers, leases, spool, patience=patience)
+    application = Application(m.storage, m.metadata, m.workers, elsewhere=service.handlers)
+    handler = HttpHandler(application, m.workers, origins=Origins(), idle=30.0)
+    runner = web.ServerRunner(web.Server(handler, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield Registry(m.ours.session, *runner.addresses[0][:2], application)
+    finally:
+        await runner.cleanup()
+        await m.workers.move(service.close)
+        application.sessions.close()

@@ -7,16 +7,21 @@ import json
 import os
 import re
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from sqlalchemy import select
 
+from boxwright.hub.db.database import Database, default_url
+from boxwright.hub.db.leases import SQLLeases
+from boxwright.hub.db.tables.leases import lease
 from boxwright.oci import media
 from boxwright.oci.digest import Digest
-from support.mirrors import Mirror, mirror
+from support.mirrors import Mirror, another, mirror
 from support.registry_kit import SmallImage, descriptor, digest_of
 
 IMAGE = SmallImage.of(os.urandom(300_000))
@@ -242,6 +247,33 @@ def test_fifty_clients_cost_one_fetch(tmp_path: Path) -> None:
         assert m.upstream.count("GET", digest_of(IMAGE.layer)) == 1
 
     run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(("patience", "fetches"), [(60.0, 1), (0.0, 2)])
+def test_two_processes_cost_one_fetch_unless_it_takes_long(tmp_path: Path, patience: float, fetches: int) -> None:
+    async def scenario(m: Mirror) -> None:
+        async def slow(request: web.BaseRequest) -> None:
+            while request.method == "HEAD" and m.upstream.count("HEAD", request.path) < fetches:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+
+        m.upstream.trouble = slow
+        paths = "/v2/up/a/b/manifests/v1", f"/v2/up/a/b/blobs/{digest_of(IMAGE.layer)}"
+        async with another(m, tmp_path, SQLLeases(db), patience=patience) as other:
+            answers = await asyncio.gather(*(one("GET", path) for path in paths for one in (m.ours, other) * 5))
+        assert {answer.body for answer in answers} == {IMAGE.manifest, IMAGE.layer}
+        assert m.upstream.count("HEAD", digest_of(IMAGE.layer)) == fetches
+        assert m.upstream.count("HEAD", "/manifests/v1") == fetches
+        async with asyncio.timeout(20):
+            while turns():
+                await asyncio.sleep(0.01)
+
+    def turns() -> list[str]:
+        with db.read() as c:
+            return list(c.scalars(select(lease.c.name)))
+
+    with closing(Database(default_url(tmp_path))) as db:
+        run(tmp_path, scenario, leases=SQLLeases(db))
 
 
 def test_who_goes_away_does_not_take_it_from_the_others(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from boxwright.hub.db.database import Database, DatabaseUnavailable, current_time, insert, retried
 from boxwright.hub.db.holders import is_gone, new_holder
@@ -33,6 +33,9 @@ class Leases(Protocol):
     def give_back(self, name: str, *, done: bool) -> None:
         """End a turn that is still one's own; `done` when the duty was."""
 
+    def drop(self, name: str) -> None:
+        """End a turn that is still one's own, and forget that there was such a duty: it comes only once."""
+
 
 class SQLLeases:
     """The `Leases` of all servers that share a database."""
@@ -48,7 +51,10 @@ class SQLLeases:
         with self._db.write(durable=False) as c:
             c.execute(insert(c, lease).values(name=name).on_conflict_do_nothing())
             row = select(lease.c.holder, lease.c.until, lease.c.done).where(lease.c.name == name)
-            holder, until, done = c.execute(row.with_for_update()).one()
+            found = c.execute(row.with_for_update()).first()
+            if found is None:
+                return False  # dropped in between: whoever asks again gets it
+            holder, until, done = found
             now = current_time(c)
             if holder is not None and until > now and not is_gone(holder):
                 return False
@@ -72,6 +78,11 @@ class SQLLeases:
             free = {"holder": None, "until": None} | ({"done": current_time(c)} if done else {})
             c.execute(update(lease).where(*mine).values(free))
 
+    @retried
+    def drop(self, name: str) -> None:
+        with self._db.write(durable=False) as c:
+            c.execute(delete(lease).where(lease.c.name == name, lease.c.holder == self._holder))
+
 
 class NoLeases:
     """The `Leases` of a server that is alone: it is always its turn."""
@@ -83,6 +94,9 @@ class NoLeases:
         return True
 
     def give_back(self, name: str, *, done: bool) -> None:
+        """Nobody waits for it."""
+
+    def drop(self, name: str) -> None:
         """Nobody waits for it."""
 
 

@@ -161,6 +161,7 @@ async def _serve(
                 metadata,
                 SQLNotes(database),
                 workers,
+                leases,
                 root,
                 own=own,
                 counting=observer.metrics,

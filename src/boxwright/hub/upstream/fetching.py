@@ -14,6 +14,7 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from boxwright.hub.db.metadata import MetadataStore
@@ -22,6 +23,7 @@ from boxwright.hub.storage.base import BlobStorage
 from boxwright.hub.storage.claims import claim
 from boxwright.hub.upstream.names import Proxied
 from boxwright.hub.upstream.registry import Upstream
+from boxwright.hub.upstream.turns import Turn, Turns
 from boxwright.oci.digest import Digest
 
 _log = logging.getLogger(__name__)
@@ -165,8 +167,16 @@ class Fetches:
     """All fetches of this process: one of each blob of each repository at a time."""
 
     def __init__(
-        self, storage: BlobStorage, metadata: MetadataStore, workers: Workers, spool: Path, *, parallel: int
+        self,
+        storage: BlobStorage,
+        metadata: MetadataStore,
+        workers: Workers,
+        turns: Turns,
+        spool: Path,
+        *,
+        parallel: int,
     ) -> None:
+        self._turns = turns
         self._storage = storage
         self._metadata = metadata
         self._workers = workers
@@ -191,15 +201,28 @@ class Fetches:
 
     async def _begin(self, upstream: Upstream, proxied: Proxied, digest: Digest) -> Fetch | None:
         repository = proxied.repository
-        if await self._workers.ask(self._has, repository, digest):
-            return None  # since the caller looked
-        size = await asyncio.wrap_future(self._pool.submit(upstream.blob_size, proxied.path, digest))
-        if await self._workers.ask(self._take_ours, repository, digest, size):
+        is_here = partial(self._has, repository, digest)
+        turn = await self._turns.take(f"{repository}@{digest}", is_here)
+        if turn is None:
             return None
-        # Forgotten when it ends: who asks after a failure has another try.
-        fetch = Fetch(size, self._spool, lambda: self._running.pop((repository, digest), None))
-        self._pool.submit(fetch.run, upstream, proxied, digest, self._storage, self._metadata)
-        return fetch
+        fetch = None
+        try:
+            if await self._workers.ask(is_here):
+                return None  # since the caller looked
+            size = await asyncio.wrap_future(self._pool.submit(upstream.blob_size, proxied.path, digest))
+            if await self._workers.ask(self._take_ours, repository, digest, size):
+                return None
+            fetch = Fetch(size, self._spool, partial(self._end, repository, digest, turn))
+            self._pool.submit(fetch.run, upstream, proxied, digest, self._storage, self._metadata)
+            return fetch
+        finally:
+            if fetch is None:
+                turn.end()
+
+    def _end(self, repository: str, digest: Digest, turn: Turn) -> None:
+        """Forget a fetch that has ended: who asks after a failure has another try."""
+        self._running.pop((repository, digest), None)
+        turn.end()
 
     def _has(self, repository: str, digest: Digest) -> bool:
         size = self._metadata.blob_size(repository, digest)

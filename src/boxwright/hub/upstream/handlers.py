@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from boxwright.hub.db.metadata import Referrer
@@ -25,6 +26,7 @@ from boxwright.hub.upstream.fetching import Fetches
 from boxwright.hub.upstream.names import Names, Proxied
 from boxwright.hub.upstream.refreshing import Found, Refresher
 from boxwright.hub.upstream.registry import Upstream, UpstreamDenies, UpstreamDown, UpstreamLacks, UpstreamWrong
+from boxwright.hub.upstream.turns import Turns
 from boxwright.oci.digest import Digest
 
 _T = TypeVar("_T")
@@ -38,7 +40,7 @@ _MAX_WARNING = 300
 class UpstreamHandlers:
     """What an `Application` has for repositories elsewhere. To be used on one event loop."""
 
-    __slots__ = ("_fetches", "_names", "_pool", "_refresher", "_refreshing", "_upstreams", "_workers")
+    __slots__ = ("_fetches", "_names", "_pool", "_refresher", "_refreshing", "_turns", "_upstreams", "_workers")
 
     def __init__(
         self,
@@ -47,7 +49,9 @@ class UpstreamHandlers:
         workers: Workers,
         refresher: Refresher,
         fetches: Fetches,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self._names = names
         self._upstreams = {one.settings.prefix: one for one in upstreams}
         self._workers = workers
@@ -119,12 +123,22 @@ class UpstreamHandlers:
         key = proxied.repository, str(reference)
         running = self._refreshing.get(key)
         if running is None:
-            upstream = self._upstreams[proxied.upstream.prefix]
-            running = self._ask(self._refresher.bring, upstream, proxied, reference)
+            running = asyncio.create_task(self._bring_in_turn(proxied, reference))
             self._refreshing[key] = running
             running.add_done_callback(lambda done: self._brought(key, done))
         # Shielded: who goes away does not take it from the others.
         return await asyncio.shield(running)
+
+    async def _bring_in_turn(self, proxied: Proxied, reference: Digest | str) -> Found:
+        is_here = partial(self._refresher.knows, proxied, reference)
+        turn = await self._turns.take(f"{proxied.repository}:{reference}", is_here)
+        if turn is None:
+            return Found()
+        try:
+            upstream = self._upstreams[proxied.upstream.prefix]
+            return await self._ask(self._refresher.bring, upstream, proxied, reference)
+        finally:
+            turn.end()
 
     def _brought(self, key: tuple[str, str], done: asyncio.Future[Found]) -> None:
         del self._refreshing[key]

@@ -19,6 +19,7 @@ from boxwright.hub.upstream.notes import Notes
 from boxwright.hub.upstream.refreshing import Refresher
 from boxwright.hub.upstream.registry import Counting, Upstream
 from boxwright.hub.upstream.settings import UpstreamSettings
+from boxwright.hub.upstream.turns import PATIENCE_SECONDS, Turns
 
 if TYPE_CHECKING:
     from boxwright.hub.db.leases import Leases
@@ -41,16 +42,20 @@ class Upstreams:
         metadata: MetadataStore,
         notes: Notes,
         workers: Workers,
+        leases: Leases,
         spool: Path,
         *,
+        patience: float = PATIENCE_SECONDS,
         own: str = "",
         counting: Counting | None = None,
     ) -> None:
         """`spool` is a folder for nameless files, of which each holds a blob while it is being fetched.
 
-        `own` is the host by which clients know this registry, where there is one.
+        `own` is the host by which clients know this registry, where there is one; `patience` is how many seconds to
+        wait for what another process fetches.
         """
         self._names = Names(settings, own)
+        turns = Turns(leases, workers, patience=patience)
         self._keeps = [one.keep for one in settings if one.keep is not None]
         self._metadata = metadata
         self._notes = notes
@@ -59,7 +64,8 @@ class Upstreams:
             [Upstream(one, counting) for one in settings],
             workers,
             Refresher(metadata, notes),
-            Fetches(storage, metadata, workers, spool, parallel=_FETCHES),
+            Fetches(storage, metadata, workers, turns, spool, parallel=_FETCHES),
+            turns,
         )
 
     def is_public(self, repository: str) -> bool:
