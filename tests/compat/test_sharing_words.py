@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -48,6 +49,12 @@ def test_a_mistake_ends_as_it_does_with_docker(docker: Docker, boxwright: Boxwri
     theirs, ours = docker.run(*arguments, check=False), boxwright.run(*arguments, check=False)
     assert theirs.returncode == ours.returncode == 1, theirs.stderr + ours.stderr
     assert ours.stderr.count("error: ") == 1
+
+
+def test_a_manifest_is_printed_as_docker_prints_it(docker: Docker, boxwright: Boxwright, registry: str) -> None:
+    for words in (("manifest", "inspect"), ("manifest", "inspect", "-v")):
+        theirs = docker.run(*words, "--insecure", f"{registry}/ada/tools:1").stdout
+        assert json.loads(boxwright.run(*words, f"{registry}/ada/tools:1").stdout) == json.loads(theirs)
 
 
 def test_a_log_ends_with_what_scripts_look_for(docker: Docker, boxwright: Boxwright, registry: str) -> None:

@@ -89,6 +89,21 @@ def test_an_image_is_looked_into_without_a_pull(server: str, boxwright: Boxwrigh
     assert boxwright.run("images", "-q").stdout == ""
 
 
+def test_a_manifest_is_printed_as_docker_prints_it(server: str, boxwright: Boxwright) -> None:
+    _push(server, "ada/web", "1")
+    name = f"{server}/ada/web:1"
+    document = json.loads(_IMAGE.manifest)
+    assert boxwright.run("manifest", "inspect", name).stdout == json.dumps(document, indent="\t") + "\n"
+    verbose = json.loads(boxwright.run("manifest", "inspect", "-v", "--insecure", name).stdout)
+    assert verbose["Ref"] == name
+    assert verbose["Descriptor"]["digest"] == digest_of(_IMAGE.manifest)
+    assert verbose["OCIManifest"] == document
+    assert _error(boxwright, "manifest", "inspect", f"{name}0") == [
+        f"error: cannot inspect {name}0: there is no such tag or digest"
+    ]
+    assert "is not supported" in _error(boxwright, "manifest", "create", "a", "b", code=125)[0]
+
+
 def test_an_index_tells_its_platforms(server: str, boxwright: Boxwright) -> None:
     entries = []
     with PlainClient(server) as client:

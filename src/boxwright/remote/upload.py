@@ -154,6 +154,17 @@ class Upload:
         broken = restarted = asked_again = False
         while True:
             try:
+                if broken:
+                    found = self._look(spot, source)
+                    if isinstance(found, Uploaded):
+                        return found._replace(taken_up=taken_up)
+                    if found is None:
+                        found = self._begin()
+                        bookmark.keep(found.url)
+                    # What was sent says little: it may have gone no farther than a buffer on the way.
+                    if found.offset - spot.offset >= _PROGRESS_BYTES:
+                        self._failures = 0
+                    spot, taken_up = found, min(taken_up, found.offset)
                 return self._attempt(source, spot)._replace(taken_up=taken_up)
             except ConnectionFailed as error:
                 self._pause(error, passing=error.transient)
@@ -168,20 +179,11 @@ class Upload:
                     restarted = True
                     spot, taken_up = self._begin(), 0
                     bookmark.keep(spot.url)
+                    broken = False
                     continue
                 else:
                     raise
             broken = True
-            found = self._look(spot, source)
-            if isinstance(found, Uploaded):
-                return found._replace(taken_up=taken_up)
-            if found is None:
-                found, taken_up = self._begin(), 0
-                bookmark.keep(found.url)
-            # What was sent says little: it may have gone no farther than a buffer on the way.
-            if found.offset - spot.offset >= _PROGRESS_BYTES:
-                self._failures = 0
-            spot, taken_up = found, min(taken_up, found.offset)
 
     def _attempt(self, source: BlobSource, spot: _Spot) -> Uploaded:
         size, digest = source.size, source.digest
