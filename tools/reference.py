@@ -17,9 +17,9 @@ _INTRODUCTION = """# Commands
 Made from the code by `make docs`. `boxwright COMMAND --help` shows the same.
 
 Before the command go `--root DIR` (the store; `BOXWRIGHT_ROOT`), `--config FILE` (`BOXWRIGHT_CONFIG`) and `--debug`.
-A boolean option may be spelled out: `--rm=false`. Exit codes are docker's: 125 when boxwright itself failed before a
-program ran, 126 when the program can't be executed, 127 when it isn't there, else the program's own; 1 for other
-failures, 130 after Ctrl-C.
+A boolean option may be spelled out: `--rm=false`. Exit codes are docker's: 125 for a wrong option, and when boxwright
+itself failed before a program ran, 126 when the program can't be executed, 127 when it isn't there, else the program's
+own; 1 for other failures, 130 after Ctrl-C.
 """
 
 

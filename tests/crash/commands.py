@@ -84,7 +84,7 @@ class Ground:
                 engine.remove_container(row.id, force=True, volumes=True)
             engine.prune_all()
             run_directory = engine.wiring.run_directory
-            networks = engine.networks()
+            networks = engine.store.networks.list()
         assert_nothing_left(self.root, Path(run_directory), [str(network.config["interface"]) for network in networks])
 
     def check(self, when: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -328,3 +329,44 @@ def test_inspect_shows_the_whole_container(boxwright: Boxwright) -> None:
         {"Type": "bind", "Source": "/tmp", "Destination": "/t", "Mode": "ro", "RW": False, "Propagation": "rprivate"}
     ]
     assert shown["NetworkSettings"]["Ports"] == {}
+
+
+# ---- restart policies
+
+
+def restarts(boxwright: Boxwright, id: str) -> tuple[str, int]:
+    container = boxwright.inspect(id)
+    return container["State"]["Status"], container["RestartCount"]
+
+
+def test_a_container_that_fails_is_started_again_so_often(boxwright: Boxwright) -> None:
+    id = detached(boxwright, "--restart", "on-failure:2", "busybox", "sh", "-c", "echo once; exit 3")
+    eventually(lambda: restarts(boxwright, id) == ("exited", 2))
+    assert boxwright.ok("logs", id) == "once\nonce\nonce"
+    policy = boxwright.inspect(id)["HostConfig"]["RestartPolicy"]
+    assert policy == {"Name": "on-failure", "MaximumRetryCount": 2}
+    assert detached(boxwright, "--restart", "on-failure", "--name", "well", "busybox", "true")
+    assert boxwright.ok("wait", "well") == "0"
+    assert restarts(boxwright, "well") == ("exited", 0)
+
+
+def test_a_container_that_someone_stopped_stays_so(boxwright: Boxwright) -> None:
+    id = detached(boxwright, "--restart", "always", "--stop-timeout", "0", "busybox", "sleep", "1000")
+    boxwright.ok("stop", id)
+    assert restarts(boxwright, id) == ("exited", 0)
+    boxwright.ok("start", id)
+    os.kill(boxwright.inspect(id)["State"]["Pid"], signal.SIGKILL)  # not by boxwright: nobody meant to stop it
+    eventually(lambda: restarts(boxwright, id) == ("running", 1))
+    boxwright.ok("kill", id)
+    assert restarts(boxwright, id) == ("exited", 1)
+
+
+def test_while_the_next_start_is_awaited(boxwright: Boxwright) -> None:
+    id = detached(boxwright, "--restart", "unless-stopped", "busybox", "sh", "-c", "exit 4")
+    eventually(lambda: restarts(boxwright, id) == ("restarting", 4))
+    assert boxwright.ok("ps", "--format", "{{.Status}}").startswith("Restarting (4) ")
+    assert boxwright.ok("ps", "-q", "--filter", "status=restarting") == id[:12]
+    boxwright.ok("container", "prune", "-f")
+    assert boxwright.ok("stop", id) == id
+    assert restarts(boxwright, id) == ("exited", 4)
+    assert boxwright.ok("container", "prune", "-f").splitlines()[1] == id

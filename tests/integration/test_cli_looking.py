@@ -82,8 +82,10 @@ def test_the_table(boxwright: Boxwright, made: Containers) -> None:
         (("-a", "--filter", "volume=shelf"), "web fresh"),
         (("-a", "--filter", "volume=/host"), "web"),
         (("-a", "--filter", "network=none"), "done"),
-        (("-a", "--filter", "publish=80"), "web"),
-        (("-a", "--filter", "publish=81"), ""),
+        (("-a", "--filter", "publish=81"), "web"),  # as docker: the port of the host
+        (("-a", "--filter", "publish=80"), ""),
+        (("-a", "--filter", "health=none", "--filter", "is-task=false"), "web done fresh"),
+        (("-a", "--filter", "health=healthy"), ""),
         (("-a", "--filter", "expose=90/tcp"), "web"),
     ],
 )
@@ -237,8 +239,9 @@ def test_exec(
         ((), ("/etc",), 126, "exec: '/etc': permission denied"),
         (("-u", "nobodyhere"), ("true",), 1, "no user 'nobodyhere' in the image's /etc/passwd"),
         (("-w", "relative"), ("true",), 1, "the working directory 'relative' needs to be an absolute path"),
-        ((), (), 125, "missing COMMAND"),
-        (("-it",), ("sh",), 125, "the input device is not a TTY"),
+        (("-w", "/nowhere"), ("pwd",), 126, "the container has no directory '/nowhere' to begin in"),
+        ((), (), 1, "missing COMMAND"),
+        (("-it",), ("sh",), 1, "the input device is not a TTY"),
     ],
 )
 @pytest.mark.usefixtures("made")

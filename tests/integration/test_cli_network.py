@@ -152,7 +152,11 @@ def test_the_hosts_network(boxwright: Boxwright) -> None:
 
 def test_networks_are_shown(boxwright: Boxwright) -> None:
     id = serve(boxwright)
-    assert boxwright.ok("network", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}}") == "bridge bridge local"
+    assert boxwright.ok("network", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}}") == (
+        "bridge bridge local\nhost host local\nnone null local"
+    )
+    assert boxwright.ok("network", "ls", "-f", "driver=null", "--format", "{{.Name}} {{.IPv6}}") == "none false"
+    assert boxwright.ok("network", "inspect", "-f", "{{.Name}} {{.Driver}}", "host") == "host host"
     network = json.loads(boxwright.ok("network", "inspect", "bridge"))[0]
     address = boxwright.ok("inspect", "-f", "{{.NetworkSettings.IPAddress}}", id)
     assert network["Containers"][id]["IPv4Address"].partition("/")[0] == address

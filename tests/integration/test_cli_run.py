@@ -295,7 +295,6 @@ def test_volumes_without_a_name_go_with_their_container(boxwright: Boxwright, im
     ("arguments", "message"),
     [
         (("--nonsense", "busybox"), "unknown flag: --nonsense"),
-        ((), "missing IMAGE"),
         (("-w", "relative", "busybox"), "the working directory 'relative' needs to be an absolute path"),
         (("-m", "1m", "busybox"), "the smallest memory limit is 6m"),
         (("-m", "64m", "--memory-swap", "32m", "busybox"), "--memory-swap counts memory and swap together"),
@@ -335,8 +334,8 @@ def test_volumes_without_a_name_go_with_their_container(boxwright: Boxwright, im
         (("--uts", "host", "-h", "x", "busybox"), "--hostname and --uts host exclude each other"),
         (("-a", "odd", "busybox"), "unknown stream 'odd'"),
         (("-d", "-a", "stdout", "busybox"), "-a does not go with -d"),
-        (("-it", "busybox"), "the input device is not a TTY"),
-        (("--restart", "always", "busybox"), "--restart always is not supported"),
+        (("--restart", "often", "busybox"), "invalid --restart 'often'"),
+        (("--restart", "always", "--rm", "busybox"), "--restart and --rm exclude each other"),
         (("--health-cmd", "true", "busybox"), "--health-cmd is not supported: health checks aren't run yet"),
         (("--gpus", "all", "busybox"), "--gpus is not supported"),
         (("--platform", "linux/s390x", "busybox"), "--platform linux/s390x is not supported"),
@@ -393,3 +392,10 @@ def test_the_proxies_of_dockers_configuration_reach_containers_and_steps(boxwrig
     seen = boxwright.ok(*run, "seen").splitlines()
     assert seen[0] == "http://p:1 http://p:1 mine"
     assert not any("proxy" in line.lower() for line in seen[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), [((), "missing IMAGE"), (("-it", "busybox"), "the input device is not a TTY")]
+)
+def test_mistakes_that_docker_ends_with_1(boxwright: Boxwright, arguments: tuple[str, ...], message: str) -> None:
+    assert boxwright.fails("run", *arguments, code=1) == message

@@ -26,6 +26,7 @@ def no_containers(boxwright: Boxwright) -> Iterator[None]:
 def test_version(boxwright: Boxwright) -> None:
     assert boxwright.ok("--version") == f"boxwright version {__version__}"
     assert __version__ in boxwright.ok("version")
+    assert json.loads(boxwright.ok("version", "--format=json"))["Client"]["Version"] == __version__
     assert boxwright.ok("version", "-f", "{{.Server.Version}} {{.Client.Os}}") == f"{__version__} linux"
 
 
@@ -44,7 +45,7 @@ def test_help(boxwright: Boxwright) -> None:
         assert re.search(rf"^  {verb} ", shown, re.MULTILINE)
     assert boxwright.ok("help", "run") == boxwright.ok("run", "--help")
     assert "--publish" in boxwright.ok("run", "--help")
-    assert boxwright.fails("frobnicate", code=125) == "unknown command: frobnicate"
+    assert boxwright.fails("frobnicate", code=1) == "unknown command: frobnicate"
     assert boxwright("imges").err.splitlines()[1].strip() == "did you mean boxwright images?"
 
 

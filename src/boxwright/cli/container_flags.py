@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from boxwright.cli.parsing import Parser, UsageError, key_values, size
+from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
 
 if TYPE_CHECKING:
@@ -126,7 +127,12 @@ def declare(parser: Parser) -> None:
     parser.add_argument("--cidfile", metavar="FILE", help="write the container's ID to a file")
     parser.flag("-q", "--quiet", help="do not show how the image is pulled")
     parser.add_argument("--platform", metavar="OS/ARCH", help="this machine's: no other one runs")
-    parser.add_argument("--restart", metavar="POLICY", default="no", help="no: there are no restart policies yet")
+    parser.add_argument(
+        "--restart",
+        metavar="POLICY",
+        default="no",
+        help="when to start it again: no, always, unless-stopped, on-failure[:TIMES]",
+    )
     parser.flag("--no-healthcheck", help="accepted for docker's sake: health checks aren't run yet")
     for names, why in _REFUSED.items():
         parser.refused(*names.split(), why=why)
@@ -136,10 +142,17 @@ def declare(parser: Parser) -> None:
     parser.add_argument("command", metavar="COMMAND", nargs="...", help="command and arguments")
 
 
+class NoTerminal(UsageError):
+    """``-it`` where nobody sits at a terminal."""
+
+    exit_code = 1  # docker's, for run, too
+
+    def __init__(self) -> None:
+        super().__init__("the input device is not a TTY", hint="leave out -t when the input is a pipe or a file")
+
+
 def check(args: Any) -> None:
     """Refuse what only some values of docker's options are for. Raises UsageError, InvalidError."""
-    if args.restart != "no":
-        raise UsageError(f"--restart {args.restart} is not supported: restart policies aren't there yet")
     if args.platform:
         from boxwright.oci.platform import Platform
 
@@ -216,6 +229,7 @@ def request(args: Any) -> CreateContainer:
         sysctls=key_values(args.sysctl),
         stop_signal=args.stop_signal,
         stop_timeout=args.stop_timeout,
+        restart=args.restart if args.restart != "no" else "",
         auto_remove=args.rm,
         pull=args.pull,
     )
@@ -269,9 +283,9 @@ def _lines(path: str) -> list[str]:
     try:
         text = Path(path).read_text()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise InvalidError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
+        raise InvalidError(f"{path} is not UTF-8 text") from None
     lines = (line.lstrip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -17,7 +17,7 @@ def render(parser: Parser) -> str:
     """Return the text of ``--help``, as wide as the terminal within reason."""
     sections = {
         "Operands": [(operand.metavar, operand.help or "") for operand in parser.operands],
-        "Commands": [(name, summary) for name, (_, summary) in parser.commands.items()],
+        "Commands": [*parser.elsewhere.items(), *((name, summary) for name, (_, summary) in parser.commands.items())],
         "Options": [(_invocation(option), option.help) for option in parser.options if option.help is not None],
     }
     longest = max(len(left) for rows in sections.values() for left, _ in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from boxwright.cli import table
@@ -46,10 +46,29 @@ def write(out: TextIO, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, 
     if not as_table:
         out.write("".join(line + "\n" for line in lines))
         return
-    named = {field: heading for heading, field in columns.items()}
-    fields = re.findall(r'\.(\w+)(?: +"([^"]*)")?', form)
-    headings = [named.get(field) or _HEADINGS.get(field) or argument or _spaced(field) for field, argument in fields]
+    headings = template.render(_Headings(columns)).split("\t")
     table.write(out, headings, [_cells(line, len(headings)) for line in lines])
+
+
+class _Headings(Mapping[str, Any]):
+    """What a template for a table's rows makes its heading of: each field's name, whatever rows there are."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self._named = {**_HEADINGS, **{field: heading for heading, field in columns.items()}}
+
+    def __getitem__(self, field: str) -> Any:
+        if field == "Label":
+            return str  # of one label, its name
+        return self._named.get(field) or _spaced(field)
+
+    def __contains__(self, field: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
 
 
 def _unescaped(text: str) -> str:

@@ -110,7 +110,7 @@ def _global_options(argv: list[str]) -> tuple[dict[str, str], str, list[str]]:
 
 def find_verb(name: str, rest: list[str]) -> tuple[str, Verb, list[str]]:
     """Return the verb that was meant, with docker's longer spelling resolved. Raises UsageError."""
-    from boxwright.cli.parsing import UsageError
+    from boxwright.cli.parsing import OperandsError, UsageError
     from boxwright.cli.verbs import INTERNAL, MANAGEMENT, REFUSED, VERBS
 
     short = MANAGEMENT.get(name, {}).get(rest[0]) if rest else None
@@ -125,8 +125,19 @@ def find_verb(name: str, rest: list[str]) -> tuple[str, Verb, list[str]]:
 
         near = difflib.get_close_matches(name, VERBS, n=1)
         hint = f"did you mean boxwright {near[0]}?" if near else "see boxwright --help"
-        raise UsageError(f"unknown command: {name}", hint=hint)
+        raise OperandsError(f"unknown command: {name}", hint=hint)
     return name, verb, rest
+
+
+def elsewhere(group: str) -> dict[str, str]:
+    """Return docker's longer spellings of verbs in a group (``image ls``), as they are said in its help."""
+    from boxwright.cli.verbs import MANAGEMENT, SECOND_NAMES, VERBS
+
+    return {
+        word: said[:1].lower() + said[1:]
+        for word, verb in MANAGEMENT.get(group, {}).items()
+        if (said := VERBS[verb.split()[0]].summary) and word not in SECOND_NAMES
+    }
 
 
 def _dispatch(options: dict[str, str], name: str, rest: list[str]) -> int:
@@ -142,6 +153,7 @@ def _dispatch(options: dict[str, str], name: str, rest: list[str]) -> int:
         hasten_moves()
     module: Any = importlib.import_module(f"boxwright.cli.commands.{verb.module}")
     parser = Parser(f"boxwright {name}", description=verb.summary)
+    parser.elsewhere = elsewhere(name)
     module.configure(parser)
     try:
         arguments = parser.parse(rest)
@@ -159,12 +171,12 @@ def _help(rest: list[str]) -> int:
         return _dispatch({}, rest[0], [*rest[1:], "--help"])
     lines = ["Usage: boxwright [--root DIR] [--config FILE] [--debug] COMMAND", ""]
     lines.append("Builds, runs and shares container images. No daemon.")
-    group = ""
+    group, column = "", max(map(len, VERBS)) + 2
     for name, verb in VERBS.items():
         if verb.group != group:
             group = verb.group
             lines += ["", f"{group}:"]
-        lines.append(f"  {name:<11}{verb.summary}")
+        lines.append(f"  {name:<{column}}{verb.summary}")
     lines += ["", "boxwright COMMAND --help shows a command's options."]
     print("\n".join(lines))
     return 0

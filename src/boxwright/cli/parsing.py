@@ -25,8 +25,14 @@ class UsageError(InvalidError):
     """A command line that does not parse."""
 
 
+class OperandsError(UsageError):
+    """Too few operands, too many, or a command that is none: docker says 1 to that, and 125 to a wrong flag."""
+
+    exit_code = 1
+
+
 class HelpWanted(Exception):
-    """``--help`` was given: `parser` is the one whose help is meant."""
+    """``--help`` was given, or a group without a command: `parser` is the one whose help is meant."""
 
     def __init__(self, parser: Parser) -> None:
         super().__init__(parser.prog)
@@ -98,6 +104,8 @@ class Parser:
         self.operands: list[Option] = []
         self.commands: dict[str, tuple[Parser, str]] = {}
         """A group's commands: name → parser and summary."""
+        self.elsewhere: dict[str, str] = {}
+        """Further commands of a group that are verbs of their own (``image ls`` is ``images``): name → summary."""
         self._named: dict[str, Option] = {}
         self._declare(Option("help", ("--help",), "help", help="show this help"))
 
@@ -238,7 +246,7 @@ class Parser:
     def _operands(self, words: list[str], values: dict[str, Any]) -> None:
         missing = [operand.metavar for operand in self.operands[len(words) :] if operand.nargs not in ("?", "*", "...")]
         if missing:
-            self._fail(f"missing {', '.join(missing)}")
+            raise OperandsError(f"missing {', '.join(missing)}", hint=self._hint)
         for position, operand in enumerate(self.operands):
             later = len(self.operands) - position - 1
             if operand.nargs in ("*", "+", "..."):
@@ -251,14 +259,15 @@ class Parser:
             else:
                 values[operand.dest] = operand.default
         if words:
-            self._fail(f"too many arguments: {' '.join(words)}")
+            raise OperandsError(f"too many arguments: {' '.join(words)}", hint=self._hint)
 
     def _command(self, words: list[str]) -> SimpleNamespace:
         if not words:
-            self._fail("missing COMMAND")
+            raise HelpWanted(self)
         found = self.commands.get(words[0])
         if found is None:
-            raise UsageError(f"invalid COMMAND {words[0]!r}", hint=f"it is one of {', '.join(self.commands)}")
+            known = ", ".join([*self.elsewhere, *self.commands])
+            raise OperandsError(f"invalid COMMAND {words[0]!r}", hint=f"it is one of {known}")
         values = found[0].parse(words[1:])
         values.verb = f"{words[0]} {values.verb}" if found[0].commands else words[0]
         return values

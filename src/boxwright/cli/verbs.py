@@ -69,10 +69,10 @@ VERBS: dict[str, Verb] = {
     "registry": Verb("registry", "Serve a registry, or look into one: ls, tags, inspect, copy, rm", _SHARE),
     "hub": Verb("hub", "Serve a registry with accounts, and manage them", _SHARE),
     "system": Verb("system", "Show and free disk space", _SYSTEM),
-    "image": Verb("image", "Image commands, and image prune", _SYSTEM),
-    "container": Verb("container", "Container commands, and container prune", _SYSTEM),
+    "image": Verb("image", "Manage images", _SYSTEM),
+    "container": Verb("container", "Manage containers", _SYSTEM),
     "volume": Verb("volume", "Create, list and remove volumes", _SYSTEM),
-    "network": Verb("network", "List networks, and take the bridge away", _SYSTEM),
+    "network": Verb("network", "List and inspect networks", _SYSTEM),
     "builder": Verb("builder", "Show and free the build cache", _SYSTEM),
     "fsck": Verb("fsck", "Check the store, and repair it", _SYSTEM),
     "info": Verb("info", "Show what boxwright found on this machine", _SYSTEM),
@@ -143,3 +143,5 @@ MANAGEMENT: dict[str, dict[str, str]] = {
     },
     "system": {"info": "info"},
 }
+# Further names in there that the help of a group needs not show.
+SECOND_NAMES = frozenset({"list", "ps", "remove"})

@@ -365,9 +365,9 @@ class Engine:
 
     def start_container(self, container: str) -> None:
         """Start a container in the background; one that runs stays as it is."""
-        from boxwright.engine.containers import lifecycle
+        from boxwright.engine.containers import lifecycle, starting
 
-        lifecycle.start(self.wiring, lifecycle.find(self.wiring, container).id)
+        starting.start(self.wiring, lifecycle.find(self.wiring, container).id)
 
     def start_attached(
         self,
@@ -451,10 +451,10 @@ class Engine:
         lifecycle.rename(self.store, container, name)
 
     def container_exited(self, container: str) -> None:
-        """Note the end of a container: what its monitor has us do."""
-        from boxwright.engine.containers import lifecycle
+        """Note the end of a container, and start it again if it is to be: what its monitor has us do."""
+        from boxwright.engine.containers import restarting
 
-        lifecycle.ended_unattended(self.wiring, container)
+        restarting.ended_unattended(self.wiring, container)
 
     def containers(
         self, *, all: bool = False, filters: Filters | None = None, last: int | None = None, size: bool = False
@@ -604,9 +604,11 @@ class Engine:
 
     # ---- networks
 
-    def networks(self) -> list[NetworkRecord]:
-        """Return the networks that were made here. ``host`` and ``none`` need no making."""
-        return self.store.networks.list()
+    def networks(self, *, filters: Filters | None = None) -> list[NetworkRecord]:
+        """Return the networks that a container can be on, by name. Raises InvalidFilter."""
+        from boxwright.engine import networks
+
+        return networks.rows(self.store, filters=filters)
 
     def prune_network(self) -> bool:
         """Take the bridge and its rules away; return False when a container is on it. The next one makes it again."""

@@ -13,7 +13,10 @@ from boxwright.host import cgroups, process
 
 
 def facts(wiring: Wiring) -> dict[str, Any]:
-    """Return the machine's facts and the store's counts, in docker's words where it has any."""
+    """Return the machine's facts and the store's counts, in docker's words where it has any.
+
+    ``DockerRootDir`` is there for scripts, and the same as ``BoxwrightRootDir``.
+    """
     states = [record.state for record in lifecycle.list_all(wiring)]
     machine = os.uname()
     return {
@@ -25,6 +28,9 @@ def facts(wiring: Wiring) -> dict[str, Any]:
         "ServerVersion": __version__,
         "Driver": "overlay2",
         "BoxwrightRootDir": str(wiring.settings.root),
+        "DockerRootDir": str(wiring.settings.root),
+        "LoggingDriver": "k8s-file",
+        "CgroupDriver": "cgroupfs",
         "Runtime": wiring.runtime.path if process.find("crun") or process.find("runc") else "none found",
         "Conmon": process.find("conmon") or "none found",
         "CgroupVersion": "2" if cgroups.are_unified() else "1",
@@ -34,6 +40,7 @@ def facts(wiring: Wiring) -> dict[str, Any]:
         "OSType": "linux",
         "Architecture": machine.machine,
         "KernelVersion": machine.release,
+        "Name": machine.nodename,
         "NCPU": os.cpu_count(),
         "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "PythonVersion": platform.python_version(),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from boxwright.engine import networks
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig, MountPoint
+from boxwright.engine.containers.restarts import RestartPolicy, is_awaited
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.images import ImageRecord
-from boxwright.store.networks import NetworkRecord
 from boxwright.store.store import Store
 from boxwright.store.volumes import Volume, VolumeNotFound
 
@@ -42,7 +43,7 @@ def inspect(wiring: Wiring, name: str, *, kind: str | None = None, size: bool = 
             raise VolumeNotFound(name)
     if kind in (None, "network"):
         try:
-            return network_json(store, store.networks.find(name))
+            return networks.network_json(store, networks.find(store, name))
         except NotFoundError:
             if kind:
                 raise
@@ -55,19 +56,6 @@ class NoSuchObject(NotFoundError):
     def __init__(self, name: str) -> None:
         super().__init__(f"no such object: {name}", hint="boxwright ps -a, images and volume ls list what is here")
         self.name = name
-
-
-def network_json(store: Store, record: NetworkRecord) -> dict[str, Any]:
-    """Return a network as docker's API does."""
-    return {
-        "Name": record.name,
-        "Id": record.id,
-        "Created": record.created,
-        "Scope": "local",
-        "Driver": record.driver,
-        "IPAM": {"Driver": "default", "Config": [{"Subnet": record.subnet, "Gateway": record.gateway}]},
-        "Containers": {id: {"IPv4Address": address} for id, address in store.networks.addresses(record.name).items()},
-    }
 
 
 def image_json(store: Store, record: ImageRecord) -> dict[str, Any]:
@@ -153,7 +141,7 @@ def container_json(store: Store, record: ContainerRecord, *, size: bool = False)
         "HostsPath": str(directory / "hosts"),
         "LogPath": str(directory / "log"),
         "Name": f"/{record.name}",
-        "RestartCount": 0,
+        "RestartCount": record.status.get("restarts") or 0,
         "Driver": "overlay2",
         "Platform": "linux",
         "MountLabel": "",
@@ -205,11 +193,12 @@ def bindings_json(record: ContainerRecord) -> dict[str, list[dict[str, str]]]:
 
 
 def _state(record: ContainerRecord) -> dict[str, Any]:
+    awaited = is_awaited(record)
     return {
-        "Status": record.state,
-        "Running": record.is_running,
+        "Status": "restarting" if awaited else record.state,
+        "Running": record.is_running or awaited,  # docker says both of it
         "Paused": record.state == "paused",
-        "Restarting": False,
+        "Restarting": awaited,
         "OOMKilled": bool(record.status.get("oom")),
         "Dead": record.state == "dead",
         "Pid": record.pid or 0,
@@ -246,6 +235,7 @@ def _host_config(config: ContainerConfig) -> dict[str, Any]:
         binding = {"HostIp": spec.host_address, "HostPort": str(spec.first_port or "")}
         ports.setdefault(f"{spec.container_port}/{spec.protocol}", []).append(binding)
     limits = options.limits
+    policy = RestartPolicy.parse(config.restart)
     return {
         "Binds": [
             f"{mount.volume or mount.source}:{mount.target}" + (":ro" if mount.read_only else "")
@@ -256,7 +246,7 @@ def _host_config(config: ContainerConfig) -> dict[str, Any]:
         "LogConfig": {"Type": "k8s-file", "Config": {}},
         "NetworkMode": {"bridge": "default"}.get(config.network, config.network),
         "PortBindings": ports,
-        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "RestartPolicy": {"Name": policy.name, "MaximumRetryCount": policy.times},
         "AutoRemove": config.auto_remove,
         "CapAdd": list(options.cap_add) or None,
         "CapDrop": list(options.cap_drop) or None,

@@ -9,6 +9,7 @@ from boxwright.engine import filters as filtering
 from boxwright.engine.buildcache import CacheFilter, CacheLimits
 from boxwright.engine.containers import lifecycle
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.restarts import is_awaited
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.steps import sweep
 from boxwright.errors import ConflictError
@@ -106,7 +107,9 @@ def images(store: Store, *, all: bool = False, filters: Filters | None = None) -
         return not labels or filtering.labels_match(store.images.config(record).config.labels, labels)
 
     removal = gc.prune_images(store, all=all, where=where)
-    return Pruned(tuple(described(removal)), removal.reclaimed.bytes)
+    # docker's report of a prune begins its words small, unlike that of rmi.
+    told = tuple(line[:1].lower() + line[1:] for line in described(removal))
+    return Pruned(told, removal.reclaimed.bytes)
 
 
 def containers(wiring: Wiring, *, filters: Filters | None = None) -> Pruned:
@@ -120,7 +123,7 @@ def containers(wiring: Wiring, *, filters: Filters | None = None) -> Pruned:
     reclaimed = 0
     for record in lifecycle.list_all(wiring):
         labels = ContainerConfig.from_json(record.config).labels
-        if record.is_running or not filtering.labels_match(labels, filters.get("label", ())):
+        if record.is_running or is_awaited(record) or not filtering.labels_match(labels, filters.get("label", ())):
             continue
         if before is not None and not _older(record.created, before):
             continue

@@ -86,6 +86,8 @@ class CreateContainer(NamedTuple):
     stop_signal: str | None = None
     stop_timeout: int | None = None
     """Seconds."""
+    restart: str = ""
+    """``no``, ``always``, ``unless-stopped``, ``on-failure[:times]``; empty is ``no``."""
     auto_remove: bool = False
     pull: str = "missing"
     """``missing``, ``always`` or ``never``."""

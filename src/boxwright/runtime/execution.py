@@ -18,7 +18,7 @@ from boxwright.runtime.container import require_process
 from boxwright.runtime.failures import RuntimeFailed, failure
 from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 from boxwright.runtime.options import ContainerOptions
-from boxwright.runtime.programs import check_program
+from boxwright.runtime.programs import check_program, check_working_dir
 from boxwright.runtime.spec import process
 from boxwright.values import NamedTuple
 
@@ -61,8 +61,8 @@ def exec_foreground(
 ) -> int:
     """Run a program with these descriptors as its streams (None: /dev/null), and return its exit code.
 
-    Signals of the terminal's keys reach it as they reach us. Raises NotRunning, UnknownUser, ExecutableNotFound,
-    NotExecutable and RuntimeFailed.
+    Signals of the terminal's keys reach it as they reach us. Raises NotRunning, UnknownUser, NoWorkingDir,
+    ExecutableNotFound, NotExecutable and RuntimeFailed.
     """
     with _process_file(bundle, options) as file:
         argv = runtime.command("exec", "--process", file.path, bundle.id, log=file.log)
@@ -169,6 +169,7 @@ def _process_file(bundle: Bundle, options: ContainerOptions) -> Iterator[_Proces
     cgroups.hasten_moves()
     root = f"/proc/{init.pid}/root"
     # The runtime would find out, too, but it tells it to the person's own standard error.
+    check_working_dir(root, options.cwd)
     check_program(root, options)
     account = account_of(root, options.user, options.groups)
     added = ("ALL",) if options.privileged else options.cap_add

@@ -33,6 +33,16 @@ class NotExecutable(DeniedError):
         self.program = program
 
 
+class NoWorkingDir(NotFoundError):
+    """The container has no such directory for a program to begin in."""
+
+    exit_code = 126
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the container has no directory {path!r} to begin in", hint="-w takes one that is there")
+        self.path = path
+
+
 class RuntimeFailed(UnavailableError):
     """The runtime could not do it; the container's program never ran."""
 

@@ -7,7 +7,7 @@ import posixpath
 import stat
 
 from boxwright.host import syscalls
-from boxwright.runtime.failures import ExecutableNotFound, NotExecutable
+from boxwright.runtime.failures import ExecutableNotFound, NotExecutable, NoWorkingDir
 from boxwright.runtime.options import ContainerOptions
 from boxwright.runtime.spec import PATH
 
@@ -35,6 +35,17 @@ def check_program(rootfs: str, options: ContainerOptions) -> None:
     if True in found:
         return
     raise NotExecutable(name) if False in found else ExecutableNotFound(name)
+
+
+def check_working_dir(rootfs: str, path: str) -> None:
+    """Make sure that a directory is in a root file system. Raises NoWorkingDir."""
+    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.close(syscalls.openat2(root, path.lstrip("/") or ".", os.O_PATH | os.O_DIRECTORY))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoWorkingDir(path) from None
+    finally:
+        os.close(root)
 
 
 def _can_run(root: int, path: str) -> bool | None:

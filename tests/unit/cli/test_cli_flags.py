@@ -11,7 +11,7 @@ from boxwright.cli import container_flags, main
 from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.verbs import REFUSED, VERBS
 from boxwright.engine.requests import CreateContainer
-from boxwright.errors import BoxwrightError
+from boxwright.errors import BoxwrightError, InvalidError
 
 
 def request(*words: str) -> CreateContainer:
@@ -71,7 +71,7 @@ def test_variables_come_from_files_options_and_our_own(tmp_path: Path, monkeypat
     assert container_flags.environment(["A=3", "C"], [str(file)]) == ("A=3", "B=2", "OURS=x y")
     assert container_flags.environment(["A=1", "A"], []) == ()  # not set with us: taken back
     file.write_bytes(b"\xff")
-    with pytest.raises(UsageError, match="is not UTF-8"):
+    with pytest.raises(InvalidError, match="is not UTF-8"):
         container_flags.environment([], [str(file)])
 
 

@@ -8,7 +8,6 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    parser.description = "ls, run, rm, logs and the others are the verbs of old."
     prune.declare(parser, "remove all stopped containers")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from boxwright.cli.parsing import Parser, UsageError
+from boxwright.cli.parsing import OperandsError, Parser, UsageError
 from boxwright.cli.session import Session
 
 
@@ -22,7 +22,7 @@ def configure(parser: Parser) -> None:
 def run(args: Any, session: Session) -> int:
     source, target = _split(args.source), _split(args.target)
     if (source[0] is None) == (target[0] is None):
-        raise UsageError(
+        raise OperandsError(
             "one of SOURCE and TARGET is in a container, the other on the host",
             hint="a path in a container looks like web:/etc/hosts",
         )

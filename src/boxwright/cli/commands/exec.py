@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from boxwright.cli import container_flags
-from boxwright.cli.parsing import Parser, UsageError
+from boxwright.cli.parsing import OperandsError, Parser
 from boxwright.cli.session import Session
 
 
@@ -25,9 +25,9 @@ def configure(parser: Parser) -> None:
 
 def run(args: Any, session: Session) -> int:
     if not args.command:
-        raise UsageError("missing COMMAND", hint="see boxwright exec --help")
+        raise OperandsError("missing COMMAND", hint="see boxwright exec --help")
     if args.tty and args.interactive and not args.detach and not sys.stdin.isatty():
-        raise UsageError("the input device is not a TTY", hint="leave out -t when the input is a pipe or a file")
+        raise container_flags.NoTerminal()
     return session.engine.execute(
         args.container,
         tuple(args.command),

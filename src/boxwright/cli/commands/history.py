@@ -39,7 +39,7 @@ def run(args: Any, session: Session) -> int:
         return 0
     columns = {
         "IMAGE": "ID",
-        "CREATED": "CreatedSince",
+        **({"CREATED": "CreatedSince"} if args.human else {"CREATED AT": "CreatedAt"}),
         "CREATED BY": "CreatedBy",
         "SIZE": "Size",
         "COMMENT": "Comment",

@@ -8,9 +8,6 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    parser.description = (
-        "Image commands: ls, history, inspect, tag, rm, save, load, import, push, pull, build; and prune."
-    )
     command = prune.declare(parser, "remove images that have no name")
     command.flag("-a", "--all", help="remove every image that no container uses, not only those without a name")
 

@@ -8,7 +8,7 @@ from boxwright.cli.session import Session
 
 
 def configure(parser: Parser) -> None:
-    parser.add_argument("-f", "--format", metavar="TEMPLATE", help="print through a Go template")
+    parser.add_argument("-f", "--format", metavar="TEMPLATE", help="json, or a Go template")
 
 
 def run(args: Any, session: Session) -> int:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from boxwright.cli import inspection, listing
-from boxwright.cli.parsing import Parser, UsageError
+from boxwright.cli import human, inspection, listing
+from boxwright.cli.parsing import Parser, UsageError, filters
 from boxwright.cli.session import Session
 
 _NOT_YET = ("create", "rm", "connect", "disconnect")
@@ -15,6 +15,7 @@ def configure(parser: Parser) -> None:
         ls = parser.command(name, help="list networks" if name == "ls" else "the same as ls")
         ls.flag("-q", "--quiet", help="show IDs only")
         ls.flag("--no-trunc", help="show IDs in full")
+        ls.repeated("-f", "--filter", metavar="NAME=VALUE", help="name, id, driver, type, scope, label, dangling")
         ls.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
     inspect = parser.command("inspect", help="show everything about networks")
     inspect.add_argument("-f", "--format", metavar="TEMPLATE", help="json, or a Go template")
@@ -39,13 +40,22 @@ def run(args: Any, session: Session) -> int:
         return 0
     if args.verb == "inspect":
         return inspection.show(session, args.names, args.format, kind="network")
-    rows = [
-        {"ID": network.id if args.no_trunc else network.id[:12], "Name": network.name, "Driver": network.driver}
-        for network in engine.networks()
+    values = [
+        {
+            "ID": network.id if args.no_trunc else network.id[:12],
+            "Name": network.name,
+            "Driver": network.driver,
+            "Scope": "local",
+            "IPv4": "true",
+            "IPv6": "false",
+            "Internal": "false",
+            "Labels": "",
+            "CreatedAt": human.timestamp(network.created),
+        }
+        for network in engine.networks(filters=filters(args.filter))
     ]
-    values = [{**row, "Scope": "local"} for row in rows]
     if args.quiet:
-        sys.stdout.write("".join(f"{row['ID']}\n" for row in rows))
+        sys.stdout.write("".join(f"{value['ID']}\n" for value in values))
         return 0
     columns = {"NETWORK ID": "ID", "NAME": "Name", "DRIVER": "Driver", "SCOPE": "Scope"}
     listing.write(sys.stdout, values, columns, args.format)

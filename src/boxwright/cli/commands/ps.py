@@ -22,8 +22,10 @@ def configure(parser: Parser) -> None:
 
 
 def run(args: Any, session: Session) -> int:
+    # docker measures only what is shown, since it takes a walk through all files.
+    sized = args.size or (not args.quiet and ".Size" in (args.format or ""))
     last = 1 if args.latest else args.last
-    rows = session.engine.containers(all=args.all, filters=filters(args.filter), last=last, size=args.size)
+    rows = session.engine.containers(all=args.all, filters=filters(args.filter), last=last, size=sized)
     if args.quiet:
         sys.stdout.write("".join(f"{row.id if args.no_trunc else row.id[:12]}\n" for row in rows))
         return 0
@@ -46,7 +48,7 @@ def run(args: Any, session: Session) -> int:
                 "Mounts": ",".join(row.mounts),
                 "Networks": row.network,
                 "LocalVolumes": str(row.local_volumes),
-                "Size": f"{human.size(row.size_rw, 3)} (virtual {human.size(row.size_root, 3)})",
+                "Size": f"{human.size(row.size_rw, 3)} (virtual {human.size(row.size_root, 3)})" if sized else "0B",
             }
         )
     columns = {
@@ -73,6 +75,6 @@ def status(row: Any) -> str:
     if row.state in ("running", "paused"):
         since = human.ago(row.started or "").removesuffix(" ago")
         return f"Up {since} (Paused)" if row.state == "paused" else f"Up {since}"
-    if row.state == "exited":
-        return f"Exited ({row.exit_code}) {human.ago(row.finished or '')}"
+    if row.state in ("exited", "restarting"):
+        return f"{row.state.capitalize()} ({row.exit_code}) {human.ago(row.finished or '')}"
     return str(row.state).capitalize()

@@ -23,7 +23,7 @@ def run(args: Any, session: Session) -> int:
         raise UsageError("-a does not go with -d")
     request = container_flags.request(args)
     if request.tty and request.stdin and not args.detach and not sys.stdin.isatty():
-        raise UsageError("the input device is not a TTY", hint="leave out -t when the input is a pipe or a file")
+        raise container_flags.NoTerminal()
     streams = container_flags.streams(args.attach, stdin=request.stdin)
     container = with_pull(session, request, session.engine.create_container, quiet=args.quiet)
     container_flags.write_cidfile(args.cidfile, container.id)

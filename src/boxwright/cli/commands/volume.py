@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from boxwright.cli import human, inspection, listing, prune
@@ -14,6 +15,7 @@ def configure(parser: Parser) -> None:
     create.repeated("-l", "--label", metavar="NAME=VALUE", help="set a label")
     create.add_argument("-d", "--driver", choices=("local",), default="local", help="local: a folder of this machine")
     create.refused("-o", "--opt", why="a local volume is a folder, and has no options yet")
+    create.add_argument("--name", dest="named", metavar="VOLUME", help="its name, as docker had it said before")
     create.add_argument("name", nargs="?", metavar="VOLUME", help="its name; one is made up when it's left out")
     for name in ("ls", "list"):
         ls = parser.command(name, help="list volumes" if name == "ls" else "the same as ls")
@@ -34,14 +36,15 @@ def configure(parser: Parser) -> None:
 def run(args: Any, session: Session) -> int:
     engine = session.engine
     if args.verb == "create":
-        print(engine.create_volume(args.name, labels=key_values(args.label)))
+        print(engine.create_volume(args.name or args.named, labels=key_values(args.label)))
         return 0
     if args.verb in ("ls", "list"):
         rows = engine.volumes(filters=filters(args.filter))
         if args.quiet:
             sys.stdout.write("".join(f"{row['Name']}\n" for row in rows))
             return 0
-        listing.write(sys.stdout, rows, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, args.format)
+        values = [_row(row) for row in rows]
+        listing.write(sys.stdout, values, {"DRIVER": "Driver", "VOLUME NAME": "Name"}, args.format)
         return 0
     if args.verb == "inspect":
         return inspection.show(session, args.names, args.format, kind="volume")
@@ -54,3 +57,14 @@ def run(args: Any, session: Session) -> int:
     prune.show("Deleted Volumes", pruned.removed)
     print(f"Total reclaimed space: {human.size(pruned.reclaimed)}")
     return 0
+
+
+def _row(volume: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a volume as docker's templates see it: what takes long to find out is not said."""
+    labels = volume["Labels"] or {}
+    return {
+        **{name: volume[name] for name in ("Name", "Driver", "Scope", "Mountpoint")},
+        "Labels": ",".join(f"{name}={value}" for name, value in sorted(labels.items())),
+        "Label": lambda name: labels.get(name, ""),
+        **dict.fromkeys(("Availability", "Group", "Links", "Size", "Status"), "N/A"),
+    }

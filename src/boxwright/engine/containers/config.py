@@ -48,6 +48,8 @@ class ContainerConfig(NamedTuple):
     image_stop_signal: str = ""
     """What the image or the user said, if anything."""
     stop_timeout: int | None = None
+    restart: str = ""
+    """The restart policy: ``always``, ``on-failure:3``; empty: ``no``."""
     security_opt: tuple[str, ...] = ()
 
     def run_config(self) -> RunConfig:

@@ -9,6 +9,7 @@ from boxwright.engine.containers.files import HOST_GATEWAY
 from boxwright.engine.containers.mounts import resolve_mounts
 from boxwright.engine.containers.names import random_name
 from boxwright.engine.containers.removal import drop_unfinished
+from boxwright.engine.containers.restarts import RestartPolicy
 from boxwright.engine.containers.ulimits import ulimit
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import InvalidError, UnsupportedError
@@ -136,6 +137,7 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         dns=tuple(map(_name_server, request.dns)),
         dns_search=request.dns_search,
         dns_options=request.dns_options,
+        restart=_restart(request),
         auto_remove=request.auto_remove,
         stop_signal=request.stop_signal or base.stop_signal or "SIGTERM",
         image_stop_signal=request.stop_signal or base.stop_signal,
@@ -205,6 +207,15 @@ def _network(mode: str) -> str:
             f"network {mode!r} is not supported", hint="networks are bridge, host and none; each has --network MODE"
         )
     return mode
+
+
+def _restart(request: CreateContainer) -> str:
+    policy = RestartPolicy.parse(request.restart)
+    if policy.text and request.auto_remove:
+        raise InvalidError(
+            "--restart and --rm exclude each other", hint="a container that is removed can't be started again"
+        )
+    return policy.text
 
 
 def _security(request: CreateContainer) -> tuple[bool, bool]:

@@ -1,4 +1,4 @@
-"""Start, end and remove: each under the container's lock, each safe beside every other command and a kill -9.
+"""End and remove: each under the container's lock, each safe beside every other command and a kill -9.
 
 The record follows reality, never the reverse. A container's end is noted by whoever comes first: the command that
 waits for it, the one that its monitor starts, or any later command that looks (`settle`).
@@ -7,28 +7,19 @@ waits for it, the one that its monitor starts, or any later command that looks (
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from boxwright.engine.containers import interrupted
+from boxwright.engine.containers import interrupted, restarts
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.records import attachment_of, bundle_of
 from boxwright.engine.containers.removal import forget
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import ConflictError
-from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.host.namespaces import PrivateMounts
-from boxwright.host.paths import Path
 from boxwright.runtime import container
-from boxwright.runtime.bundle import Bundle, Layers
+from boxwright.runtime.bundle import Bundle
 from boxwright.store.containers import ContainerNotFound, ContainerRecord
 from boxwright.store.store import Store
-
-if TYPE_CHECKING:
-    from boxwright.network.network import Attachment
-    from boxwright.runtime.files import Files
 
 STOP_SECONDS = 10.0
 _LOST = 255  # docker's exit code for a container whose end nobody saw
@@ -106,169 +97,6 @@ def settle(wiring: Wiring, record: ContainerRecord) -> ContainerRecord | None:
         return finish(wiring, record.id)
 
 
-def start(
-    wiring: Wiring,
-    id: str,
-    *,
-    attended: bool = False,
-    meanwhile: Callable[[], object] | None = None,
-    connect: Callable[[ContainerRecord, Bundle], None] | None = None,
-) -> ContainerRecord:
-    """Start a container; one that runs already stays as it is.
-
-    `meanwhile` is called while the runtime is at work, for what the caller has to do anyway.
-    `connect` is called when its streams are there and its program has not begun, so nothing of the output is missed.
-    `attended` says that the caller stays and notes the end itself; otherwise the container's monitor has it noted.
-    Raises PortInUse before anything runs, ExecutableNotFound, NotExecutable, RuntimeFailed.
-    """
-    store = wiring.store
-    with store.containers.lock(id):
-        record = interrupted.mend(wiring, id)
-        if record is None:
-            raise ContainerNotFound(id)
-        if record.is_running:
-            if container.process_of(bundle_of(store, id)):
-                return record
-            finish(wiring, id, keep=True)
-        return _start(wiring, record, attended, meanwhile, connect)
-
-
-def _start(
-    wiring: Wiring,
-    record: ContainerRecord,
-    attended: bool,
-    meanwhile: Callable[[], object] | None,
-    connect: Callable[[ContainerRecord, Bundle], None] | None,
-) -> ContainerRecord:
-    from boxwright.runtime.conmon import Monitoring
-
-    store = wiring.store
-    config = ContainerConfig.from_json(record.config)
-    bundle = bundle_of(store, record.id)
-    directory = Path(bundle.directory)
-    lowers = [str(store.snapshots.path(snapshot)) for snapshot in store.snapshots.stack(record.chain)]
-    layers = Layers(lowers, str(directory / "upper"), str(directory / "work"))
-    options = config.options
-    if any(mount.source.startswith(f"{store.layout.cache_mounts}/") for mount in options.mounts):
-        from boxwright.engine.containers.keptmounts import without_pruned
-
-        options = options._replace(mounts=without_pruned(options.mounts, store.layout.cache_mounts, directory))
-    attachment: Attachment | None = None
-    netns = -1
-    private = PrivateMounts()
-    private.begin()
-    try:
-        if config.network == "bridge":
-            netns, attachment = _attach(wiring, record, config)
-            from boxwright.host.netns import namespace_path
-
-            options = options._replace(network=namespace_path(netns))
-        elif config.network == "host":
-            options = options._replace(network="host")
-        how = Monitoring(
-            tty=options.tty,
-            stdin=options.stdin,
-            keep_stdin=options.stdin and not attended,
-            exit_command=() if attended else _exit_command(wiring, record.id),
-        )
-        process = container.create(
-            wiring.runtime,
-            private,
-            bundle,
-            layers,
-            options,
-            _files(config, attachment),
-            how,
-            cache=wiring.seccomp_cache,
-            meanwhile=meanwhile,
-        )
-        try:
-            if attachment is not None:
-                wiring.network.follow(record.id, process.pid)
-            record = store.containers.update(
-                record.id,
-                state="running",
-                pid=process.pid,
-                exit_code=None,
-                started=rfc3339(),
-                finished=None,
-                status=_status(attachment),
-            )
-            faults.point("a container that waits for its start is noted")
-            if connect is not None:
-                connect(record, bundle)
-            container.start(wiring.runtime, private, bundle, options.argv[0])
-        except BaseException:
-            container.remove(wiring.runtime, private, bundle)
-            raise
-    except BaseException as error:
-        interrupted.roll_back(wiring, record, attachment, error)
-        raise
-    finally:
-        private.close()
-        if netns >= 0:
-            os.close(netns)
-    return record
-
-
-def _attach(wiring: Wiring, record: ContainerRecord, config: ContainerConfig) -> tuple[int, Attachment]:
-    from boxwright.host.netns import create_netns
-    from boxwright.network.ports import parse_publishes, publish_exposed
-
-    network = wiring.network
-    specs = parse_publishes(config.publish)
-    if config.publish_all:
-        specs += publish_exposed(config.exposed, specs)
-    address = wiring.store.networks.lease_address("bridge", record.id)
-    netns = create_netns()
-    try:
-        return netns, network.attach(record.id, netns, address, specs)
-    except BaseException:
-        os.close(netns)
-        raise
-
-
-def _status(attachment: Attachment | None) -> dict[str, object]:
-    if attachment is None:
-        return {"error": None, "network": None, "ports": None, "oom": None}
-    return {
-        "error": None,
-        "oom": None,
-        "network": {
-            "bridge": attachment.bridge,
-            "interface": attachment.interface,
-            "address": attachment.address,
-            "prefix_length": attachment.prefix_length,
-            "gateway": attachment.gateway,
-            "mac": attachment.mac,
-            "proxy_pid": attachment.proxy_pid,
-        },
-        "ports": [list(binding) for binding in attachment.ports] or None,
-    }
-
-
-def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
-    from boxwright.engine.containers.files import container_files
-
-    extra = [(name, address) for name, _, address in (item.partition(":") for item in config.add_hosts)]
-    return container_files(
-        own_network=config.network != "host",
-        hostname=config.hostname,
-        domainname=config.options.domainname,
-        address=attachment.address if attachment else "",
-        gateway=attachment.gateway if attachment else "",
-        extra=extra,
-        dns=config.dns,
-        dns_search=config.dns_search,
-        dns_options=config.dns_options,
-    )
-
-
-def _exit_command(wiring: Wiring, id: str) -> tuple[str, ...]:
-    root = os.fspath(wiring.settings.root)
-    return (sys.executable, "-m", "boxwright", "--root", root, "container-exited", id)
-
-
 def ended(wiring: Wiring, id: str, *, private: PrivateMounts | None = None) -> int:
     """Wait for a container's end, note it, and return its exit code. Closes `private` as `finish` does."""
     bundle = bundle_of(wiring.store, id)
@@ -281,21 +109,6 @@ def ended(wiring: Wiring, id: str, *, private: PrivateMounts | None = None) -> i
     if code is None:
         code = record.exit_code if record is not None else _LOST
     return _LOST if code is None else code
-
-
-def ended_unattended(wiring: Wiring, id: str) -> None:
-    """Note a container's end as its monitor's child: what `_exit_command` calls.
-
-    The monitor's mount namespace is ours then, with the container's root file system in it: only without that can
-    the directory of a container with ``--rm`` be removed.
-    """
-    from boxwright.host import mounts
-
-    mounts.detach(bundle_of(wiring.store, id).rootfs)
-    # The monitor has reported the end before it starts us, and waits for us: there is nothing to wait for.
-    with wiring.store.containers.lock(id):
-        interrupted.mend(wiring, id)
-        finish(wiring, id)
 
 
 def finish(
@@ -328,13 +141,17 @@ def finish(
     if config.auto_remove and not keep:
         forget(wiring.store, record, volumes=any(mount.volume for mount in config.mounts))
         return None
+    finished = _when_ended(bundle)
+    # An end that nobody saw was one of the monitor, too, which would have had it started again.
+    again = None if code is None or keep else restarts.due(record, code, finished)
+    out_of_memory = container.was_out_of_memory(bundle) or None
     return store.containers.update(
         id,
         state="exited",
         pid=None,
         exit_code=_LOST if code is None else code,
-        finished=_when_ended(bundle),
-        status={"network": None, "ports": None, "oom": container.was_out_of_memory(bundle) or None},
+        finished=finished,
+        status={"network": None, "ports": None, "oom": out_of_memory, "restart_at": again},
     )
 
 
@@ -351,6 +168,8 @@ def kill(wiring: Wiring, text: str, signal: str) -> None:
 
     number = signal_number(signal)
     record = find_running(wiring, text, "kill")
+    if number in (_KILL, signal_number(ContainerConfig.from_json(record.config).stop_signal)):
+        restarts.hold(wiring, record.id)
     with PrivateMounts() as private:
         wiring.runtime.kill(private, record.id, number)
         if number == _KILL and record.state == "paused":
@@ -367,6 +186,8 @@ def stop(wiring: Wiring, text: str, *, timeout: float | None = None, signal: str
     from boxwright.host.signals import signal_number
 
     record = find(wiring, text)
+    if record.is_running or record.status.get("restart_at"):
+        restarts.hold(wiring, record.id)
     if not record.is_running:
         return
     config = ContainerConfig.from_json(record.config)
@@ -448,6 +269,7 @@ def remove(wiring: Wiring, text: str, *, force: bool = False, volumes: bool = Fa
         if record.is_running:
             if not force:
                 raise ContainerRunning(record, "remove")
+            restarts.hold(wiring, record.id)
             with PrivateMounts() as private:
                 container.remove(wiring.runtime, private, bundle_of(wiring.store, record.id))
             _await_end(wiring, record, STOP_SECONDS)

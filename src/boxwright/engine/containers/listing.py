@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from boxwright.engine import filters as filtering
 from boxwright.engine.containers.config import ContainerConfig
+from boxwright.engine.containers.restarts import is_awaited
 from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.store.containers import ContainerRecord
@@ -16,7 +17,7 @@ from boxwright.values import NamedTuple
 
 FILTERS = (
     *("id", "name", "label", "status", "ancestor", "exited", "before", "since", "volume", "network", "publish"),
-    "expose",
+    *("expose", "health", "is-task"),
 )
 _STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 
@@ -71,7 +72,9 @@ def rows(
         records, all = records[:last], True
     if "status" in filters or "exited" in filters:
         all = True
-    chosen = [record for record in records if all or record.is_running]
+    chosen = [record for record in records if all or record.is_running or is_awaited(record)]
+    if filtering.boolean("is-task", filters.get("is-task", ())):
+        return []  # those are swarm's
     for name, values in filters.items():
         chosen = _filtered(store, chosen, name, values)
     return [_row(store, record, size=size) for record in chosen]
@@ -117,7 +120,7 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
         _image_name(store, record),
         config.options.argv,
         record.created,
-        record.state,
+        "restarting" if is_awaited(record) else record.state,
         record.started,
         record.finished,
         record.exit_code,
@@ -156,7 +159,9 @@ def _filtered(store: Store, records: list[ContainerRecord], name: str, values: S
         for value in values:
             if value not in _STATES:
                 raise filtering.InvalidFilter(f"invalid filter status={value}", _STATES)
-        return [record for record in records if record.state in values]
+        return [record for record in records if ("restarting" if is_awaited(record) else record.state) in values]
+    if name == "is-task":
+        return records
     return [record for record in records if _matches(record, name, values)]
 
 
@@ -175,9 +180,11 @@ def _matches(record: ContainerRecord, name: str, values: Sequence[str]) -> bool:
         return any(fnmatch.fnmatchcase(place, value) for place in places if place for value in values)
     if name == "network":
         return config.network in values
+    if name == "health":
+        return "none" in values  # checks aren't run, so nothing is known of anyone's
     wanted = {value if "/" in value else f"{value}/tcp" for value in values}
     if name == "publish":
-        return bool(wanted & {f"{row.port}/{row.protocol}" for row in ports(record)})
+        return bool(wanted & {f"{row.host_port}/{row.protocol}" for row in ports(record)})
     return bool(wanted & set(config.exposed))
 
 

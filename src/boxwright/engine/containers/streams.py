@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from boxwright.engine.containers import lifecycle
+from boxwright.engine.containers import lifecycle, starting
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.wiring import Wiring
@@ -79,7 +79,7 @@ def start_attached(
 
         if record.is_running:
             return attach(wiring, text, streams=streams, signals=signals, detach_keys=detach_keys)
-        record = lifecycle.start(wiring, record.id, attended=True, meanwhile=load, connect=connect)
+        record = starting.start(wiring, record.id, attended=True, meanwhile=load, connect=connect)
         outcome = _forward(wiring, record, connections[0], streams, signals, sequence)
     return 0 if outcome == "detached" else _ended(wiring, record)
 
