@@ -63,7 +63,7 @@ def in_an_archive(directory: Path, packing: str | None) -> Iterator[Layer]:
 
 @pytest.fixture(params=[in_memory, in_a_store, made_in_a_store, in_a_directory, in_an_archive])
 def make(request: pytest.FixtureRequest) -> Callable[[Path, str | None], Iterator[Layer]]:
-    return request.param  # type: ignore[no-any-return]
+    return request.param
 
 
 @pytest.fixture(params=["gzip", "none", None])

@@ -72,7 +72,7 @@ def archive(files: dict[str, str]) -> bytes:
 
 
 def stdin(data: bytes = b"") -> Callable[[], io.BufferedReader]:
-    return lambda: io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]  # it reads, and that will do
+    return lambda: io.BufferedReader(io.BytesIO(data))  # it reads, and that will do
 
 
 def opened(

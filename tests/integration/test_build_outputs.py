@@ -183,7 +183,7 @@ def test_an_oci_archive(boxwright: Boxwright, context: Path, tmp_path: Path, com
     boxwright.ok("build", "-q", "-t", "web:1", "--metadata-file", facts, "-o", kind, context)
     assert boxwright.ok("images", "-aq") == ""
     with tarfile.open(out) as tar:
-        read = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}  # type: ignore[union-attr]
+        read = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
     entry = json.loads(read["index.json"])["manifests"][0]
     assert entry["annotations"]["c"] == "d"
     manifest = json.loads(read["blobs/sha256/" + entry["digest"][7:]])

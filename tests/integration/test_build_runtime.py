@@ -115,7 +115,7 @@ def test_a_user_that_the_image_does_not_know_fails_at_run(site: Site) -> None:
     assert site.build("FROM base\nUSER nobody-here\n").config.config.user == "nobody-here"
     with pytest.raises(Exception, match="nobody-here") as caught:
         site.build("FROM base\nUSER nobody-here\nRUN true\n")
-    assert caught.value.detail[0] == "Dockerfile:3"  # type: ignore[attr-defined]
+    assert caught.value.detail[0] == "Dockerfile:3"
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_save_and_load(boxwright: Boxwright, tmp_path: Path) -> None:
     archive = tmp_path / "both.tar"
     boxwright.ok("save", "-o", archive, "red", "blue:1")
     with tarfile.open(archive) as tar:
-        manifest = json.load(tar.extractfile("manifest.json"))  # type: ignore[arg-type]
+        manifest = json.load(tar.extractfile("manifest.json"))
     assert sorted(tag for image in manifest for tag in image["RepoTags"]) == ["blue:1", "red:2", "red:latest"]
     boxwright.ok("rmi", "red", "red:2", "blue:1")
     loaded = boxwright.ok("load", "-i", archive).splitlines()

@@ -73,7 +73,7 @@ def test_stop_sends_the_containers_own_signal_or_the_one_that_is_named(boxwright
     script = "trap 'exit 11' INT; trap 'exit 12' HUP; echo ready; while :; do sleep 0.05; done"
     for options, arguments, code in ((("--stop-signal", "INT"), (), 11), ((), ("-s", "HUP"), 12)):
         id = detached(boxwright, *options, "busybox", "sh", "-c", script)
-        eventually(lambda id=id: "ready" in boxwright.ok("logs", id))  # type: ignore[misc]
+        eventually(lambda id=id: "ready" in boxwright.ok("logs", id))
         boxwright.ok("stop", *arguments, id)
         assert boxwright.state(id) == f"exited {code}"
 

@@ -65,7 +65,7 @@ def test_a_port_that_nobody_chose(boxwright: Boxwright) -> None:
     port = port_of(boxwright, id)
     assert 32768 <= port <= 60999
     for address in ("127.0.0.1", "::1", host_address()):
-        eventually(lambda address=address: get(address, port) == "hello from web", f"no answer at {address}")  # type: ignore[misc]
+        eventually(lambda address=address: get(address, port) == "hello from web", f"no answer at {address}")
     assert boxwright.ok("port", id).splitlines() == [f"80/tcp -> 0.0.0.0:{port}", f"80/tcp -> [::]:{port}"]
     assert boxwright.ok("port", id, "80/tcp").splitlines() == [f"0.0.0.0:{port}", f"[::]:{port}"]
     assert boxwright.ok("ps", "--format", "{{.Ports}}") == f"0.0.0.0:{port}->80/tcp, [::]:{port}->80/tcp"

@@ -53,7 +53,7 @@ def test_pushes_pass_and_clients_are_known_by_their_address(tmp_path: Path) -> N
         ):
 
             def call(method: str, target: str, body: object = None, **headers: str) -> tuple[int, str, bytes]:
-                connection.request(method, target, body, headers)  # type: ignore[arg-type]
+                connection.request(method, target, body, headers)
                 answer = connection.getresponse()
                 return answer.status, answer.headers.get("Location", ""), answer.read()
 

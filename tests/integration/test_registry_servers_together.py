@@ -26,7 +26,7 @@ def children(pid: int) -> list[int]:
 
 def eventually(condition: object, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

@@ -48,7 +48,7 @@ def _copy(source: str, target: str, heard: list[Event] | None = None, **options:
     with _client(one.domain) as here, _client(other.domain) as there:
         there = here if one.domain == other.domain else there
         listen = heard.append if heard is not None else lambda event: None
-        return copy_image(here, there, one, other, progress=listen, **options)  # type: ignore[arg-type]
+        return copy_image(here, there, one, other, progress=listen, **options)
 
 
 def _push_index(client: PlainClient, path: str, tag: str, images: dict[str, SmallImage]) -> bytes:

@@ -28,7 +28,7 @@ _BLOB = Descriptor("", Digest.of(_DATA), len(_DATA))
 @contextmanager
 def _client(domain: str, **options: object) -> Iterator[RegistryClient]:
     insecure = bool(options.pop("insecure", True))
-    transport = PooledTransport(**{"environment": {}, **options})  # type: ignore[arg-type]
+    transport = PooledTransport(**{"environment": {}, **options})
     with RegistryClient(domain, insecure=insecure, transport=transport, policy=QUICK) as client:
         yield client
 

@@ -60,9 +60,9 @@ def test_what_is_signed_is_verified(server: str, engine: Engine, key: PrivateKey
     name, registries = f"{server}/ada/web:1", engine.registries
     with pytest.raises(NotSigned, match="it has no signature"):
         registries.verify(name, [key.public])
-    (signed,) = registries.sign(name, key, annotations={"build": "42"}, form=form)  # type: ignore[arg-type]
+    (signed,) = registries.sign(name, key, annotations={"build": "42"}, form=form)
     assert (signed.fresh, signed.digest) == (True, digest_of(_IMAGE.manifest))
-    assert not registries.sign(name, key, annotations={"build": "42"}, form=form)[0].fresh  # type: ignore[arg-type]
+    assert not registries.sign(name, key, annotations={"build": "42"}, form=form)[0].fresh
     (signer,) = registries.verify(name, [other.public, key.public]).signers
     assert (signer.key.fingerprint, signer.annotations) == (key.public.fingerprint, {"build": "42"})
     with pytest.raises(NotSigned, match=r"signatures?, and none by these keys"):
@@ -71,7 +71,7 @@ def test_what_is_signed_is_verified(server: str, engine: Engine, key: PrivateKey
         registries.verify(name, [key.public], annotations={"build": "43"})
     with pytest.raises(NotSigned, match="1 of the keys have signed it, and 2 are needed"):
         registries.verify(name, [key.public, other.public], threshold=2)
-    registries.sign(name, other, form=form)  # type: ignore[arg-type]
+    registries.sign(name, other, form=form)
     assert len(registries.verify(name, [key.public, other.public], threshold=2).signers) == 2
 
 

@@ -132,7 +132,7 @@ def test_of_a_long_answer_the_beginning_is_read() -> None:
 
 @pytest.mark.parametrize("answer", [hang, drip])
 def test_nobody_waits_longer_than_the_limit(answer: object) -> None:
-    with receiving(answer) as receiver:  # type: ignore[arg-type]
+    with receiving(answer) as receiver:
         made = attempt(receiver)
         assert (made.ok, made.status, made.answer) == (False, None, "no answer within 0.4 seconds")
         assert made.seconds < 10

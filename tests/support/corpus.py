@@ -162,7 +162,7 @@ def show(case: Case, bench: Workbench) -> str:
     build: which steps the cache answered.
     """
     recorder = Recorder()
-    bench.runner = recorder  # type: ignore[assignment]  # it does all that a build asks for
+    bench.runner = recorder  # it does all that a build asks for
     case.write(bench.context)
     try:
         told = list(_image(_build(case, bench), recorder))

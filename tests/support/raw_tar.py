@@ -65,7 +65,7 @@ def padded(data: bytes) -> bytes:
 
 def member(name: bytes, data: bytes = b"", flag: bytes = b"0", **fields: object) -> bytes:
     """A header and its content."""
-    return header(name, flag, size=len(data), **fields) + padded(data)  # type: ignore[arg-type]
+    return header(name, flag, size=len(data), **fields) + padded(data)
 
 
 def record(key: bytes, value: bytes) -> bytes:

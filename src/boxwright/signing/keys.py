@@ -238,6 +238,6 @@ def _pem_body(pem: bytes, label: str) -> bytes:
 
 def _require() -> None:
     try:
-        import cryptography  # noqa: F401
+        import cryptography  # noqa: F401 - only whether it is there
     except ImportError:
         raise SigningUnavailable from None

@@ -212,14 +212,14 @@ def test_a_file_edited_while_it_is_copied_is_known_by_what_was_copied(bench: Wor
 
     def edited_first(self: copying.CopyWork, draft: object) -> object:
         (bench.context / "d/x").write_text("in between")
-        return select(self, draft)  # type: ignore[arg-type]
+        return select(self, draft)
 
     bench.write({"d/x": "announced"})
-    copying.CopyWork.make = edited_first  # type: ignore[method-assign, assignment]
+    copying.CopyWork.make = edited_first
     try:
         image = bench.build(BASE + "COPY d /d\n")
     finally:
-        copying.CopyWork.make = select  # type: ignore[method-assign]
+        copying.CopyWork.make = select
     assert image.read("/d/x") == "in between"
     bench.write({"d/x": "announced"})
     again = bench.build(BASE + "COPY d /d\n")

@@ -59,12 +59,12 @@ def test_the_keeper_gets_the_file_system_as_it_was_left(bench: Workbench) -> Non
     left: list[str] = []
     keep = bench._keep
 
-    def look(failed):  # type: ignore[no-untyped-def]
+    def look(failed):
         left.append((failed.draft.fs / "left").read_text())
         assert (failed.exit_code, failed.config.config.env[-1]) == (7, "B=2")
         return keep(failed)
 
-    bench._keep = look  # type: ignore[method-assign]
+    bench._keep = look
     with pytest.raises(BuildFailed):
         bench.build(FAILING)
     assert left == ["behind"]
@@ -194,7 +194,7 @@ def test_ctrl_c_waits_until_every_command_has_ended(bench: Workbench) -> None:
             if len(running) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    bench.runner.run = end_slowly  # type: ignore[method-assign]
+    bench.runner.run = end_slowly
     bench.on_event = interrupt
     text = "FROM scratch AS a\nRUN wait\nFROM scratch\nRUN write /b b && wait\nCOPY --from=a / /\n"
     with pytest.raises(KeyboardInterrupt):

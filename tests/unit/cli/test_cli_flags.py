@@ -57,7 +57,7 @@ def test_nothing_is_asked_for() -> None:
     ],
 )
 def test_what_is_asked_for(words: tuple[str, ...], changes: dict[str, object]) -> None:
-    assert request(*words) == CreateContainer("busybox")._replace(**changes)  # type: ignore[arg-type]
+    assert request(*words) == CreateContainer("busybox")._replace(**changes)
 
 
 def test_variables_come_from_files_options_and_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class Structure(HTMLParser):
 
 def done(number: int, text: str, stage: str = "0", **facts: object) -> StepDone:
     values = {"cached": False, "seconds": 1.5, "added": None, "exit_code": None, "image": None, **facts}
-    return StepDone(number, 9, stage, text, **values)  # type: ignore[arg-type]
+    return StepDone(number, 9, stage, text, **values)
 
 
 def recorded(events: list[Event]) -> Recording:

@@ -240,7 +240,7 @@ def test_a_token_has_a_form_that_scanners_know() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "x", lambda t: "bxz_" + t[4:], str.upper])
-def test_what_was_mistyped_is_no_token(change) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_mistyped_is_no_token(change) -> None:
     assert not personal.is_token(change(personal.mint()))
     assert not personal.is_token("correct horse")
     assert not personal.is_token("")

@@ -526,7 +526,7 @@ def test_every_name_that_nobody_has_costs_a_slow_hash_like_any_other(tmp_path: P
         hashed: list[str] = []
         hasher = hub.house.passwords._hasher
         verify = hasher.verify
-        hub.house.passwords._hasher = Counting(verify, hashed, hasher.hash)  # type: ignore[assignment]
+        hub.house.passwords._hasher = Counting(verify, hashed, hasher.hash)
         for name in ("bob", *NO_LOGINS):
             before = len(hashed)
             answer = await hub.call("GET", "/token", authorization=basic(name, "wrong horse"))

@@ -224,6 +224,6 @@ def test_a_part_is_always_asked_by_one_thread() -> None:
 
 
 def test_silence_below_info_costs_no_access_log(capfd: pytest.CaptureFixture[str]) -> None:
-    made = Observer(LogSettings("text", "warning"), None)  # type: ignore[arg-type]
+    made = Observer(LogSettings("text", "warning"), None)
     assert made._access is None
     made.close()

@@ -52,7 +52,7 @@ def test_a_full_quota_is_denied_before_anything_is_sent(tmp_path: Path) -> None:
                 assert "quota of ada/ is used up: 900 B of 1 kB, 100 B left, 200 B more needed" in answer.body.decode()
             # A body of unknown length is known only at its end.
 
-            async def pieces():  # type: ignore[no-untyped-def]
+            async def pieces():
                 yield b"z" * 200
 
             assert (await client("PATCH", location, pieces())).status == 202

@@ -44,7 +44,7 @@ def test_one_post_and_one_put(root: Path | None) -> None:
 
 def test_a_stream_of_unknown_length_then_an_empty_put(root: Path | None) -> None:
     async def scenario(client: Registry) -> None:
-        async def pieces():  # type: ignore[no-untyped-def]
+        async def pieces():
             for start in range(0, len(DATA), 7000):
                 yield DATA[start : start + 7000]
 
@@ -165,7 +165,7 @@ def test_a_client_may_have_so_many_uploads() -> None:
 @pytest.mark.parametrize("framing", ["announced", "chunked"])
 def test_a_blob_beyond_the_limit_ends_its_upload(root: Path | None, framing: str) -> None:
     async def scenario(client: Registry) -> None:
-        async def pieces():  # type: ignore[no-untyped-def]
+        async def pieces():
             yield DATA[: len(DATA) // 2]
             yield DATA[len(DATA) // 2 :]
 
@@ -422,7 +422,7 @@ def test_a_body_is_stored_as_it_came_whatever_its_encoding_claims() -> None:
 
 def test_a_chunked_manifest_beyond_the_limit_is_refused() -> None:
     async def scenario(client: Registry) -> None:
-        async def pieces():  # type: ignore[no-untyped-def]
+        async def pieces():
             for _ in range(5):
                 yield b" " * (1 << 20)
 

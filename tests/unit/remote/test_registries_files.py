@@ -153,7 +153,7 @@ def test_a_mirror_may_be_for_digests_or_tags_alone() -> None:
     tag = Reference.parse("debian:12")
     digest = tag._replace(digest=Digest.of(b""))
     for wanted, serves in (("all", [True, True]), ("digest-only", [False, True]), ("tag-only", [True, False])):
-        assert [RuleMirror("a", wanted=wanted).serves(name) for name in (tag, digest)] == serves  # type: ignore[arg-type]
+        assert [RuleMirror("a", wanted=wanted).serves(name) for name in (tag, digest)] == serves
 
 
 def test_the_older_form_is_read(tmp_path: Path) -> None:

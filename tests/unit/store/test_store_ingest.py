@@ -46,7 +46,7 @@ def test_an_image_comes_in_and_is_the_same_going_out(store: Store, packing: str 
 
 
 def paths(store: Store, chain: object, name: str) -> list[Path]:
-    stack = store.snapshots.stack(chain)  # type: ignore[arg-type]
+    stack = store.snapshots.stack(chain)
     return [path for snapshot in stack if (path := store.snapshots.path(snapshot) / name).exists()]
 
 
@@ -226,7 +226,7 @@ def test_layers_alone_are_kept_by_the_lease(store: Store) -> None:
 def test_a_root_file_system_becomes_a_layer_made_here(store: Store, pack: object) -> None:
     tar = layer_tar({"etc/": b"", "etc/hostname": b"box"})
     with store.leases.hold() as lease:
-        snapshot = ingest_tar(store, lease, io.BytesIO(pack(tar)), epoch=0)  # type: ignore[operator]
+        snapshot = ingest_tar(store, lease, io.BytesIO(pack(tar)), epoch=0)
     assert snapshot.blob is None
     assert (store.snapshots.path(snapshot) / "etc/hostname").read_bytes() == b"box"
     assert fsck.check(store, deep=True)[0].code == "snapshot-unused"
