@@ -14,7 +14,9 @@ _UNITS = {
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
-_PART = r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)"
+# Each digit can be read in one way only: otherwise what is no duration is tried in exponentially many.
+_NUMBER = r"\d+(?:\.\d*)?|\.\d+"
+_PART = rf"({_NUMBER})(ns|us|µs|μs|ms|s|m|h)"
 _MAX = (1 << 63) - 1
 
 
@@ -25,7 +27,7 @@ def parse_duration(text: str) -> int:
     if rest == "0":
         return 0
     if not re.fullmatch(f"(?:{_PART})+", rest, re.ASCII):
-        if re.fullmatch(r"\d+\.?\d*|\.\d+", rest, re.ASCII):
+        if re.fullmatch(_NUMBER, rest, re.ASCII):
             raise ValueError(f"missing unit in duration {text[:100]!r}")
         raise ValueError(f"invalid duration {text[:100]!r}")
     total = 0

@@ -12,7 +12,7 @@ RECLAIMABLE = "Boxwright-Reclaimable-Bytes"
 """In boxwright's answer to the deletion of a manifest: what comes free, once garbage is collected."""
 
 _LINK = re.compile(r"<([^<>]*)>([^<>]*)")
-_REL_NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:[;,]|$)""", re.IGNORECASE)
+_PARAMETER = re.compile(r""";\s*([^\s=;,"]+)\s*=\s*(?:"([^"]*)"|([^\s;,"]*))""")
 _UPLOAD_RANGE = re.compile(r"(?:bytes[= ])?\s*(\d{1,19})-(\d{1,19})")
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _WARNING = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
@@ -75,11 +75,19 @@ def next_link(values: Iterable[str], request_url: str) -> str | None:
     """
     for value in values:
         for match in _LINK.finditer(value):
-            if _REL_NEXT.search(match[2]):
+            if "next" in _relations(match[2]):
                 url = resolve(match[1], request_url)
                 if url is not None and origin_of(url) == origin_of(request_url):
                     return url
     return None
+
+
+def _relations(parameters: str) -> list[str]:
+    """Return what the ``rel`` of a link says, in small letters; only the first one counts."""
+    for match in _PARAMETER.finditer(parameters):
+        if match[1].lower() == "rel":
+            return (match[2] or match[3] or "").lower().split()
+    return []
 
 
 def warnings(values: Iterable[str]) -> list[str]:

@@ -62,6 +62,11 @@ def test_a_query_is_appended_to_an_opaque_one() -> None:
         (['<https://evil/n>; rel="next"'], None),
         (['<http://h:81/n>; rel="next"'], None),
         (['<https://h/n>; rel="nextish"'], None),
+        (['<https://h/n>; rel="prev"; rel="next"'], None),
+        (['<https://h/n>; title="; rel=next"'], None),
+        (["<https://h/n> ; rel = next"], "https://h/n"),
+        (["<https://h/n>; rel=" + " " * 65_000 + "x"], None),  # in time
+        (["<https://h/n>" + "; rel=" * 10_000], None),
         (["nonsense"], None),
         ([], None),
     ],
