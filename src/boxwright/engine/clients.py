@@ -59,6 +59,14 @@ def client(
     )
 
 
+def refuse_blocked(settings: Settings, place: Reference) -> None:
+    """Raise BlockedRegistry for a name that podman was told to leave alone, unless our own configuration knows it."""
+    from boxwright.remote.hosts import host_settings
+
+    if host_settings(settings.registries, place.domain) is None:
+        _rule(settings, place)
+
+
 def _rule(settings: Settings, place: Reference | str) -> Rule | None:
     """Return what podman was told of a registry, or of a name in it. Raises BlockedRegistry."""
     from boxwright.remote.registries_file import BlockedRegistry, registries_file

@@ -25,7 +25,8 @@ def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str | None:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         # The value may hold a password: it is not repeated.
         raise InvalidError(
-            f"the proxy for {origin.scheme} is no http or https URL", hint=f"see {origin.scheme.upper()}_PROXY"
+            f"the proxy for {origin.scheme} is no http or https URL",
+            hint=f"see {origin.scheme.upper()}_PROXY and ALL_PROXY; no other kind of proxy is spoken to",
         )
     return url
 

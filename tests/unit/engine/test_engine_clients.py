@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxwright.engine.clients import client, places
+from boxwright.engine.mirroring.ends import Ends, parse_place
 from boxwright.engine.settings import Settings
 from boxwright.host.paths import Path as HostPath
 from boxwright.oci.reference import Reference
@@ -72,6 +73,8 @@ def test_what_is_blocked_is_neither_pulled_nor_pushed(settings: Settings) -> Non
         with pytest.raises(BlockedRegistry, match=r"quay.io/evil/image is blocked in .*registries.conf:12"):
             refused(settings, name)
     client(settings, "quay.io").close()
+    with Ends(settings) as ends, pytest.raises(BlockedRegistry):
+        ends.pairs(parse_place("quay.io/evil/image"), parse_place("registry.lan/image"))
 
 
 @pytest.mark.parametrize(

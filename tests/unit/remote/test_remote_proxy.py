@@ -59,4 +59,4 @@ def test_a_proxy_of_another_kind_is_refused_without_its_password() -> None:
     with pytest.raises(InvalidError) as caught:
         proxy_for(_HTTPS, {"https_proxy": "socks5://user:secret@p"})
     assert "secret" not in caught.value.message
-    assert caught.value.hint == "see HTTPS_PROXY"
+    assert caught.value.hint == "see HTTPS_PROXY and ALL_PROXY; no other kind of proxy is spoken to"

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Protocol
 
-from boxwright.engine.clients import client
+from boxwright.engine.clients import client, refuse_blocked
 from boxwright.engine.settings import Settings
 from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
@@ -162,7 +162,9 @@ class Ends:
 
     def _one(self, place: Place, path: str, insecure: tuple[str, ...]) -> Repository:
         if place.domain:
-            return Repository(self._registry(place.domain, insecure), Reference(place.domain, path))
+            reference = Reference(place.domain, path)
+            refuse_blocked(self._settings, reference)
+            return Repository(self._registry(place.domain, insecure), reference)
         folder = Path(path)
         return Repository(self._folder(folder), Reference(_FOLDER + str(folder.parent), folder.name))
 
@@ -178,7 +180,7 @@ class Ends:
     def _registry(self, domain: str, insecure: tuple[str, ...]) -> RegistryClient:
         key = domain, insecure
         if key not in self._registries:
-            made = client(self._settings, domain, insecure, notice=self._notice)
+            made = client(self._settings, domain, insecure, notice=self._notice, purpose="copy")
             self._registries[key] = self._stack.enter_context(made)
         return self._registries[key]
 
