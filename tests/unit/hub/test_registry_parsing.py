@@ -89,6 +89,7 @@ def test_good_names(name: str) -> None:
             Target("/v2/", (("digest", "sha256:ab"), ("a", ""), ("a", "2"), ("b", ""))),
         ),
         ("*", Target("")),
+        ("/v2/a%00\0?%00=%00", Target("/v2/a\ufffd\ufffd", (("\ufffd", "\ufffd"),))),
         ("/v2/\udcff%FF?last=\udcff%FF", Target("/v2/\ufffd\ufffd", (("last", "\ufffd\ufffd"),))),
     ],
 )

@@ -68,7 +68,7 @@ class Route(NamedTuple):
 def parse_target(raw: str) -> Target:
     """Split and decode a request target, in origin form (``/v2/?a=b``) or in absolute form (``http://host/v2/``).
 
-    Bytes that are no UTF-8 become U+FFFD, which no name, tag or digest holds.
+    Bytes that are no UTF-8 become U+FFFD, which no name, tag or digest holds; so does NUL, which PostgreSQL refuses.
     """
     raw = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not raw.startswith("/"):
@@ -76,7 +76,12 @@ def parse_target(raw: str) -> Target:
         _, slash, raw = rest.partition("/")
         raw = slash + raw
     path, _, query = raw.partition("?")
-    return Target(unquote(path), tuple(parse_qsl(query, keep_blank_values=True)))
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return Target(_without_nul(unquote(path)), tuple((_without_nul(key), _without_nul(value)) for key, value in pairs))
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\ufffd")
 
 
 def route(path: str) -> Route | None:
