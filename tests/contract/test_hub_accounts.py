@@ -259,6 +259,14 @@ def test_a_repository_is_as_its_namespace_was_when_it_began(accounts: House) -> 
     assert list(repositories.public(many)) == many
 
 
+def test_a_repository_begins_only_where_it_is_somebodys(accounts: House) -> None:
+    with pytest.raises(AccountUnknown):
+        accounts.repositories.enter("nobody/web", BY)
+    push(accounts, "nobody/old")  # from before there were accounts
+    accounts.repositories.enter("nobody/old", BY)
+    assert [one.name for one in accounts.repositories.list("nobody")] == ["nobody/old"]
+
+
 def test_repositories_are_listed_with_and_without_a_profile(accounts: House) -> None:
     push(accounts, "ada/old")
     push(accounts, "ada/web")

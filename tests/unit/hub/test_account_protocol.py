@@ -241,6 +241,18 @@ def test_who_may_push_where(tmp_path: Path) -> None:
     run_hub(scenario, tmp_path)
 
 
+def test_an_administrator_who_mistypes_a_namespace_makes_no_repository(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        token = await hub.bearer("repository:nowhere/tool:pull,push", user="admin1")
+        for authorization in (token, basic("admin1")):
+            answer = await hub.call("POST", "/v2/nowhere/tool/blobs/uploads/", authorization=authorization)
+            assert (answer.status, answer.code) == (403, "DENIED")
+            assert "no account 'nowhere'" in answer.body.decode()
+        assert hub.house.repositories.list() == []
+
+    run_hub(scenario, tmp_path)
+
+
 def test_what_is_granted_holds_for_accounts_teams_and_robots(tmp_path: Path) -> None:
     async def scenario(hub: Hub) -> None:
         assert await push(hub, "shop/tool", basic("bob")) == 403

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from boxwright.hub.accounts.bearer import Claims
-from boxwright.hub.accounts.directory import Directory
+from boxwright.hub.accounts.directory import AccountUnknown, Directory
 from boxwright.hub.accounts.logins import Login
 from boxwright.hub.accounts.repositories import Repositories
 from boxwright.hub.accounts.roles import ACTIONS, NOBODY, UNLIMITED, Limit, Role, Standing, actions_of
 from boxwright.hub.accounts.scopes import CATALOG_NAME, CATALOG_TYPE, REPOSITORY
 from boxwright.hub.db.audit import Actor, AuditLog
 from boxwright.hub.registry.access import EVERYTHING, PULL, Need
+from boxwright.hub.registry.errors import RegistryError
 
 _ENTERED_SECONDS = 10.0
 _ENTERED = 4096
@@ -54,11 +55,14 @@ class Rights:
         return (self._directory.standing(name) if name else None) or NOBODY
 
     def enter(self, repository: str, by: Actor) -> None:
-        """Make the profile of a repository before its first content."""
+        """Make the profile of a repository before its first content. Raises RegistryError if it would be nobody's."""
         now = self._clock()
         if self._entered.get(repository, -_ENTERED_SECONDS) > now - _ENTERED_SECONDS:
             return  # looked a moment ago: a push writes many blobs
-        self._repositories.enter(repository, by)
+        try:
+            self._repositories.enter(repository, by)
+        except AccountUnknown as error:
+            raise RegistryError("DENIED", f"{error.message}, whose repository this would be") from None
         with self._lock:
             while len(self._entered) >= _ENTERED:
                 del self._entered[next(iter(self._entered))]

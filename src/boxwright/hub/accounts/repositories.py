@@ -74,13 +74,18 @@ class Repositories:
 
     @retried
     def enter(self, name: str, by: Actor) -> None:
-        """Make the profile of a repository that is about to get its first content. Idempotent."""
+        """Make the profile of a repository that is about to get its first content. Idempotent.
+
+        Raises AccountUnknown for a new one in a namespace that is nobody's: whoever got that name later would get it.
+        """
         with self._db.read() as connection:
             if connection.execute(
                 select(t.repository_profile.c.name).where(t.repository_profile.c.name == name)
             ).first():
                 return
         with self._db.write() as connection:
+            if not _has_content(connection, name):
+                _check_namespace(connection, name)
             _add(connection, name, _begins_public(connection, name), "", by)
 
     @retried
@@ -90,8 +95,8 @@ class Repositories:
         Raises InvalidError, RepositoryExists, AccountUnknown (the namespace).
         """
         check_pattern(name)
-        _check_namespace_exists(self._db, name)
         with self._db.write() as connection:
+            _check_namespace(connection, name)
             shown = _begins_public(connection, name) if public is None else public
             if not _add(connection, name, shown, description[:_MAX_DESCRIPTION], by):
                 raise RepositoryExists(name)
@@ -207,9 +212,9 @@ def _has_content(connection: Connection, name: str) -> bool:
     return connection.execute(select(repository.c.id).where(repository.c.name == name)).first() is not None
 
 
-def _check_namespace_exists(database: Database, name: str) -> None:
+def _check_namespace(connection: Connection, name: str) -> None:
+    """Raise AccountUnknown unless the namespace of a repository is somebody's, or the top level."""
     namespace = namespace_of(name)
-    with database.read() as connection:
-        known = select(t.account.c.id).where(t.account.c.name == namespace)
-        if namespace != TOP_LEVEL and not connection.execute(known).first():
-            raise AccountUnknown(namespace)
+    known = select(t.account.c.id).where(t.account.c.name == namespace)
+    if namespace != TOP_LEVEL and not connection.execute(known).first():
+        raise AccountUnknown(namespace)
