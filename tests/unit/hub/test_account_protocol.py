@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import bcrypt
 import pytest
 
 from boxwright.hub.accounts.doors import first_steps
@@ -566,6 +567,43 @@ def test_a_client_may_call_itself_anything(tmp_path: Path) -> None:
             assert answer.json()["refresh_token"].startswith("bxr_")
 
     run_hub(scenario, tmp_path)
+
+
+# ---- users of a file
+
+
+def test_a_login_with_the_password_of_a_file_ends_when_that_changes(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+
+    def write(**passwords: str) -> HtpasswdCredentials:
+        lines = (
+            f"{name}:{bcrypt.hashpw(word.encode(), bcrypt.gensalt(4)).decode()}" for name, word in passwords.items()
+        )
+        users.write_text("\n".join(lines))
+        return HtpasswdCredentials(users)
+
+    async def scenario(hub: Hub) -> None:
+        async def refreshed(token: str) -> int:
+            form = {"grant_type": "refresh_token", "refresh_token": token}
+            return (await hub.call("POST", "/token", urlencode(form).encode())).status
+
+        async def logged_in(name: str, password: str) -> str:
+            answer = await hub.token(user=name, password=password, offline_token="true")
+            return str(answer.json()["refresh_token"])
+
+        zoe, eve, ada = (
+            await logged_in("zoe", "zebra"),
+            await logged_in("eve", "apple"),
+            await logged_in("ada", PASSWORD),
+        )
+        assert [await refreshed(token) for token in (zoe, eve, ada)] == [200, 200, 200]
+        write(zoe="zebra", eve="pear", mia="melon")
+        assert [await refreshed(token) for token in (zoe, eve, ada)] == [401, 401, 200], "zoe has another hash"
+        zoe = await logged_in("zoe", "zebra")
+        write(mia="melon")
+        assert [await refreshed(token) for token in (zoe, ada)] == [401, 200]
+
+    run_hub(scenario, tmp_path, file=write(zoe="zebra", eve="apple"))
 
 
 # ---- the first start

@@ -166,6 +166,7 @@ class Issuer:
                 limit=login.limit,
                 parent=login.token,
                 until=login.expires,
+                basis=login.basis,
             )
         return Reply(200, _HEADERS, json.dumps(answer).encode())
 

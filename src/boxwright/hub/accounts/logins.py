@@ -35,6 +35,9 @@ class PasswordFile(Protocol):
     def check_password(self, user: str, password: bytes) -> bool:
         """Whether this is the user's password. For a thread: it may take long."""
 
+    def mark(self, user: str) -> str | None:
+        """Return what changes when the user's password does, and does not tell it; None when there is no such user."""
+
 
 class Login(NamedTuple):
     """Somebody who has shown who they are."""
@@ -46,6 +49,8 @@ class Login(NamedTuple):
     expires: float | None = None
     """Until when it holds, as far as it was shown by something that ends."""
     how: str = "with a password"
+    basis: str | None = None
+    """The mark of the password in a file that was used."""
 
 
 class Logins:
@@ -109,10 +114,14 @@ class Logins:
     def refresh(self, secret: str, address: str) -> Login | None:
         """Return whose a refresh token is; None when it is none. Raises TooManyAttempts."""
         token = self._tokens.find(secret)
-        found = self._of(token) if token is not None and token.kind == REFRESH else None
+        found = self._of(token) if token is not None and token.kind == REFRESH and self._holds(token) else None
         if found is None:
             self._failed("", address)
         return found
+
+    def _holds(self, token: Token) -> bool:
+        """Whether what a login rests on is as it was: who was taken out of the file does not stay in by it."""
+        return token.basis is None or (self._file is not None and self._file.mark(token.account) == token.basis)
 
     def _wait(self, name: str, address: str) -> None:
         if (seconds := self._throttle.wait(_counted(name), address)) > 0:
@@ -140,22 +149,23 @@ class Logins:
         return None if standing is None else Login(standing, token.limit, token.id, token.expires, "with a token")
 
     def _by_password(self, name: str, password: str) -> Login | None:
-        standing = self._directory.standing(name) if self._is_password(name, password) else None
-        return None if standing is None else Login(standing)
-
-    def _is_password(self, name: str, password: str) -> bool:
         found = self._directory.find(name) if is_login(name) else None
         kept = found.password if found is not None and found.kind == USER else None
         verdict = self._passwords.verify(kept, password)
         if verdict.right and verdict.renewed is not None and kept is not None:
             self._directory.renew_password(name, kept, verdict.renewed)
-        if verdict.right or self._file is None:
-            return verdict.right
-        # Asked also for those who have a password of their own, which counts alone: or its time would tell who has one.
-        in_file = self._file.check_password(name, password.encode("utf-8", "surrogateescape"))
-        if not in_file or kept is not None:
-            return False
-        return self._adopt(name) if found is None else found.kind == USER
+        basis = None
+        if not verdict.right:
+            if self._file is None:
+                return None
+            # Asked also for those who have a password of their own, which counts alone: or its time would tell who has
+            # one. The mark is read first: of a password that is changed meanwhile, it is the old one's.
+            basis = self._file.mark(name)
+            in_file = self._file.check_password(name, password.encode("utf-8", "surrogateescape"))
+            if not in_file or kept is not None or not (self._adopt(name) if found is None else found.kind == USER):
+                return None
+        standing = self._directory.standing(name)
+        return None if standing is None else Login(standing, basis=basis)
 
     def _adopt(self, name: str) -> bool:
         """Give a user of the file an account."""

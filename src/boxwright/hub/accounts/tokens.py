@@ -72,6 +72,8 @@ class Token(NamedTuple):
     created: float
     expires: float | None
     used: float | None
+    basis: str | None = None
+    """Of a login with a password of a file: see `PasswordFile.mark`."""
 
 
 def parse_actions(text: str) -> frozenset[str]:
@@ -135,10 +137,18 @@ class Tokens:
 
     @retried
     def create_refresh(
-        self, account: str, client: str, *, limit: Limit, parent: int | None, until: float | None
+        self,
+        account: str,
+        client: str,
+        *,
+        limit: Limit,
+        parent: int | None,
+        until: float | None,
+        basis: str | None = None,
     ) -> str:
         """Return a token that stands for a login; it goes when `parent`, the token of that login, goes, or at `until`.
 
+        `basis` is kept with it: whoever takes the token has to compare it.
         Raises AccountUnknown.
         """
         secret = mint(REFRESH_PREFIX)
@@ -153,7 +163,7 @@ class Tokens:
             connection.execute(delete(t.account_token).where(own, t.account_token.c.id.not_in(kept)))
             name = client[:_MAX_NAME] if client.isprintable() else "a client"
             row = self._row(found.id, REFRESH, name, secret, limit, expires)
-            connection.execute(insert(t.account_token).values(**row, parent_id=parent))
+            connection.execute(insert(t.account_token).values(**row, parent_id=parent, basis=basis))
         return secret
 
     def _row(
@@ -228,13 +238,14 @@ _SELECT = select(
     t.account_token.c.created,
     t.account_token.c.expires,
     t.account_token.c.used,
+    t.account_token.c.basis,
 ).join(t.account, t.account.c.id == t.account_token.c.account_id)
 
 
 def _token(row: Sequence[Any]) -> Token:
-    id_, account, kind, name, actions, patterns, created, expires, used = row
+    id_, account, kind, name, actions, patterns, created, expires, used, basis = row
     limit = Limit(frozenset(actions.split(",")), tuple(patterns.split(",")) if patterns else ())
-    return Token(id_, account, kind, name, limit, created, expires, used)
+    return Token(id_, account, kind, name, limit, created, expires, used, basis)
 
 
 def _summary(limit: Limit) -> str:

@@ -80,6 +80,12 @@ class HtpasswdCredentials:
                 self._verified[user] = proof
         return True
 
+    def mark(self, user: str) -> str | None:
+        """Return what changes when the user's password does; None when the file has no such user."""
+        self._reload()
+        hashed = self._hashes.get(user)
+        return None if hashed is None else hashlib.sha256(hashed).hexdigest()
+
     def _read_stamp(self) -> tuple[int, int, int]:
         status = self._path.stat()
         return status.st_mtime_ns, status.st_size, status.st_ino

@@ -91,6 +91,8 @@ account_token = Table(
     Column("created", Seconds, nullable=False),
     Column("expires", Seconds),
     Column("used", Seconds),
+    # What stands for the password in a file that this one was got with: it is good as long as that stays.
+    Column("basis", Text),
     # The token that this one was got with, which takes it along when it goes.
     Column("parent_id", Key, ForeignKey("account_token.id", ondelete="CASCADE"), index=True),
 )
