@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from boxwright.image import docker_archive
 from boxwright.image.oci_layout import Named
+from boxwright.store import uploads
 from crash.commands import Ground, walk
 from support.images import MemoryLayer, layer_tar, memory_image, ref
 from support.registry_process import serving
@@ -199,6 +201,7 @@ def test_import(ground: Ground) -> None:
 
 
 def test_pull_and_push(ground: Ground, tmp_path: Path) -> None:
+    (ground.work / "a").write_bytes(os.urandom(uploads.LEAST_BYTES))  # its upload is noted
     built(ground)
     with serving(tmp_path / "registry") as server:
         port = server.address.rpartition(":")[2]
