@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from typing import BinaryIO, Final, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Protocol, TypeAlias, cast
 
 from boxwright._version import __version__
 from boxwright.errors import CorruptError, InvalidError
@@ -20,6 +20,9 @@ from boxwright.layer.hashing import HashingReader, HashingWriter
 from boxwright.layer.streams import CHUNK, PieceStream
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.values import NamedTuple
+
+if TYPE_CHECKING:
+    from zstandard import ZstdDecompressor
 
 __all__ = [
     "Compressed",
@@ -132,10 +135,8 @@ class _ZstdFrame:
 
     needs_input = True
 
-    def __init__(self) -> None:
-        import zstandard
-
-        self._object = zstandard.ZstdDecompressor().decompressobj()
+    def __init__(self, decompressor: ZstdDecompressor) -> None:
+        self._object = decompressor.decompressobj()
 
     @property
     def eof(self) -> bool:
@@ -152,25 +153,37 @@ class _ZstdFrame:
 def _decompressed(head: bytes, stream: BinaryIO, kind: Compression) -> Iterator[bytes]:
     make, failure = _decompressor(kind)
     step = _ZSTD_INPUT if kind == "zstd" else _INPUT
-    data = head
+    data, position = head, 0
     while True:
         member = make()
         while not member.eof:
             part = b""
             if member.needs_input:
-                if not data and not (data := stream.read(_INPUT)):
-                    raise DamagedStream(kind, "it ends too early")
-                part, data = data[:step], data[step:]
+                if position == len(data):
+                    data, position = stream.read(_INPUT), 0
+                    if not data:
+                        raise DamagedStream(kind, "it ends too early")
+                part = data[position : position + step]
+                position += len(part)
             try:
                 out = member.decompress(part, CHUNK)
             except failure as error:
                 raise DamagedStream(kind, str(error) or "it cannot be unpacked") from error
             if out:
                 yield out
-        data = member.unused_data + data
-        while not (data := data.lstrip(b"\0")):
-            if not (data := stream.read(_INPUT)):
+        # By position, since a stream may be made of very many very small members: what is unused is of the last part.
+        position -= len(member.unused_data)
+        while (position := _beyond_zeros(data, position)) == len(data):
+            data, position = stream.read(_INPUT), 0
+            if not data:
                 return
+
+
+def _beyond_zeros(data: bytes, position: int) -> int:
+    while data[position : position + 1] == b"\0":
+        ahead = data[position : position + 4096]
+        position += len(ahead) - len(ahead.lstrip(b"\0"))
+    return position
 
 
 def _decompressor(kind: Compression) -> tuple[Callable[[], _Decompressor], type[Exception]]:
@@ -184,7 +197,9 @@ def _decompressor(kind: Compression) -> tuple[Callable[[], _Decompressor], type[
     if kind == "zstd":
         import zstandard
 
-        return _ZstdFrame, zstandard.ZstdError
+        # One for all frames: its memory takes longer to get than a small frame to unpack.
+        decompressor = zstandard.ZstdDecompressor()
+        return lambda: _ZstdFrame(decompressor), zstandard.ZstdError
     if kind == "bzip2":
         import bz2
 

@@ -109,6 +109,15 @@ def test_every_early_end_is_noticed(kind):
 
 
 @pytest.mark.parametrize("kind", PACKED)
+def test_very_many_members_with_zeros_between(kind):
+    words = [b"%d" % number for number in range(9000)]
+    packed = {word: PACK[kind](word) + bytes(position % 4 * 4) for position, word in enumerate(words[:50])}
+    stream = b"".join(packed[words[position % 50]] for position in range(9000))
+    whole = open_decompressed(io.BytesIO(stream + bytes(10_000))).read()
+    assert whole == b"".join(words[position % 50] for position in range(9000))
+
+
+@pytest.mark.parametrize("kind", PACKED)
 def test_garbage_behind_the_end_is_noticed(kind):
     with pytest.raises(DamagedStream):
         open_decompressed(io.BytesIO(PACK[kind](b"content") + b"garbage" * 10)).read()
