@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
+from boxwright.host.trees import remove_tree
 from support.postgres import PostgresServer, postgres_server
 from support.requirements import require_root, require_runtime
 
@@ -50,6 +52,15 @@ def pytest_runtest_makereport(
             report.outcome = "failed"
             report.longrepr = f"skipped on CI, where everything can be installed: {reason}"
     return report
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder for trees that are nested deeper than pytest can clear them away; it goes, and all beside it."""
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    yield folder
+    remove_tree(tmp_path)
 
 
 @pytest.fixture(scope="session")

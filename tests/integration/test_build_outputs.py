@@ -123,12 +123,12 @@ def test_a_folder_that_is_there_keeps_what_it_has(boxwright: Boxwright, context:
     assert list(elsewhere.iterdir()) == [], "no link is followed"
 
 
-def test_a_folder_deeper_than_pythons_stack(boxwright: Boxwright, tmp_path: Path) -> None:
-    (nested(tmp_path / "context", 1000) / "leaf").write_text("x")
-    (tmp_path / "context/Dockerfile").write_text("FROM scratch\nCOPY n /n\n")
+def test_a_folder_deeper_than_pythons_stack(deep: Path, boxwright: Boxwright) -> None:
+    (nested(deep / "context", 1000) / "leaf").write_text("x")
+    (deep / "context/Dockerfile").write_text("FROM scratch\nCOPY n /n\n")
     for _ in range(2):
-        boxwright.ok("build", "-q", "-o", tmp_path / "out", tmp_path / "context")
-    assert (tmp_path / "out" / ("n/" * 1000) / "leaf").read_text() == "x"
+        boxwright.ok("build", "-q", "-o", deep / "out", deep / "context")
+    assert (deep / "out" / ("n/" * 1000) / "leaf").read_text() == "x"
 
 
 def test_a_folder_that_cannot_be_is_left_alone(boxwright: Boxwright, context: Path, tmp_path: Path) -> None:

@@ -158,12 +158,12 @@ def test_copying_out_of_a_container(boxwright: Boxwright, source: Path, tmp_path
     assert (tmp_path / "own").stat().st_uid == 1000
 
 
-def test_a_tree_deeper_than_pythons_stack_goes_in_and_out(boxwright: Boxwright, tmp_path: Path) -> None:
+def test_a_tree_deeper_than_pythons_stack_goes_in_and_out(boxwright: Boxwright, deep: Path) -> None:
     id = boxwright.ok("create", "busybox")
-    (nested(tmp_path / "src", 1000) / "leaf").write_text("x")
-    boxwright.ok("cp", tmp_path / "src", f"{id}:/")
-    boxwright.ok("cp", f"{id}:/src", tmp_path / "copy")
-    assert (tmp_path / "copy" / ("n/" * 1000) / "leaf").read_text() == "x"
+    (nested(deep / "src", 1000) / "leaf").write_text("x")
+    boxwright.ok("cp", deep / "src", f"{id}:/")
+    boxwright.ok("cp", f"{id}:/src", deep / "copy")
+    assert (deep / "copy" / ("n/" * 1000) / "leaf").read_text() == "x"
 
 
 def test_archives_as_streams(boxwright: Boxwright, tmp_path: Path) -> None:

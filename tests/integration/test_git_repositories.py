@@ -94,11 +94,11 @@ def test_checkout(server: GitServer, site: Path, tmp_path: Path, plain: bool) ->
     assert {path.lstat().st_mtime for path in (out, *out.rglob("*"))} == {float(COMMITTED)}
 
 
-def test_a_checkout_deeper_than_pythons_stack(server: GitServer, site: Path, tmp_path: Path) -> None:
+def test_a_checkout_deeper_than_pythons_stack(deep: Path, server: GitServer, site: Path) -> None:
     (nested(site, 1000) / "leaf").write_text("x")
     head = commit(site, {})
-    Repository(server.publish(site, "site")).checkout(head, HostPath(tmp_path / "out"))
-    assert (tmp_path / "out" / ("n/" * 1000) / "leaf").stat().st_mtime == COMMITTED
+    Repository(server.publish(site, "site")).checkout(head, HostPath(deep / "out"))
+    assert (deep / "out" / ("n/" * 1000) / "leaf").stat().st_mtime == COMMITTED
 
 
 def test_an_older_commit_is_fetched_alone(server: GitServer, site: Path, tmp_path: Path) -> None:

@@ -119,10 +119,10 @@ def test_a_file_that_vanishes_is_as_one_that_never_was(tree: Path, monkeypatch: 
     assert "a" not in [item.path for item in scan(str(tree))]
 
 
-def test_a_tree_deeper_than_the_stack_and_than_there_are_descriptors(tree: Path) -> None:
-    deep = nested(tree, 1000)
-    (deep / "leaf").write_text("x")
-    seen = scan(str(tree))
-    assert (seen.files, [item.real for item in seen if item.path.endswith("leaf")]) == (6, [str(deep / "leaf")])
-    assert paths(tree, "n\n!**/leaf\n")[-1].endswith("n/leaf")
-    assert not [path for path in paths(tree, "n\n!**/nothing\n") if path.startswith("n")]
+def test_a_tree_deeper_than_the_stack_and_than_there_are_descriptors(deep: Path) -> None:
+    leaf = nested(deep, 1000) / "leaf"
+    leaf.write_text("x")
+    seen = scan(str(deep))
+    assert (seen.files, [item.real for item in seen if item.path.endswith("leaf")]) == (1, [str(leaf)])
+    assert paths(deep, "n\n!**/leaf\n")[-1].endswith("n/leaf")
+    assert paths(deep, "n\n!**/nothing\n") == []
