@@ -18,6 +18,7 @@ from boxwright.hub.db.database import default_url
 from support.boxwright_command import Boxwright
 from support.docker_daemon import Docker
 from support.hub_kit import BY, PASSWORD, house, populate
+from support.oidc_provider import OIDCProvider, oidc_provider
 from support.podman import own_podman
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import serving
@@ -34,10 +35,20 @@ class Place(NamedTuple):
     """Of the robot shop+ci, who may write in shop."""
     reader: str
     """Of ada, good for pulling only."""
+    provider: OIDCProvider
+    """Where its users may log in: each of its ID tokens is bob's."""
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OIDCProvider]:
+    with oidc_provider() as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=["http", "tls"])
-def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def hub(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, provider: OIDCProvider
+) -> Iterator[Place]:
     root = tmp_path_factory.mktemp("hub")
     with house(default_url(root)) as made:
         populate(made)
@@ -45,6 +56,7 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         made.grants.grant("shop+ci", Role.ADMIN, "shop/*", BY)
         token = made.tokens.create("shop+ci", "ci", BY)
         reader = made.tokens.create("ada", "reader", BY, limit=Limit(frozenset({"pull"})))
+        made.identities.add("bob", provider.issuer, "id-of-ada", BY)
     tls: dict[str, object] = {}
     if request.param == "tls":
         certificate, key = root / "cert.pem", root / "key.pem"
@@ -52,8 +64,9 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         wanted += ["-addext", "subjectAltName=IP:127.0.0.1"]
         process.run(["openssl", "req", *wanted, "-keyout", str(key), "-out", str(certificate)])
         tls = {"cert": str(certificate), "key": str(key)}
-    with serving(root, hub=True, **({"tls": tls} if tls else {})) as running:
-        yield Place(running.address, token, reader)
+    sections: dict[str, dict[str, object]] = {"oidc": {"issuer": provider.issuer}, **({"tls": tls} if tls else {})}
+    with serving(root, hub=True, **sections) as running:
+        yield Place(running.address, token, reader, provider)
 
 
 def call(*argv: str | Path, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -106,7 +119,13 @@ def test_docker(docker: Docker, hub: Place, layout: Path, tmp_path: Path) -> Non
     right(call(*mine("robot", "push", private)))
     refused = call(*mine("robot", "push", name))
     assert refused.returncode != 0
-    docker.run("rmi", "hubbed:latest", name, private)
+    theirs = f"{hub.address}/bob/static_web:v1"
+    docker.run("tag", "hubbed:latest", theirs)
+    with_token = mine("bob", "login", "--username", "anything", "--password-stdin", hub.address)
+    assert call(*with_token, text=hub.provider.token(aud="other")).returncode != 0
+    right(call(*with_token, text=hub.provider.token()))
+    right(call(*mine("bob", "push", theirs)))
+    docker.run("rmi", "hubbed:latest", name, private, theirs)
 
 
 def test_podman(hub: Place, layout: Path, tmp_path: Path) -> None:
@@ -124,6 +143,8 @@ def test_podman(hub: Place, layout: Path, tmp_path: Path) -> None:
         podman.run("pull", "--tls-verify=false", name)
         assert podman.run("pull", "--tls-verify=false", private, check=False).returncode != 0
         podman.run("pull", "--tls-verify=false", auth, private)
+        words = ["login", "--tls-verify=false", f"--authfile={tmp_path}/bob.json", "--username", "anything"]
+        right(call(*podman.command, *words, "--password-stdin", hub.address, text=hub.provider.token()))
 
 
 def test_skopeo(hub: Place, layout: Path, tmp_path: Path) -> None:
@@ -134,6 +155,9 @@ def test_skopeo(hub: Place, layout: Path, tmp_path: Path) -> None:
     assert call(*copy, "--dest-creds", f"ada:{hub.reader}", name).returncode != 0
     right(call(*copy, "--dest-creds", f"ada:{PASSWORD}", name))
     right(call(*copy, "--dest-creds", f"shop+ci:{hub.token}", private))
+    theirs = f"docker://{hub.address}/bob/skopeo:v1"
+    assert call(*copy, "--dest-creds", f"bob:{hub.provider.token(exp=1)}", theirs).returncode != 0
+    right(call(*copy, "--dest-creds", f"anything:{hub.provider.token()}", theirs))
     inspect = [skopeo, "inspect", "--tls-verify=false"]
     manifest = layout / "blobs/sha256" / json.loads((layout / "index.json").read_text())["manifests"][0]["digest"][7:]
     assert json.loads(right(call(*inspect, name)))["Digest"] == digest_of(manifest.read_bytes())
