@@ -115,7 +115,9 @@ def _fields(old: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _values(before: object, after: object) -> str:
-    """Show two values where they are plain ones."""
+    """Show two values where they are plain ones; a number is the bits of a mode."""
+    if isinstance(before, int) and isinstance(after, int) and not isinstance(after, bool):
+        return f" ({before:04o} → {after:04o})"
     if isinstance(before, str) and isinstance(after, str) and before and after:
         return f" ({_difference(before, after)})"
     return ""

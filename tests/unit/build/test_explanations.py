@@ -23,6 +23,11 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("ARG API_TOKEN=1\nRUN write /a 1", "ARG API_TOKEN=2\nRUN write /a 1", ["", "ARG API_TOKEN changed"]),
     ("ARG A\nRUN write /a 1", "ARG A=2\nRUN write /a 1", ["", "ARG A is new"]),
     ("ARG A=1\nRUN write /a 1", "ARG A\nRUN write /a 1", ["", "$A is no longer set"]),
+    (
+        "COPY --chmod=644 f /",
+        "COPY --chmod=4755 f /",
+        ["Dockerfile:2 changed; --chmod changed (0644 → 4755)"],
+    ),
     ("USER 1\nRUN write /a 1", "USER 2\nRUN write /a 1", ["", "its user changed ('1' → '2')"]),
     ("COPY f /a", "COPY f /b", ["Dockerfile:2 changed; its destination changed ('/a' → '/b')"]),
     ("COPY f /a", "COPY --chown=1 f /a", ["Dockerfile:2 changed; --chown changed"]),
