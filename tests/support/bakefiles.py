@@ -11,6 +11,7 @@ from boxwright.bake.overrides import Override
 from boxwright.bake.scope import Outside, Scope
 from boxwright.bake.selection import Selection, select
 from boxwright.dockerfile.source import Source
+from boxwright.errors import NotFoundError
 
 BUILTIN = {"BAKE_CMD_CONTEXT": "cwd://", "BAKE_LOCAL_PLATFORM": "linux/amd64"}
 
@@ -21,12 +22,16 @@ def evaluate(expression: str, **variables: Any) -> Any:
     return Scope([body], Outside(lambda name: None, variables)).variable("value")
 
 
+def nothing_further(path: str) -> File:
+    raise NotFoundError(f"there is no bake file {path}")
+
+
 def define(*texts: str | tuple[str, str], environ: Mapping[str, str] | None = None) -> Definition:
     """Read files, each a text in HCL or a name and a text."""
     files = [("docker-bake.hcl", text) if isinstance(text, str) else text for text in texts]
     given = environ or {}
     read_files = [File(name, text.encode()) for name, text in files]
-    return read(read_files, Outside(given.get, BUILTIN), given)
+    return read(read_files, Outside(given.get, BUILTIN), given, nothing_further)
 
 
 def choose(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from boxwright.bake.bodies import parse_hcl
 from boxwright.bake.jsonfile import parse_json
@@ -30,10 +30,13 @@ class Definition(NamedTuple):
     variables: tuple[Described, ...]
 
 
-def read(files: Sequence[File], outside: Outside, environment: Mapping[str, str]) -> Definition:
+def read(
+    files: Sequence[File], outside: Outside, environment: Mapping[str, str], open_: Callable[[str], File]
+) -> Definition:
     """Read files; what is said later of a name is added to what was said before, compose files going first.
 
-    `environment` is what compose files put in place of ``${NAME}``. Raises BakeError and its kinds.
+    `environment` is what compose files put in place of ``${NAME}``; `open_` gives further files that they name, by
+    their paths. Raises BakeError and its kinds, and what `open_` raises.
     """
     bodies: list[Body] = []
     composed: list[Source] = []
@@ -52,7 +55,7 @@ def read(files: Sequence[File], outside: Outside, environment: Mapping[str, str]
     if composed:
         from boxwright.bake.compose import read_compose
 
-        targets, groups = read_compose(composed, environment)
+        targets, groups = read_compose(composed, environment, lambda path: _source(open_(path)))
     variables: tuple[Described, ...] = ()
     if bodies:
         scope = Scope(bodies, outside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from boxwright.bake.interpolation import dotenv, interpolate
 from boxwright.bake.mistakes import BakeError
 from boxwright.bake.values import ConversionError
 from boxwright.bake.yamlfile import YamlMissing
+from boxwright.engine.baking import reading
 from support.bakefiles import define, shown
 
 pytest.importorskip("yaml")
@@ -78,20 +80,43 @@ services:
     assert found["app"]["target"] == "stage"
 
 
+def test_a_file_that_is_included_by_one_that_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its paths are relative to its own folder. (buildx counts the outer folder twice.)"""
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "compose.yaml": "include: [a/compose.yaml]\n",
+        "a/compose.yaml": "include: [b/compose.yaml]\nservices: {x: {extends: {file: ../c.yaml, service: x}}}\n",
+        "a/b/compose.yaml": "services: {y: {build: {context: in, additional_contexts: {up: ../up}}}}\n",
+        "c.yaml": "services: {x: {build: {args: {A: 1}}}}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    targets = reading.define(reading.Bake(), {}).targets
+    assert (targets["x"].context, targets["x"].args) == ("a", {"A": "1"})
+    assert (targets["y"].context, targets["y"].contexts) == ("a/b/in", {"up": "a/up"})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("services:\n  a: [\n", "it is no YAML: "),
         ("services: {a: 1, a: 2}\n", "it is no YAML: a is there twice"),
         ("[]\n", "compose.yaml has to be a mapping"),
-        ("include: [x.yaml]\nservices: {}\n", "compose.yaml: include is not supported"),
+        ("include: [x.yaml]\nservices: {}\n", "compose.yaml: there is no file x.yaml"),
+        ("include: [compose.yaml]\n", "compose.yaml: compose.yaml is included by itself: compose.yaml → compose.yaml"),
+        ("include: [{path: x, projekt: y}]\n", "compose.yaml: include has no projekt"),
+        ("include: [{env_file: x}]\n", "compose.yaml: include names no file"),
+        ("include: ['oci://a/b']\n", "compose.yaml: oci://a/b is included, which is no file of this machine"),
         ("services: {a: {build: {contxt: .}}}\n", "compose.yaml: the build of a has no contxt (did you mean context?)"),
         ("services: {a: {build: {privileged: true}}}\n", "compose.yaml: privileged builds are not supported"),
         ("services: {a: {build: {secrets: [s]}}}\n", "the service a: there is no secret s"),
         ("services: {a: {build: {secrets: [s]}}}\nsecrets: {s: {external: true}}\n", "the service a: the secret s is"),
         ("services: {a: {build: {args: {A: '${X:?say it}'}}}}\n", "compose.yaml: the variable X is required: say it"),
         ("services: {a: {build: {args: {A: '${'}}}}\n", "compose.yaml: ${ is not closed"),
-        ("services: {a: {extends: {file: x, service: y}, build: .}}\n", "compose.yaml: a extends a service of another"),
+        ("services: {a: {extends: {file: x, service: y}, build: .}}\n", "compose.yaml: there is no file x"),
+        ("services: {a: {extends: {file: 'git@x', service: y}}}\n", "compose.yaml: a extends a service of git@x,"),
+        ("services: {a: {extends: b}, b: {extends: a}}\n", "compose.yaml: a extends b, which extends it in turn"),
         ("services: {a: {extends: a, build: .}}\n", "compose.yaml: a extends a, which is not there, or extends it"),
         ("services: {a: {build: {x-bake: {tag: x}}}}\n", "the service a: x-bake has no tag (did you mean tags?)"),
         ("services: {a b: {build: .}}\n", "the service a b has a name that no target can have"),

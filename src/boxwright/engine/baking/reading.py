@@ -88,12 +88,15 @@ def define(wanted: Bake, environ: Mapping[str, str]) -> Definition:
     def lookup(name: str) -> str | None:
         return wanted.variables.get(name, seen.get(name))
 
+    def further(path: str) -> File:
+        return _file(path, wanted._replace(stdin=None))
+
     builtin = {
         "BAKE_CMD_CONTEXT": wanted.command_context,
         "BAKE_LOCAL_PLATFORM": str(Platform.of_machine(os.uname().machine)),
     }
     outside = Outside(lookup, builtin, _functions(environ))
-    return read(_files(wanted, environ), outside, {**_dotenv(seen), **seen, **wanted.variables})
+    return read(_files(wanted, environ), outside, {**_dotenv(seen), **seen, **wanted.variables}, further)
 
 
 def choose(wanted: Bake, definition: Definition, environ: Mapping[str, str]) -> Selection:
