@@ -269,7 +269,8 @@ def test_cancelling_kills_it(sandbox):
 
 def test_cancelling_at_once_leaves_nothing(sandbox):
     sandbox.prepare("sleep", "60")
-    run_foreground(sandbox.runtime, sandbox.mounts, sandbox.bundle, "sleep", is_cancelled=lambda: True)
+    code = run_foreground(sandbox.runtime, sandbox.mounts, sandbox.bundle, "sleep", is_cancelled=lambda: True)
+    assert code == 137
     assert not os.path.exists(f"{sandbox.runtime.state}/{sandbox.bundle.id}")
 
 

@@ -18,6 +18,7 @@ from boxwright.runtime.oci_runtime import ENVIRONMENT, OciRuntime
 
 _POLL = 100  # milliseconds between looks at whether the caller still wants it
 _ATTEMPTS = 50
+_KILLED = 137
 
 
 def run_foreground(
@@ -66,6 +67,8 @@ def run_foreground(
     finally:
         words = _take(log)
     if code and words:
+        if is_cancelled is not None and is_cancelled():
+            return _KILLED  # what a runtime says that is killed on its way is nobody's failure
         raise failure(runtime.kind, "run", words, program)
     return code
 

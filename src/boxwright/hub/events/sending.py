@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from boxwright._version import __version__
 from boxwright.errors import BoxwrightError
 from boxwright.hub.events.addresses import AddressPolicy
+from boxwright.remote.tls import default_context
 from boxwright.values import NamedTuple
 
 TIMEOUT_SECONDS = 15.0
@@ -128,7 +129,7 @@ _tls: ssl.SSLContext | None = None
 def _context() -> ssl.SSLContext:
     global _tls
     if _tls is None:
-        _tls = ssl.create_default_context()
+        _tls = default_context()
     return _tls
 
 
