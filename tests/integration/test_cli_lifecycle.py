@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -370,3 +371,30 @@ def test_while_the_next_start_is_awaited(boxwright: Boxwright) -> None:
     assert boxwright.ok("stop", id) == id
     assert restarts(boxwright, id) == ("exited", 4)
     assert boxwright.ok("container", "prune", "-f").splitlines()[1] == id
+
+
+# ---- what they use, and may use
+
+
+def test_limits_are_changed_while_it_runs(boxwright: Boxwright) -> None:
+    id = detached(boxwright, "--name", "web", "busybox", "sleep", "1000")
+    assert (
+        boxwright.ok("update", "-m", "64m", "--cpus", "0.5", "--pids-limit", "20", "--restart", "always", "web")
+        == "web"
+    )
+    host = boxwright.inspect(id)["HostConfig"]
+    assert (host["Memory"], host["NanoCpus"], host["PidsLimit"]) == (64 << 20, 500_000_000, 20)
+    assert host["RestartPolicy"]["Name"] == "always"
+    boxwright.ok("update", "--restart", "no", "-m", "32m", "web")
+    usage = json.loads(boxwright.ok("stats", "--no-stream", "--format", "json", "web"))
+    assert (usage["Name"], usage["ID"], usage["PIDs"]) == ("web", id[:12], "1")
+    assert usage["MemUsage"].endswith(" / 32MiB")
+    assert re.fullmatch(r"\d+\.\d\d%", usage["CPUPerc"])
+    assert boxwright("exec", id, "sh", "-c", "for i in $(seq 40); do sleep 5 & done").code != 0  # cannot fork
+    assert boxwright.fails("update", "--cpus", "9999", "web").startswith("--cpus 9999 is out of range")
+    assert boxwright.fails("update", "web", code=125) == "there is nothing to change"
+    boxwright.ok("stop", "-t", "0", id)
+    boxwright.ok("update", "--pids-limit", "30", id)
+    boxwright.ok("start", id)
+    assert boxwright.inspect(id)["HostConfig"]["PidsLimit"] == 30
+    assert boxwright.ok("stats", "--no-stream").split("\n")[0].split()[:3] == ["CONTAINER", "ID", "NAME"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Boxwright
+from support.cli import Boxwright, eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
@@ -330,7 +330,9 @@ def test_volumes_without_a_name_go_with_their_container(boxwright: Boxwright, im
         (("--tmpfs", "relative", "busybox"), "invalid volume 'relative'"),
         (("--device", "/dev/nowhere", "busybox"), "/dev/nowhere is no device of this machine"),
         (("--security-opt", "odd", "busybox"), "--security-opt odd is not supported"),
-        (("--pid", "container:x", "busybox"), "--pid container:x is not supported"),
+        (("--pid", "container:xx", "busybox"), "no such container: xx"),
+        (("--network", "container:", "busybox"), "'container:' names no container"),
+        (("--volumes-from", "xx", "busybox"), "no such container: xx"),
         (("--uts", "host", "-h", "x", "busybox"), "--hostname and --uts host exclude each other"),
         (("-a", "odd", "busybox"), "unknown stream 'odd'"),
         (("-d", "-a", "stdout", "busybox"), "-a does not go with -d"),
@@ -399,3 +401,23 @@ def test_the_proxies_of_dockers_configuration_reach_containers_and_steps(boxwrig
 )
 def test_mistakes_that_docker_ends_with_1(boxwright: Boxwright, arguments: tuple[str, ...], message: str) -> None:
     assert boxwright.fails("run", *arguments, code=1) == message
+
+
+def test_what_containers_share(boxwright: Boxwright) -> None:
+    serve = "echo hi > /data/page; exec httpd -f -p 127.0.0.1:8099 -h /data"
+    id = boxwright.ok("run", "-d", "--name", "base", "-v", "/data", "busybox", "sh", "-c", serve)
+    eventually(lambda: boxwright("exec", id, "wget", "-qO-", "http://127.0.0.1:8099/page").out == "hi\n")
+    try:
+        joins = ("run", "--rm", "--network", "container:base", "busybox", "sh", "-c")
+        page = boxwright.ok(*joins, "hostname; grep -c $(hostname) /etc/hosts; wget -qO- http://127.0.0.1:8099/page")
+        assert page.splitlines() == [id[:12], "1", "hi"]
+        assert "httpd" in boxwright.ok("run", "--rm", "--network=none", "--pid", "container:base", "busybox", "ps")
+        given = ("run", "--rm", "--network=none", "--volumes-from", "base:ro", "busybox")
+        assert boxwright.ok(*given, "cat", "/data/page") == "hi"
+        assert "Read-only file system" in boxwright(*given, "touch", "/data/x").err
+        assert boxwright.fails(*joins[:-3], "-p", "80", *joins[-3:-2], "true", code=125).startswith("-p, -P and")
+        boxwright.ok("kill", id)
+        message = "cannot join the network of container base: it is not running"
+        assert boxwright.fails(*joins, "true", code=125) == message
+    finally:
+        boxwright.ok("rm", "-fv", id)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from boxwright.cli import limit_flags
 from boxwright.cli.parsing import Parser, UsageError, key_values, size
 from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
@@ -51,7 +52,6 @@ _REFUSED = {
     "--storage-opt": _NOT_YET,
     "--userns": "containers have the user namespace of the command",
     "--volume-driver": "volumes are local folders",
-    "--volumes-from": _NOT_YET,
     "--cpu-count": _WINDOWS,
     "--cpu-percent": _WINDOWS,
     "--io-maxbandwidth": _WINDOWS,
@@ -75,9 +75,12 @@ def declare(parser: Parser) -> None:
     parser.repeated("--env-file", metavar="FILE", help="read environment variables from a file")
     parser.repeated("-p", "--publish", metavar="[[IP:]PORT:]PORT", help="publish a port of the container on the host")
     parser.flag("-P", "--publish-all", help="publish every port that the image exposes")
-    parser.add_argument("--network", "--net", metavar="MODE", default="bridge", help="bridge, host or none")
+    parser.add_argument(
+        "--network", "--net", metavar="MODE", default="bridge", help="bridge, host, none, or container:NAME"
+    )
     parser.repeated("-v", "--volume", metavar="SRC:DST[:ro]", help="mount a folder of the host, or a volume")
     parser.repeated("--mount", metavar="SPEC", help="mount, spelled out: type=bind,src=/a,dst=/b[,readonly]")
+    parser.repeated("--volumes-from", metavar="CONTAINER[:ro]", help="have the mounts of another container, too")
     parser.repeated("--tmpfs", metavar="DST", help="mount a file system in memory")
     parser.add_argument("-w", "--workdir", metavar="DIR", help="working directory in the container")
     parser.add_argument("-u", "--user", metavar="USER[:GROUP]", help="user, by name or number")
@@ -92,18 +95,7 @@ def declare(parser: Parser) -> None:
     parser.repeated("--dns", metavar="IP", help="use this name server")
     parser.repeated("--dns-search", metavar="DOMAIN", help="look short names up in this domain")
     parser.repeated("--dns-option", "--dns-opt", metavar="OPTION", help="set an option of the resolver")
-    parser.add_argument("-m", "--memory", metavar="SIZE", type=size, help="limit memory: 512m, 1g")
-    parser.add_argument("--memory-swap", metavar="SIZE", help="limit memory and swap together; -1: no limit")
-    parser.add_argument(
-        "--memory-reservation", metavar="SIZE", type=size, help="what it shrinks to when memory is short"
-    )
-    parser.add_argument("--cpus", metavar="NUMBER", type=float, help="limit processor time: 1.5")
-    parser.add_argument("-c", "--cpu-shares", metavar="WEIGHT", type=int, help="relative weight of processor time")
-    parser.add_argument("--cpu-period", metavar="MICROSECONDS", type=int, help="how long a period of --cpu-quota is")
-    parser.add_argument("--cpu-quota", metavar="MICROSECONDS", type=int, help="processor time in each --cpu-period")
-    parser.add_argument("--cpuset-cpus", metavar="LIST", help="run on these processors: 0-2,4")
-    parser.add_argument("--cpuset-mems", metavar="LIST", help="use memory of these NUMA nodes")
-    parser.add_argument("--pids-limit", metavar="NUMBER", type=int, help="limit the number of processes")
+    limit_flags.declare(parser)
     parser.add_argument("--shm-size", metavar="SIZE", type=size, help="size of /dev/shm")
     parser.repeated("--ulimit", metavar="NAME=SOFT[:HARD]", help="set a resource limit")
     parser.flag("--read-only", help="mount the root file system read-only")
@@ -113,7 +105,7 @@ def declare(parser: Parser) -> None:
     parser.repeated("--security-opt", metavar="OPTION", help="seccomp=unconfined, no-new-privileges")
     parser.repeated("--device", metavar="PATH", help="give a device of the host to the container")
     parser.repeated("--sysctl", metavar="NAME=VALUE", help="set a kernel parameter of the container")
-    parser.add_argument("--pid", metavar="MODE", default="", help="host: see the host's processes")
+    parser.add_argument("--pid", metavar="MODE", default="", help="host, or container:NAME: see the processes there")
     parser.add_argument("--ipc", metavar="MODE", default="", help="host: share the host's shared memory")
     parser.add_argument("--uts", metavar="MODE", default="", help="host: have the host's name")
     parser.add_argument("--oom-score-adj", metavar="NUMBER", type=int, help="how soon it is killed for want of memory")
@@ -201,23 +193,15 @@ def request(args: Any) -> CreateContainer:
         dns_search=tuple(args.dns_search),
         dns_options=tuple(args.dns_option),
         volumes=tuple(volumes),
+        volumes_from=tuple(args.volumes_from),
         tmpfs=tuple(tmpfs),
-        memory=args.memory or None,
-        memory_swap=_swap(args.memory_swap),
-        memory_reservation=args.memory_reservation or None,
-        cpus=args.cpus or None,
-        cpu_period=args.cpu_period or None,
-        cpu_quota=args.cpu_quota or None,
-        cpuset_cpus=args.cpuset_cpus,
-        cpuset_mems=args.cpuset_mems,
+        **limit_flags.asked(args),
         oom_score_adj=args.oom_score_adj,
         oom_kill_disable=args.oom_kill_disable,
         pid=args.pid,
         ipc=args.ipc,
         uts=args.uts,
         init=args.init,
-        cpu_shares=args.cpu_shares or None,
-        pids_limit=args.pids_limit,
         shm_size=args.shm_size,
         ulimits=tuple(args.ulimit),
         read_only=args.read_only,
@@ -288,12 +272,6 @@ def _lines(path: str) -> list[str]:
         raise InvalidError(f"{path} is not UTF-8 text") from None
     lines = (line.lstrip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
-
-
-def _swap(text: str | None) -> int | None:
-    if text is None:
-        return None
-    return -1 if text == "-1" else size(text)
 
 
 def _add_mount(text: str, volumes: list[str], tmpfs: list[str]) -> None:

@@ -15,6 +15,16 @@ def size(count: float, precision: int = 4) -> str:
     return f"{count:.{precision}g}{units[index]}" if count < 10**precision else f"{count:.0f}{units[index]}"
 
 
+def binary_size(count: float) -> str:
+    """Return bytes with a binary unit, as docker says memory: ``320KiB``, ``23.54GiB``."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+    index = 0
+    while count >= 1024.0 and index < len(units) - 1:
+        count /= 1024.0
+        index += 1
+    return f"{count:.4g}{units[index]}"
+
+
 def spaced_size(count: float) -> str:
     """Return bytes as running text has them: ``62.4 MB``."""
     text = size(count, 3)

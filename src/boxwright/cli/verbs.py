@@ -53,6 +53,8 @@ VERBS: dict[str, Verb] = {
     "wait": Verb("wait", "Wait for containers to end and print their exit codes", _CONTAINERS),
     "port": Verb("port", "List a container's published ports", _CONTAINERS),
     "top": Verb("top", "Show the processes of a container", _CONTAINERS),
+    "stats": Verb("stats", "Show what containers use", _CONTAINERS),
+    "update": Verb("update", "Change the limits of containers", _CONTAINERS),
     "cp": Verb("cp", "Copy files between a container and the host", _CONTAINERS),
     "diff": Verb("diff", "Show what changed in a container's file system", _CONTAINERS),
     "export": Verb("export", "Write a container's file system as a tar", _CONTAINERS),
@@ -92,15 +94,13 @@ REFUSED = {
     "context": "there is no daemon to choose",
     "events": "there is no daemon that sees them all",
     "plugin": "there are no plugins",
-    "stats": "it isn't there yet",
     "trust": "there is no content trust",
-    "update": "it isn't there yet",
     **dict.fromkeys(("config", "node", "secret", "service", "stack", "swarm"), _SWARM),
 }
 
 _CONTAINER_VERBS = (
-    "attach commit cp create diff exec export inspect kill logs pause port rename restart rm run start stop top unpause"
-    " wait"
+    "attach commit cp create diff exec export inspect kill logs pause port rename restart rm run start stats stop top"
+    " unpause update wait"
 )
 
 # docker's management spelling → the verb, with options that go before the user's. What is missing here is handled by

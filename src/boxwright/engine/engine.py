@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
     from boxwright.engine.containers.listing import ContainerRow, PortRow
+    from boxwright.engine.containers.statistics import StatsRow
     from boxwright.engine.containers.streams import LogLine
     from boxwright.engine.containers.wiring import Wiring
     from boxwright.engine.contents import Sbom
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from boxwright.engine.images import HistoryRow, ImageRow
     from boxwright.engine.pruning import AllPruned, DiskUsage, Pruned
     from boxwright.engine.registries import Registries
-    from boxwright.engine.requests import CreateContainer
+    from boxwright.engine.requests import CreateContainer, UpdateContainer
     from boxwright.engine.sharing import LoggedInAs, Pulled, Pushed
     from boxwright.oci.digest import Digest
     from boxwright.remote.device import Invitation
@@ -419,6 +420,18 @@ class Engine:
         from boxwright.engine.containers import lifecycle
 
         lifecycle.kill(self.wiring, container, signal)
+
+    def update_container(self, container: str, changes: UpdateContainer) -> None:
+        """Change a container's limits and restart policy: see `boxwright.engine.containers.limits.update`."""
+        from boxwright.engine.containers import limits
+
+        limits.update(self.wiring, container, changes)
+
+    def statistics(self, containers: Sequence[str] = (), *, all: bool = False) -> Iterator[list[StatsRow]]:
+        """Yield every second what containers use: see `boxwright.engine.containers.statistics.statistics`."""
+        from boxwright.engine.containers import statistics
+
+        return statistics.statistics(self.wiring, containers, all=all)
 
     def pause_container(self, container: str) -> None:
         """Freeze all processes of a container. Raises ContainerNotRunning."""

@@ -287,6 +287,7 @@ def _mount(mount: MountPoint) -> dict[str, Any]:
 
 def _network(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
     link = record.status.get("network") or {}
+    joins = config.network.startswith("container:")  # who is on it is said of that one
     running = record.is_running
     bindings = bindings_json(record) if running else {}
     ports: dict[str, Any] = {port: bindings.get(port) for port in config.exposed} if running else {}
@@ -297,4 +298,4 @@ def _network(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]
         "IPPrefixLen": link.get("prefix_length", 0),
         "MacAddress": link.get("mac", ""),
     }
-    return {"Bridge": "", "Ports": ports, **endpoint, "Networks": {config.network: endpoint}}
+    return {"Bridge": "", "Ports": ports, **endpoint, "Networks": {} if joins else {config.network: endpoint}}

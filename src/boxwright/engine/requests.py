@@ -35,7 +35,7 @@ class CreateContainer(NamedTuple):
     exposed: tuple[str, ...] = ()
     """Ports beside those of the image that `publish_all` publishes: ``80``, ``53/udp``."""
     network: str = "bridge"
-    """``bridge``, ``host`` or ``none``."""
+    """``bridge``, ``host``, ``none`` or ``container:NAME``."""
     add_hosts: tuple[str, ...] = ()
     """``name:address`` lines for /etc/hosts."""
     dns: tuple[str, ...] = ()
@@ -45,6 +45,8 @@ class CreateContainer(NamedTuple):
     dns_options: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     """``source:target[:ro]`` (a path or a volume's name), or ``target`` for a volume without a name."""
+    volumes_from: tuple[str, ...] = ()
+    """Containers whose mounts it has, too: ``NAME[:ro|rw]``."""
     tmpfs: tuple[str, ...] = ()
     """``target[:options]``."""
     memory: int | None = None
@@ -65,7 +67,7 @@ class CreateContainer(NamedTuple):
     oom_score_adj: int | None = None
     oom_kill_disable: bool = False
     pid: str = ""
-    """``host`` or empty for its own process numbers; `ipc` and `uts` alike."""
+    """``host``, ``container:NAME``, or empty for its own process numbers; `ipc` and `uts` are ``host`` or empty."""
     ipc: str = ""
     uts: str = ""
     init: bool = False
@@ -91,3 +93,19 @@ class CreateContainer(NamedTuple):
     auto_remove: bool = False
     pull: str = "missing"
     """``missing``, ``always`` or ``never``."""
+
+
+class UpdateContainer(NamedTuple):
+    """Changes of a container's limits, each as in `CreateContainer`; None leaves it as it is."""
+
+    memory: int | None = None
+    memory_swap: int | None = None
+    memory_reservation: int | None = None
+    cpus: float | None = None
+    cpu_shares: int | None = None
+    cpu_period: int | None = None
+    cpu_quota: int | None = None
+    cpuset_cpus: str | None = None
+    cpuset_mems: str | None = None
+    pids_limit: int | None = None
+    restart: str | None = None

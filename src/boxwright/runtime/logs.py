@@ -53,7 +53,11 @@ def read_log(
     whether the container may still write, whenever there is nothing new. A log that conmon starts anew is followed
     through. Damaged lines (a cut write) are skipped.
     """
-    for line in _join(_follow(path, tail, follow)):
+    lines = _join(_follow(path, tail, follow))
+    if tail is not None and follow is None:
+        # Both streams may end in the middle of a line: their parts lie apart, and other lines between them.
+        lines = iter(deque(lines, maxlen=max(tail, 0)))
+    for line in lines:
         if since is not None and line.nanoseconds < since:
             continue
         if until is not None and line.nanoseconds > until:

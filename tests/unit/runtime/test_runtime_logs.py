@@ -84,6 +84,12 @@ def test_tail_counts_parts_as_one(log):
     assert texts(log, tail=9) == [b"a\n", b"bcd\n", b"e"]
 
 
+def test_tail_counts_streams_together(log):
+    log.write_bytes(record(1, b"a") + record(2, b"open", tag=b"P") + record(3, b"E", b"stderr"))
+    assert texts(log, tail=1) == [b"open"]
+    assert texts(log, tail=2) == [b"E\n", b"open"]
+
+
 def test_since_and_until(log):
     log.write_bytes(b"".join(record(n, b"%d" % n) for n in range(5)))
     assert texts(log, since=parse_time(T % 2)) == [b"2\n", b"3\n", b"4\n"]

@@ -34,7 +34,7 @@ class ContainerConfig(NamedTuple):
     hostname: str = ""
     labels: Mapping[str, str] = {}
     network: str = "bridge"
-    """``bridge``, ``host`` or ``none``."""
+    """``bridge``, ``host``, ``none`` or ``container:ID``."""
     publish: tuple[str, ...] = ()
     publish_all: bool = False
     exposed: tuple[str, ...] = ()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from boxwright.engine.containers import sharing
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.files import HOST_GATEWAY
+from boxwright.engine.containers.limits import limits_of
 from boxwright.engine.containers.mounts import resolve_mounts
 from boxwright.engine.containers.names import random_name
 from boxwright.engine.containers.removal import drop_unfinished
@@ -16,14 +18,13 @@ from boxwright.errors import InvalidError, UnsupportedError
 from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.oci.config import RunConfig
-from boxwright.runtime.options import MIB, ContainerOptions, Limits
+from boxwright.runtime.options import MIB, ContainerOptions
 from boxwright.store.containers import ContainerNameInUse, ContainerRecord
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SMALLEST_MEMORY = 6 * 1024 * 1024  # docker's minimum: below it the runtime itself doesn't start
 _NAME_TRIES = 8
 _INITS = ("docker-init", "tini-static", "catatonit")
 
@@ -52,9 +53,16 @@ def create(store: Store, request: CreateContainer) -> Created:
     image = store.images.find(request.image)
     base = store.images.config(image).config
     id = os.urandom(32).hex()
-    network = _network(request.network)
+    network = _network(store, request.network)
+    request = request._replace(pid=sharing.with_id(store, request.pid))
+    request = request._replace(hostname=request.hostname or sharing.hostname_of(store, network) or None)
     config = _configure(request, base, id, network)
     warnings = []
+    if network.startswith(sharing.PREFIX) and (request.publish or request.publish_all or request.add_hosts):
+        raise InvalidError(
+            "-p, -P and --add-host do not go with --network container:NAME",
+            hint="they are for the container whose network it is",
+        )
     if network != "bridge" and (request.publish or request.publish_all):
         warnings.append(f"published ports are discarded with --network {request.network}")
     # Held until it is whole: by that others tell a container that is being made from one whose maker was killed.
@@ -163,7 +171,9 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
 
         capabilities.select(request.cap_add, request.cap_drop, capabilities.available())
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("uts", request.uts)):
-        if mode not in ("", "host", "private"):
+        # No container joins another one's shared memory, so being shareable changes nothing.
+        known = {"pid": ("private",), "ipc": ("private", "shareable"), "uts": ()}[name]
+        if mode not in ("", "host", *known) and not (name == "pid" and mode.startswith(sharing.PREFIX)):
             raise UnsupportedError(f"--{name} {mode} is not supported", hint=f"--{name} host is")
     return ContainerOptions(
         argv=argv,
@@ -179,12 +189,12 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         privileged=request.privileged,
         confined=confined,
         no_new_privileges=no_new_privileges,
-        limits=_limits(request),
+        limits=limits_of(request),
         ulimits=tuple(ulimit(text) for text in request.ulimits),
         tty=request.tty,
         stdin=request.stdin,
         pid=request.pid.removeprefix("private"),
-        ipc=request.ipc.removeprefix("private"),
+        ipc="host" if request.ipc == "host" else "",
         uts=request.uts.removeprefix("private"),
         sysctls=request.sysctls,
         shm_size=request.shm_size or 64 * MIB,
@@ -200,13 +210,14 @@ def _merged(entries: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{name}={value}" for name, value in values.items())
 
 
-def _network(mode: str) -> str:
+def _network(store: Store, mode: str) -> str:
     mode = {"default": "bridge", "": "bridge"}.get(mode, mode)
-    if mode not in ("bridge", "host", "none"):
+    if mode not in ("bridge", "host", "none") and not mode.startswith(sharing.PREFIX):
         raise UnsupportedError(
-            f"network {mode!r} is not supported", hint="networks are bridge, host and none; each has --network MODE"
+            f"network {mode!r} is not supported",
+            hint="networks are bridge, host, none and container:NAME; each has --network MODE",
         )
-    return mode
+    return sharing.with_id(store, mode)
 
 
 def _restart(request: CreateContainer) -> str:
@@ -233,35 +244,6 @@ def _security(request: CreateContainer) -> tuple[bool, bool]:
                 f"--security-opt {option} is not supported", hint="seccomp=unconfined and no-new-privileges are"
             )
     return confined, no_new_privileges
-
-
-def _limits(request: CreateContainer) -> Limits:
-    if request.memory is not None and request.memory < _SMALLEST_MEMORY:
-        raise InvalidError("the smallest memory limit is 6m", hint="give the container more: -m 64m")
-    if request.memory_swap is not None and request.memory is None:
-        raise InvalidError("--memory-swap needs --memory", hint="-m 256m --memory-swap 512m")
-    if request.memory_swap not in (None, -1) and (request.memory_swap or 0) < (request.memory or 0):
-        raise InvalidError("--memory-swap counts memory and swap together, and is smaller than --memory")
-    cores = os.cpu_count() or 1
-    if request.cpus is not None and not 0.01 <= request.cpus <= cores:
-        raise InvalidError(
-            f"--cpus {request.cpus:g} is out of range", hint=f"this machine has {cores} processors: 0.01 to {cores}"
-        )
-    if request.cpus and (request.cpu_period or request.cpu_quota):
-        raise InvalidError("--cpus and --cpu-period or --cpu-quota exclude each other", hint="--cpus says it all")
-    return Limits(
-        memory=request.memory or 0,
-        memory_swap=request.memory_swap or 0,
-        memory_reservation=request.memory_reservation or 0,
-        cpus=request.cpus or 0.0,
-        cpu_shares=request.cpu_shares or 0,
-        cpu_quota=request.cpu_quota or 0,
-        cpu_period=request.cpu_period or 0,
-        cpuset_cpus=request.cpuset_cpus or "",
-        cpuset_mems=request.cpuset_mems or "",
-        # docker takes both 0 and -1 for "no limit"
-        pids=max(request.pids_limit or 0, 0),
-    )
 
 
 def host_line(text: str) -> str:

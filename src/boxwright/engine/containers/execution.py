@@ -72,7 +72,7 @@ def top(wiring: Wiring, text: str, options: tuple[str, ...] = ()) -> tuple[list[
     """
     record = lifecycle.find_running(wiring, text)
     init = container.require_process(bundle_of(wiring.store, record.id))
-    shares_numbers = ContainerConfig.from_json(record.config).options.pid == "host"
+    shares_numbers = ContainerConfig.from_json(record.config).options.pid != ""
     wanted = {str(pid) for pid in _processes(init.pid, "cgroup" if shares_numbers else "ns/pid")}
     listing = process.run([process.require("ps", hint="install it: apt-get install procps"), *(options or ("-ef",))])
     first, *lines = listing.stdout.decode(errors="replace").splitlines()

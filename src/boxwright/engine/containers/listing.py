@@ -128,7 +128,7 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
         config.labels,
         tuple(mount.volume or mount.source or mount.target for mount in config.mounts),
         sum(mount.kind == "volume" for mount in config.mounts),
-        config.network,
+        "" if config.network.startswith("container:") else config.network,
         size_rw,
         size_root,
     )

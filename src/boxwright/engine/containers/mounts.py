@@ -46,6 +46,9 @@ def resolve_mounts(
     points: dict[str, MountPoint] = {}
     mounts: dict[str, Mount] = {}
     specs = {spec.target: spec for spec in map(parse_volume, request.volumes)}
+    for text in request.volumes_from:
+        for spec in _mounts_of(store, text):
+            specs.setdefault(spec.target, spec)
     for text in request.tmpfs:
         mount = _tmpfs(text)
         points[mount.target], mounts[mount.target] = MountPoint("tmpfs", mount.target), mount
@@ -64,6 +67,19 @@ def resolve_mounts(
     # A mount above another one goes first, or it would cover it.
     ordered = sorted(mounts.values(), key=lambda mount: mount.target.count("/"))
     return options._replace(mounts=tuple(ordered), devices=devices), tuple(points.values())
+
+
+def _mounts_of(store: Store, text: str) -> list[_Spec]:
+    """Return what one ``--volumes-from`` stands for. Raises ContainerNotFound, InvalidVolume."""
+    name, colon, mode = text.partition(":")
+    if colon and mode not in ("ro", "rw"):
+        raise InvalidVolume(text, f"unknown mode {mode!r}")
+    config = ContainerConfig.from_json(store.containers.find(name).config)
+    return [
+        _Spec(point.volume or point.source, point.target, point.read_only or mode == "ro", "rprivate", True)
+        for point in config.mounts
+        if point.kind != "tmpfs"
+    ]
 
 
 def parse_volume(text: str) -> _Spec:

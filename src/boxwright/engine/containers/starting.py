@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from boxwright.engine.containers import interrupted, lifecycle
+from boxwright.engine.containers import interrupted, lifecycle, sharing
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.restarts import begun
@@ -19,6 +19,7 @@ from boxwright.host.paths import Path
 from boxwright.runtime import container
 from boxwright.runtime.bundle import Bundle, Layers
 from boxwright.store.containers import ContainerNotFound, ContainerRecord
+from boxwright.store.store import Store
 
 if TYPE_CHECKING:
     from boxwright.network.network import Attachment
@@ -92,6 +93,8 @@ def begin(
             options = options._replace(network=namespace_path(netns))
         elif config.network == "host":
             options = options._replace(network="host")
+        if sharing.PREFIX in (config.network + options.pid):
+            options = sharing.joined(wiring, config, options)
         how = Monitoring(
             tty=options.tty,
             stdin=options.stdin,
@@ -104,7 +107,7 @@ def begin(
             bundle,
             layers,
             options,
-            _files(config, attachment),
+            _files(store, config, attachment),
             how,
             cache=wiring.seccomp_cache,
             meanwhile=meanwhile,
@@ -174,9 +177,11 @@ def _status(attachment: Attachment | None) -> dict[str, object]:
     }
 
 
-def _files(config: ContainerConfig, attachment: Attachment | None) -> Files:
+def _files(store: Store, config: ContainerConfig, attachment: Attachment | None) -> Files:
     from boxwright.engine.containers.files import container_files
 
+    if config.network.startswith(sharing.PREFIX):
+        return sharing.files_of(store, config.network)
     extra = [(name, address) for name, _, address in (item.partition(":") for item in config.add_hosts)]
     return container_files(
         own_network=config.network != "host",
