@@ -1,11 +1,12 @@
-"""crane, oras and regctl against our registry: over plain HTTP on loopback, over TLS with an authority of its own, and
-with accounts.
+"""crane, oras, regctl and buildx against our registry: over plain HTTP on loopback, over TLS with an authority of its
+own, and with accounts.
 
 They are programs of Go's ecosystem that no distribution packages; each test runs where its program is on the PATH.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -20,7 +21,7 @@ from support.certificates import CertificateAuthority
 from support.hub_kit import PASSWORD, house, populate
 from support.registry_kit import SmallImage, digest_of
 from support.registry_process import ServerProcess, serving
-from support.requirements import require_program
+from support.requirements import require_peer, require_program
 
 pytestmark = [pytest.mark.peer]
 
@@ -152,3 +153,24 @@ def test_regctl(place: Place, image: SmallImage, tmp_path: Path) -> None:
     regctl.run("tag", "delete", f"{other}:v1")
     assert regctl.run("tag", "ls", other).split() == []
     assert "ada/regctl/one" in regctl.run("repo", "ls", place.address).split()
+
+
+@pytest.mark.parametrize("place", ["http", "tokens"], indirect=True)  # it speaks no TLS with the loopback
+def test_buildx(place: Place, tmp_path: Path) -> None:
+    """What it does without a builder: it copies images into an index, and from one repository to another."""
+    buildx = Client("buildx", place, tmp_path)
+    if place.login:
+        token = base64.b64encode(f"ada:{PASSWORD}".encode()).decode()
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {place.address: {"auth": token}}}))
+    name, other = f"{place.address}/ada/buildx/one", f"{place.address}/ada/buildx/two"
+    images = SmallImage.of(b"one"), SmallImage.of(b"two")
+    for number, image in enumerate(images):
+        (tmp_path / f"{number}").mkdir()
+        image.write_layout(tmp_path / f"{number}" / "oci")
+        skopeo = [require_peer("skopeo"), "copy", "--dest-tls-verify=false", "--dest-creds", f"ada:{PASSWORD}"]
+        layout = f"oci:{tmp_path}/{number}/oci:latest"
+        subprocess.run([*skopeo, layout, f"docker://{name}:v{number}"], check=True, capture_output=True)
+    buildx.run("imagetools", "create", "--tag", f"{name}:both", f"{name}:v0", f"{name}:v1")
+    buildx.run("imagetools", "create", "--tag", f"{other}:both", f"{name}:both")
+    index = json.loads(buildx.run("imagetools", "inspect", "--raw", f"{other}:both"))
+    assert sorted(one["digest"] for one in index["manifests"]) == sorted(digest_of(one.manifest) for one in images)
