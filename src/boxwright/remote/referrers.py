@@ -86,18 +86,17 @@ def listed(client: RegistryClient, path: str, subject: Digest) -> list[Descripto
     for _ in range(_MAX_PAGES):
         if url is None:
             return list(found.values())
-        response = client.session.request(
-            "GET",
+        response, body = client.session.document(
             url,
+            MAX_MANIFEST_BYTES,
             what=what,
             scopes=(Scope.repository(path, "pull"),),
             ok=(200, *_UNKNOWN),
             headers={"Accept": media.OCI_INDEX},
         )
         if response.status in _UNKNOWN:
-            response.close()
             return _under_tag(client, path, subject)
-        page = parse_manifest(response.body(MAX_MANIFEST_BYTES), media.OCI_INDEX)
+        page = parse_manifest(body, media.OCI_INDEX)
         if not isinstance(page, Index):
             raise nonsense(client.domain, what, response.status, "its answer is no index")
         for entry in page.manifests:
