@@ -104,6 +104,41 @@ def test_a_manifest_is_printed_as_docker_prints_it(server: str, boxwright: Boxwr
     assert "is not supported" in _error(boxwright, "manifest", "create", "a", "b", code=125)[0]
 
 
+def test_images_of_several_machines_become_one_index(server: str, boxwright: Boxwright) -> None:
+    arm, arm_again = (SmallImage.of(text, architecture="arm64") for text in (b"arm\n", b"arm again\n"))
+    _push(server, "ci/web", "amd64")
+    _push(server, "ci/web", "arm64", image=arm)
+    _push(server, "ci/web", "arm64-again", image=arm_again)
+    built, name = f"{server}/ci/web", f"{server}/ada/web:1"
+
+    def entries(*words: str) -> list[tuple[str, str]]:
+        index = json.loads(boxwright.run(*words).stdout)
+        return [(entry["platform"]["architecture"], entry["digest"]) for entry in index["manifests"]]
+
+    amd64, arm64 = ("amd64", digest_of(_IMAGE.manifest)), ("arm64", digest_of(arm.manifest))
+    sources = (f"{built}:amd64", f"{built}:arm64")
+    assert entries("imagetools", "create", "--dry-run", *sources) == [amd64, arm64]
+    made = boxwright.run("buildx", "imagetools", "create", "-q", "-t", name, "-t", f"{built}:1", *sources)
+    assert made.stdout.split() == [name, f"{built}:1"]
+    inspected = boxwright.run("imagetools", "inspect", name).stdout
+    assert "Platform:  linux/amd64\n" in inspected
+    assert f"  Name:      {server}/ada/web@{arm64[1]}\n" in inspected
+    assert boxwright.run("pull", "-q", "--platform", "arm64", name).stdout == f"{name}\n"
+    boxwright.run("imagetools", "create", "-t", f"{server}/eva/web:1", name)
+    raw = ("imagetools", "inspect", "--raw")
+    assert boxwright.run(*raw, f"{server}/eva/web:1").stdout == boxwright.run(*raw, name).stdout, (
+        "one index stays itself"
+    )
+    boxwright.run("imagetools", "create", "--append", "--annotation", "a=b", "-t", name, f"{built}:arm64-again")
+    assert entries(*raw, name) == [amd64, ("arm64", digest_of(arm_again.manifest))]
+    for words, why in (
+        (("-t", name, *sources, f"{built}:arm64-again"), "two images are for linux/arm64"),
+        (("-t", f"{name}@{amd64[1]}", *sources), "has a digest"),
+        (("-t", name, f"{built}:none"), "cannot combine"),
+    ):
+        assert why in _error(boxwright, "imagetools", "create", *words)[0]
+
+
 def test_an_index_tells_its_platforms(server: str, boxwright: Boxwright) -> None:
     entries = []
     with PlainClient(server) as client:

@@ -32,7 +32,7 @@ class SmallImage(NamedTuple):
     manifest: bytes
 
     @classmethod
-    def of(cls, content: bytes = b"hello\n", *, docker: bool = False) -> SmallImage:
+    def of(cls, content: bytes = b"hello\n", *, docker: bool = False, architecture: str = "amd64") -> SmallImage:
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             member = tarfile.TarInfo("greeting")
@@ -42,7 +42,7 @@ class SmallImage(NamedTuple):
         layer = gzip.compress(tar, 1, mtime=0)
         config = json.dumps(
             {
-                "architecture": "amd64",
+                "architecture": architecture,
                 "os": "linux",
                 "config": {"Cmd": ["/greeting"]},
                 "rootfs": {"type": "layers", "diff_ids": [digest_of(tar)]},

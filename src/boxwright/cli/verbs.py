@@ -62,6 +62,7 @@ VERBS: dict[str, Verb] = {
     "push": Verb("push", "Send an image to a registry", _SHARE),
     "pull": Verb("pull", "Get an image from a registry", _SHARE),
     "search": Verb("search", "Find images in a registry", _SHARE),
+    "imagetools": Verb("imagetools", "Make an index of images in a registry, and look at it", _SHARE),
     "manifest": Verb("manifest", "Print an image's manifest as a registry has it", _SHARE),
     "mirror": Verb("mirror", "Keep repositories alike: in registries, and in folders", _SHARE),
     "sign": Verb("sign", "Sign an image in a registry", _SHARE),
@@ -89,7 +90,7 @@ INTERNAL: dict[str, Verb] = {
 _SWARM = "boxwright works on one machine"
 # docker's verbs that are known and not supported: → why.
 REFUSED = {
-    "buildx": "there is one builder, and it is here; it knows buildx bake, build, du, prune and version",
+    "buildx": "there is one builder, and it is here; it knows buildx bake, build, du, imagetools, prune and version",
     "compose": "one container at a time is run",
     "context": "there is no daemon to choose",
     "events": "there is no daemon that sees them all",
@@ -138,6 +139,7 @@ MANAGEMENT: dict[str, dict[str, str]] = {
         "build": "build",
         "du": "builder du",
         "f": "bake",
+        "imagetools": "imagetools",
         "prune": "builder prune",
         "version": "version",
     },

@@ -10,11 +10,12 @@ from boxwright.engine.settings import Settings
 
 if TYPE_CHECKING:
     from boxwright.engine.copying import CopiedImage, CopyOptions
+    from boxwright.engine.indexing import MadeIndex
     from boxwright.engine.mirroring.mirror import Outcome, Summary
     from boxwright.engine.mirroring.rules import Plan
     from boxwright.engine.signing import Form, Signed, Verified
     from boxwright.oci.reference import Reference
-    from boxwright.remote.progress import Notice
+    from boxwright.remote.progress import Notice, Sink
     from boxwright.signing.keys import PrivateKey, PublicKey
 
 
@@ -103,6 +104,32 @@ class Registries:
         from boxwright.engine import copying
 
         return copying.copy_tags(self._settings, source, destination, begin=begin, **options)
+
+    def make_index(
+        self,
+        destinations: Sequence[str],
+        sources: Sequence[str],
+        *,
+        append: bool = False,
+        annotations: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        insecure: Sequence[str] = (),
+        sink: Sink | None = None,
+    ) -> MadeIndex:
+        """See `boxwright.engine.indexing.make_index`."""
+        from boxwright.engine import indexing
+        from boxwright.remote.progress import ignore
+
+        return indexing.make_index(
+            self._settings,
+            destinations,
+            sources,
+            append=append,
+            annotations=annotations,
+            dry_run=dry_run,
+            insecure=insecure,
+            sink=sink or ignore,
+        )
 
     def mirror(
         self,

@@ -334,7 +334,7 @@ def chosen(source: Source, origin: Reference, platforms: Sequence[Platform]) -> 
         return root
     if isinstance(root, Index):
         return _narrowed(source, origin, root, platforms)
-    there = _platform_of(source, origin, root)
+    there = platform_of(source, origin, root)
     if there not in platforms:
         raise NoMatchingPlatform(origin, platforms[0], (there,))
     return root
@@ -356,7 +356,8 @@ def _narrowed(source: Source, origin: Reference, index: Index, platforms: Sequen
     return Index.build(entries, media_type=index.media_type, annotations=index.annotations)
 
 
-def _platform_of(source: Source, origin: Reference, manifest: Manifest) -> Platform:
+def platform_of(source: Source, origin: Reference, manifest: Manifest) -> Platform:
+    """Return the platform that an image's configuration tells. Raises WrongBlob, MalformedConfig."""
     config = manifest.config
     if config.size > MAX_CONFIG_BYTES:
         raise WrongBlob(source.domain, config.digest, f"{config.size} bytes are no configuration")

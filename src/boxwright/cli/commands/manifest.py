@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from boxwright.engine.remotes import RemoteImage, RemotePlatform
 
 _NOT_HERE = ("annotate", "create", "push", "rm")
+_WHY = "nothing is kept here on the way to an index"
 
 
 def configure(parser: Parser) -> None:
@@ -18,16 +19,15 @@ def configure(parser: Parser) -> None:
     inspect.flag("--insecure", help="the registry may speak plain HTTP, or show any certificate")
     inspect.add_argument("name", metavar="NAME[:TAG|@DIGEST]", help="the image")
     for name in _NOT_HERE:
-        parser.command(name, help="not supported: a build for several platforms makes its index itself").add_argument(
-            "words", nargs="...", metavar="WORD", help="whatever it would take"
-        )
+        words = parser.command(name, help=f"not supported: {_WHY}")
+        words.add_argument("words", nargs="...", metavar="WORD", help="whatever it would take")
 
 
 def run(args: Any, session: Session) -> int:
     if args.verb in _NOT_HERE:
         raise UsageError(
-            f"manifest {args.verb} is not supported: a build for several platforms makes its index itself",
-            hint="build --platform linux/amd64,linux/arm64 --push -t NAME; registry copy copies an index",
+            f"manifest {args.verb} is not supported: {_WHY}",
+            hint="imagetools create -t NAME SOURCE… makes an index of images that are in a registry",
         )
     from boxwright.oci.reference import Reference
 
