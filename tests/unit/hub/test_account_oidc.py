@@ -144,6 +144,9 @@ FORGED: dict[str, Callable[[OIDCProvider], str]] = {
     "with the name of no key": lambda p: p.token(header={"kid": "nobody"}),
     "with a name that is none": lambda p: unsigned(p.claims(), alg="ES256", kid=["a"]),
     "with another kind of key than it says": lambda p: unsigned(p.claims(), alg="RS256", kid=p.key.kid),
+    "for access": lambda p: p.token(header={"typ": "at+jwt"}),
+    "for logging out": lambda p: p.token(header={"typ": "logout+jwt"}),
+    "of a kind that is none": lambda p: unsigned(p.claims(), alg="ES256", typ=[]),
     "changed afterwards": lambda p: ".".join(
         [p.token().split(".")[0], unsigned(p.claims(sub="id-of-bob")).split(".")[1], p.token().split(".")[2]]
     ),

@@ -57,6 +57,8 @@ class IDTokens:
         kid, algorithm = header.get("kid"), header.get("alg")
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS or not isinstance(kid, str | None):
             return None
+        if str(header.get("typ", "JWT")).upper() != "JWT":
+            return None  # what a provider signs for another purpose, such as access (RFC 9068) or logging out
         key = self._keys.find(kid, algorithm)
         if key is None:
             return None
