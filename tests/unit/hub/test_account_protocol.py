@@ -254,6 +254,22 @@ def test_an_administrator_who_mistypes_a_namespace_makes_no_repository(tmp_path:
     run_hub(scenario, tmp_path)
 
 
+def test_who_is_refused_is_noted_whatever_they_came_with(tmp_path: Path) -> None:
+    async def scenario(hub: Hub) -> None:
+        assert await push(hub, "ada/web", basic("bob")) == 403
+        reader = hub.house.tokens.create("bob", "reader", BY, limit=Limit(frozenset({"pull"}), ("bob/*",)))
+        assert await status(hub, "GET", "/v2/_catalog", basic("bob", reader)) == 403
+        await hub.bearer("repository:ada/web:pull,push", user="bob")
+        noted = hub.house.audit.entries(limit=9, actor="bob", outcome="failure")
+        assert [(one.action, one.target, one.detail) for one in noted] == [
+            ("access.refuse", "repository:ada/web", "push"),
+            ("access.refuse", "registry:catalog", "*"),
+            ("token.issue", "repository:ada/web", "nothing of pull,push"),
+        ]
+
+    run_hub(scenario, tmp_path)
+
+
 def test_what_is_granted_holds_for_accounts_teams_and_robots(tmp_path: Path) -> None:
     async def scenario(hub: Hub) -> None:
         assert await push(hub, "shop/tool", basic("bob")) == 403

@@ -12,7 +12,7 @@ from boxwright.hub.accounts.logins import Login
 from boxwright.hub.accounts.repositories import Repositories
 from boxwright.hub.accounts.roles import ACTIONS, NOBODY, UNLIMITED, Limit, Role, Standing, actions_of
 from boxwright.hub.accounts.scopes import CATALOG_NAME, CATALOG_TYPE, REPOSITORY
-from boxwright.hub.db.audit import Actor, AuditLog
+from boxwright.hub.db.audit import FAILURE, Actor, AuditLog
 from boxwright.hub.registry.access import EVERYTHING, PULL, Need
 from boxwright.hub.registry.errors import RegistryError
 
@@ -73,6 +73,11 @@ class Rights:
         mark = "@" if ":" in reference else ":"
         self._audit.record(by, "content.delete", f"{repository}{mark}{reference}")
 
+    def refused(self, need: Need, by: Actor) -> None:
+        """Note that somebody was not allowed to do something."""
+        target = f"{REPOSITORY}:{need.repository}" if need.repository else f"{CATALOG_TYPE}:{CATALOG_NAME}"
+        self._audit.record(by, "access.refuse", target, outcome=FAILURE, detail=need.action)
+
 
 class TokenPermit:
     """What an access token allows: exactly what it says, until it expires."""
@@ -102,6 +107,9 @@ class TokenPermit:
     def removed(self, repository: str, reference: str, address: str) -> None:
         self._rights.removed(repository, reference, Actor(self.name, address))
 
+    def refused(self, need: Need, address: str) -> None:
+        """Nothing to note: it was when the token was issued without it, and is when another is asked for."""
+
 
 class LoginPermit:
     """What an account may do that sends its password, or a token in place of it, with every request."""
@@ -129,6 +137,9 @@ class LoginPermit:
 
     def removed(self, repository: str, reference: str, address: str) -> None:
         self._rights.removed(repository, reference, Actor(self.name, address))
+
+    def refused(self, need: Need, address: str) -> None:
+        self._rights.refused(need, Actor(self.name, address))
 
     def _actions(self, repositories: Sequence[str]) -> dict[str, frozenset[str]]:
         return self._rights.actions(self._login.standing, repositories, self._login.limit)

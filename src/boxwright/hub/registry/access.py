@@ -75,6 +75,9 @@ class Permit(Protocol):
     def removed(self, repository: str, reference: str, address: str) -> None:
         """Note that a tag, a manifest or a blob was removed."""
 
+    def refused(self, need: Need, address: str) -> None:
+        """Note that the caller was not allowed to do this."""
+
 
 class Authority(Protocol):
     """Who may come in. `origin` is where the call came from, `headers` are looked up regardless of case."""
@@ -121,6 +124,8 @@ class Gate:
     async def demand(self, permit: Permit, need: Need, headers: Mapping[str, str], origin: Origin) -> None:
         """Return when the caller may do this. Raises RegistryError."""
         if not await self.allows(permit, need):
+            if not permit.sees_all:
+                await self._workers.ask(permit.refused, need, origin.address)
             raise self._authority.refusal(permit, need, headers, origin)
 
     async def allows(self, permit: Permit, need: Need) -> bool:
@@ -191,6 +196,9 @@ class FullPermit:
 
     def removed(self, repository: str, reference: str, address: str) -> None:
         """Nothing to note: there is no log of who did what."""
+
+    def refused(self, need: Need, address: str) -> None:
+        """Never happens."""
 
 
 class Everybody:
