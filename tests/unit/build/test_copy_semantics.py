@@ -97,6 +97,11 @@ REFUSALS: list[tuple[str, type[BoxwrightError], str]] = [
     (f"ADD --checksum=sha256:{'0' * 64} f /", DockerfileError, "checksum requires HTTP(S) or Git sources"),
     ("ADD --checksum=x f a.go /", DockerfileError, "checksum can't be specified for multiple sources"),
     ("ADD --checksum=main https://example.com/r.git /", DockerfileError, "invalid checksum main"),
+    (
+        "ADD --checksum=1111111 https://example.com/r.git?checksum=2222222 /",
+        DockerfileError,
+        "checksum mismatch: 1111111, 2222222",
+    ),
     ("ADD https://example.com/r.git#--x /", DockerfileError, "cannot be the name of a branch"),
     (
         "ADD --keep-git-dir=false https://example.com/r.git?keep-git-dir=1 /",

@@ -14,6 +14,7 @@ from boxwright.build.actions import RunOptions
 from boxwright.build.context import local_context
 from boxwright.build.keys import step_key
 from boxwright.build.plan import NotAllowed
+from boxwright.build.progress import StepStarted
 from boxwright.dockerfile.source import DockerfileError
 from boxwright.oci.platform import Platform
 from boxwright.store.store import Store
@@ -103,7 +104,10 @@ def test_a_stage_that_gives_the_same_bytes_again_is_the_same_to_a_mount(bench: W
     text = "FROM scratch AS a\nRUN {}\nFROM scratch\nRUN --mount=from=a,source=/x,target=/x write /a 1\n"
     bench.build(text.format("write /x 1"))
     assert bench.build(text.format("write /y 1 && write /x 1")).cached() == [False, True]
-    assert bench.build(text.format("write /x 2")).cached() == [False, False]
+    built = bench.build(text.format("write /x 2"))
+    assert built.cached() == [False, False]
+    started = {event.number: event.inputs for event in built.events if isinstance(event, StepStarted)}
+    assert (len(started), started[4]) == (4, (3, 2))
 
 
 def test_what_a_command_asks_for_beyond_the_harmless_must_be_allowed(bench: Workbench) -> None:
