@@ -26,7 +26,7 @@ demo: install ## Play the whole story: build, run, commit, push, pull
 	@tools/demo
 
 test: install lint types ## Run lint, types and all tests
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 $(PYTEST_FLAGS)
 
 lint: install ## Check the style and the direction of imports
 	@$(BIN)/ruff check .

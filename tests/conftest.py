@@ -6,12 +6,16 @@ import os
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from boxwright.host.trees import remove_tree
 from support.postgres import PostgresServer, postgres_server
 from support.requirements import require_root, require_runtime
+
+if TYPE_CHECKING:
+    from support.scheduling import FolderScheduling
 
 # What a machine is or isn't, whatever is installed on it.
 _OF_THE_MACHINE = (
@@ -39,6 +43,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         require_root()
     if item.get_closest_marker("runtime"):
         require_runtime()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FolderScheduling:
+    from support.scheduling import FolderScheduling
+
+    return FolderScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -99,7 +99,10 @@ class Boxwright:
         if ids:
             self.ok("rm", "-f", "-v", *ids)
         assert self.ok("network", "prune") == "the bridge is gone"
-        left = self.traces(ids)
+        # The monitor of a container that ended by itself may still be on its way out.
+        deadline = time.monotonic() + PATIENCE
+        while (left := self.traces(ids)) and time.monotonic() < deadline:
+            time.sleep(0.02)
         shutil.rmtree(self.run_directory, ignore_errors=True)  # locks, which nobody holds any more
         return left
 
