@@ -104,6 +104,8 @@ class Session:
         request = Request(method, url, headers or {}, body, endpoint.verify if own else True)
         authorization = self.authorizer.header(scopes) if own else None
         response = self.exchange.send(_signed(request, authorization), what, repeat=repeat)
+        # Whom it redirects to may ask for no password, and says nothing in its name.
+        own = origin_of(response.url) == origin_of(endpoint.url)
         insufficient = False
         if response.status == 401 and own:
             challenges = parse_challenges(response.header_values("WWW-Authenticate"))
@@ -177,7 +179,10 @@ class Session:
         response = self.exchange.send(
             Request("GET", f"{endpoint.url}/v2/", verify=endpoint.verify), what, repeat=endpoint.verify
         )
-        challenges = parse_challenges(response.header_values("WWW-Authenticate"))
+        here, there = origin_of(endpoint.url), origin_of(response.url)
+        # What another host asks for, to which this one redirects, is not ours to answer with the user's password.
+        same = here is not None and there is not None and here.host == there.host
+        challenges = parse_challenges(response.header_values("WWW-Authenticate")) if same else ()
         if response.status not in _PING_STATUSES:
             if response.status == 404:
                 raise nonsense(self.domain, what, 404, "it is no registry (there is no /v2/)")

@@ -142,7 +142,7 @@ class Upload:
             found = _Spot(url, 0) if url else self._begin()
             bookmark.keep(found.url)
         try:
-            sent = self._send(source, found, bookmark) if isinstance(found, _Spot) else found
+            sent = self._send(source, found, bookmark)
         except BaseException:
             bookmark.leave()
             raise

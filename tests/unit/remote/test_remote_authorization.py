@@ -184,6 +184,24 @@ def test_a_login_late_in_the_day_is_answered_too() -> None:
     assert made.stat_blob("a", _DIGEST) == 1
 
 
+@pytest.mark.parametrize("pings", ["are answered", "are redirected"])
+def test_whom_a_registry_redirects_to_may_not_ask_for_the_password(pings: str) -> None:
+    def answer(sent: Sent) -> Answer:
+        if sent.url.startswith("https://storage.test"):
+            return Answer(401, {"WWW-Authenticate": 'Bearer realm="https://evil.test/token",service="s"'})
+        if sent.url.startswith("https://evil.test"):
+            return Answer(200, {}, b'{"token":"stolen"}')
+        if sent.url.endswith("/v2/") and pings == "are answered":
+            return Answer(401, {"WWW-Authenticate": 'Basic realm="r"'})
+        return Answer(307, {"Location": "https://storage.test/blob"})
+
+    made, transport = client(answer, _ADA)
+    with pytest.raises(AccessDenied):
+        made.stat_blob("a", _DIGEST)
+    assert not any("evil.test" in sent.url for sent in transport.sent)
+    assert [sent.authorization for sent in transport.sent if "storage.test" in sent.url][-1] is None
+
+
 def test_a_password_is_not_sent_over_plain_http_for_a_registry_with_tls() -> None:
     registry = _TokenRegistry("http://auth.test/token")
     made, _ = client(registry, _ADA)
