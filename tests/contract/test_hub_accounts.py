@@ -17,6 +17,7 @@ from boxwright.hub.accounts.keys import make_key
 from boxwright.hub.accounts.names import InvalidName
 from boxwright.hub.accounts.oidc.identities import IdentityExists, IdentityUnknown
 from boxwright.hub.accounts.oidc.identity import Identity
+from boxwright.hub.accounts.oidc.teams import GroupTeams
 from boxwright.hub.accounts.organisations import LastOwner, Member, NotAMember, Team, TeamExists, TeamUnknown
 from boxwright.hub.accounts.personal import REFRESH_PREFIX, mint
 from boxwright.hub.accounts.repositories import RepositoryExists, RepositoryUnknown
@@ -378,6 +379,27 @@ def test_an_identity_that_comes_at_once_from_everywhere_is_one_user(accounts: Ho
     assert made == ["zoe-moe"] * 6
     assert [one.account for one in accounts.identities.list()] == ["zoe-moe"]
     assert len([one for one in accounts.audit.entries(limit=99, action="user.add") if one.target == "zoe-moe"]) == 1
+
+
+def test_teams_follow_groups_in_both_directions(accounts: House) -> None:
+    teams = GroupTeams(accounts.database, {"shop/deployers": {"deploy", "ops"}, "shop/none": {"x"}, "none/x": {"x"}})
+    accounts.organisations.add_team("shop", "readers", BY)
+    accounts.organisations.set_team_member("shop", "readers", "bob", BY, inside=True)
+
+    def members() -> dict[str, tuple[str, ...]]:
+        return {one.name: one.members for one in accounts.organisations.teams("shop")}
+
+    for user, groups in (("carl", {"deploy"}), ("bob", set[str]()), ("shop+ci", {"deploy"}), ("ada", {"x"})):
+        for _ in range(2):
+            teams.follow(user, groups, BY)
+    assert members() == {"deployers": ("carl",), "readers": ("bob",)}
+    assert Member("carl", False) in accounts.organisations.members("shop")
+    before = accounts.audit.entries(limit=999)
+    teams.follow("carl", {"ops"}, BY)
+    assert accounts.audit.entries(limit=999) == before, "nothing has changed"
+    teams.follow("carl", set(), BY)
+    assert members() == {"deployers": (), "readers": ("bob",)}
+    assert [(one.target, one.detail) for one in accounts.audit.entries(limit=1)] == [("shop/deployers", "carl removed")]
 
 
 # ---- tokens

@@ -33,8 +33,9 @@ from boxwright.hub.accounts.oidc.keys import (
     fetcher,
     read_keys,
 )
-from boxwright.hub.accounts.oidc.settings import NO_OIDC, OIDCSettings
+from boxwright.hub.accounts.oidc.settings import NO_OIDC, GroupTeam, OIDCSettings
 from boxwright.hub.accounts.oidc.tokens import IDTokens, is_id_token
+from boxwright.hub.accounts.roles import Role
 from boxwright.hub.accounts.settings import AccountSettings
 from boxwright.remote.issuer import InvalidIssuer, check_issuer
 from boxwright.remote.provider import ProviderFailed
@@ -535,6 +536,24 @@ def test_without_a_provider_nothing_of_it_is_there(tmp_path: Path) -> None:
         assert (await hub.token(user="ada", password=unsigned({"sub": "ada"}))).status == 401
 
     run_hub(scenario, tmp_path)
+
+
+def test_teams_follow_the_groups_that_a_token_has(tmp_path: Path) -> None:
+    async def scenario(hub: Hub, provider: OIDCProvider) -> None:
+        provider.user = "zoe"
+        hub.house.grants.grant("shop/deployers", Role.WRITE, "shop/*", BY)
+
+        async def may_push(**claims: Any) -> bool:
+            answer = await hub.token("repository:shop/web:push", user="x", password=provider.token(**claims))
+            payload = answer.json()["token"].split(".")[1]
+            return bool(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["access"])
+
+        assert not await may_push()
+        assert await may_push(groups=["other", "deploy"])
+        assert await may_push(), "a token that says nothing of groups changes nothing"
+        assert not await may_push(groups=["other", 7])
+
+    run(scenario, tmp_path, create=True, teams=(GroupTeam("deploy", "shop/deployers"),))
 
 
 def test_logins_at_once_make_one_account(tmp_path: Path) -> None:

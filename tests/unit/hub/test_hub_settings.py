@@ -99,6 +99,7 @@ def test_flags_go_before_the_file() -> None:
             "oidc.issuer is an invalid issuer 'http://id.example.com': it begins with https://, or with http:// on this"
             " machine alone",
         ),
+        ("[[oidc.team]]\ngroup = 'a'\nteam = 'shop'\n", 3, "oidc.team.team is ORGANISATION/TEAM"),
         ("[oidc]\nscopes = ['email']\n", 2, 'oidc.scopes is a list of words with "openid" among them'),
         ("[tls]\nkey = 'x'\n", 2, "tls.key needs a certificate, too: cert"),
         (

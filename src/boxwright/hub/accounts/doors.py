@@ -76,10 +76,15 @@ def open_access(
         from boxwright.hub.accounts.oidc.exchange import Exchange
         from boxwright.hub.accounts.oidc.keys import ProviderKeys, fetcher
         from boxwright.hub.accounts.oidc.logins import IdentityLogins
+        from boxwright.hub.accounts.oidc.teams import GroupTeams
         from boxwright.hub.accounts.oidc.tokens import IDTokens
 
         keys = ProviderKeys(oidc.issuer, fetcher(oidc.issuer))
-        identities = IdentityLogins(oidc, IDTokens(oidc, keys), house.identities)
+        groups: dict[str, set[str]] = {}
+        for one in oidc.teams:
+            groups.setdefault(one.team, set()).add(one.group)
+        teams = GroupTeams(database, groups) if groups else None
+        identities = IdentityLogins(oidc, IDTokens(oidc, keys), house.identities, teams)
         exchange = Exchange(oidc, house.tokens, TOKEN_PATH)
     checks = house.directory, house.tokens, house.passwords, house.throttle, house.audit
     logins = Logins(*checks, file=credentials, identities=identities)

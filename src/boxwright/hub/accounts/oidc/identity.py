@@ -12,3 +12,5 @@ class Identity(NamedTuple):
     subject: str
     username: str
     """What the claim for names says; "" where there is none."""
+    groups: frozenset[str] | None = None
+    """What the claim for groups says; None where there is none."""

@@ -7,6 +7,14 @@ from boxwright.remote.issuer import InvalidIssuer, check_issuer
 from boxwright.values import NamedTuple
 
 
+class GroupTeam(NamedTuple):
+    """[[oidc.team]]: who is in a group of the provider's is in a team."""
+
+    group: str
+    team: str
+    """``organisation/team``."""
+
+
 class OIDCSettings(NamedTuple):
     """[oidc]: an OpenID provider. Without an issuer there is none."""
 
@@ -24,6 +32,10 @@ class OIDCSettings(NamedTuple):
     """Seconds for which what is got with an ID token is good."""
     scopes: tuple[str, ...] = ("openid", "profile", "email")
     """What `boxwright login --oidc` asks the provider for."""
+    groups_claim: str = "groups"
+    """The claim that lists somebody's groups."""
+    teams: tuple[GroupTeam, ...] = ()
+    """Teams that follow groups."""
 
     @property
     def wanted_audience(self) -> str:
@@ -52,4 +64,16 @@ def read_oidc(section: Section) -> OIDCSettings:
         create=section.flag("create", default.create),
         lifetime=section.duration("lifetime", default.lifetime),
         scopes=scopes,
+        groups_claim=section.text("groups-claim", default.groups_claim),
+        teams=tuple(_team(one) for one in section.sections("team")),
     )
+
+
+def _team(section: Section) -> GroupTeam:
+    group, team = section.text("group", ""), section.text("team", "")
+    if not group:
+        raise section.error("group", "is missing")
+    organisation, slash, name = team.partition("/")
+    if not organisation or not slash or not name:
+        raise section.error("team", "is ORGANISATION/TEAM")
+    return GroupTeam(group, team)

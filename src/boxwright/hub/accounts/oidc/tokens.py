@@ -79,7 +79,11 @@ class IDTokens:
             return None
         if not isinstance(name, str) or len(name) > _MAX_USERNAME:
             name = ""
-        return Identity(self._settings.issuer, subject, name)
+        return Identity(self._settings.issuer, subject, name, _groups(claims.get(self._settings.groups_claim)))
+
+
+def _groups(claim: object) -> frozenset[str] | None:
+    return frozenset(one for one in claim if isinstance(one, str)) if isinstance(claim, list) else None
 
 
 def _only(key: Key, algorithm: str) -> Callable[[Any], Key]:
