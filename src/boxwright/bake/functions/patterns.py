@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from boxwright.bake.functions.automaton import Match, Pattern
 from boxwright.bake.functions.signature import Function
+from boxwright.bake.regex.machine import Match, Pattern
 from boxwright.bake.values import STRING, Value
 
 _MAX_PATTERN = 1000

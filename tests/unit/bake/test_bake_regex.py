@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from boxwright.bake.functions.automaton import Pattern, PatternError
+from boxwright.bake.regex.machine import Pattern
+from boxwright.bake.regex.program import PatternError
 
 
 @pytest.mark.parametrize(
