@@ -13,12 +13,12 @@ from boxwright._version import __version__
 
 if TYPE_CHECKING:
     from boxwright.dockerfile.quoting import Expand
-    from boxwright.engine.building import Build
     from boxwright.engine.described.image import Image
     from boxwright.engine.described.mount import Mount
     from boxwright.engine.engine import Engine
     from boxwright.engine.requests import CreateContainer
     from boxwright.engine.settings import Settings
+    from boxwright.engine.wanted import Build
     from boxwright.errors import BoxwrightError
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
 # Importing the package must stay free, since every start of the command passes here: a name is fetched on use.
 _HOMES = {
     "BoxwrightError": "boxwright.errors",
-    "Build": "boxwright.engine.building",
+    "Build": "boxwright.engine.wanted",
     "CreateContainer": "boxwright.engine.requests",
     "Engine": "boxwright.engine.engine",
     "Expand": "boxwright.dockerfile.quoting",

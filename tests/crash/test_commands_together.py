@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.engine.building import Build
+from boxwright.engine.wanted import Build
 from crash.commands import Ground, assert_sound
 from support.requirements import require_peer, require_runtime
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from boxwright.build.failure import BuildFailed
-from boxwright.engine.building import Build
 from boxwright.engine.requests import CreateContainer
+from boxwright.engine.wanted import Build
 from boxwright.host import faults
 from crash.commands import EVERY_POINT, Ground, assert_sound, walk
 from support.requirements import require_peer, require_runtime

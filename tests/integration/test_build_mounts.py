@@ -21,10 +21,10 @@ from boxwright.build.runner import StepLimits
 from boxwright.build.secrets import AgentNotGiven, SecretNotGiven
 from boxwright.build.trees import SourceNotFound
 from boxwright.engine.baseimages import LayoutNotFound
-from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
 from boxwright.engine.steps import CannotRun, memory_directory
+from boxwright.engine.wanted import Build
 from boxwright.errors import InvalidError, UnavailableError
 from boxwright.host import emulation
 from boxwright.image.oci_layout import ImageNotInLayout

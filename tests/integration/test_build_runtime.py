@@ -14,9 +14,9 @@ import pytest
 from boxwright.build.failure import BuildFailed
 from boxwright.build.progress import Event, StepOutput
 from boxwright.build.request import BuildResult
-from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.engine.wanted import Build
 from boxwright.layer.diff import write_layer
 from boxwright.store.fsck import check
 from support.building import Built

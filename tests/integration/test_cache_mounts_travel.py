@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from boxwright.build.progress import Event, StepOutput, Warned
-from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.engine.wanted import Build
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from boxwright.build.progress import Event, StepDone, Warned
-from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.engine.wanted import Build
 from integration.remote_servers import docker_registry
 from support.registry_process import serving
 

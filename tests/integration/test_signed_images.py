@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.requests import CreateContainer
 from boxwright.engine.settings import Settings
 from boxwright.engine.signing import NotSigned
+from boxwright.engine.wanted import Build
 from boxwright.errors import NotFoundError
 from boxwright.host.paths import Path as HostPath
 from boxwright.oci import media

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from boxwright.dockerfile.lint.rule import LintWarning
     from boxwright.dockerfile.source import Source, Span
     from boxwright.dockerfile.stages import Dockerfile
-    from boxwright.engine.building import Build
     from boxwright.engine.engine import Engine
+    from boxwright.engine.wanted import Build
     from boxwright.errors import BoxwrightError
 
 _METHODS = ("build", "check", "lint", "outline", "targets")

@@ -9,8 +9,9 @@ from boxwright.build.namedcontexts import named_contexts
 from boxwright.build.outline import Outline, Target, list_targets, outline
 from boxwright.build.plan import BaseImage, PlanOptions, plan
 from boxwright.dockerfile.stages import Dockerfile
-from boxwright.engine.building import Build, opened_context
 from boxwright.engine.containers.wiring import Wiring
+from boxwright.engine.inputs import opened_context
+from boxwright.engine.wanted import Build
 from boxwright.errors import NotFoundError
 from boxwright.oci.platform import Platform
 from boxwright.store.store import Store

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from boxwright.engine.baking.jobs import Fetching, Means
     from boxwright.engine.baking.reading import Remote
     from boxwright.engine.buildcache import CacheItem, CacheLimits
-    from boxwright.engine.building import Build
     from boxwright.engine.containers.creation import Created
     from boxwright.engine.containers.listing import ContainerRow, PortRow
     from boxwright.engine.containers.statistics import StatsRow
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from boxwright.engine.registries import Registries
     from boxwright.engine.requests import CreateContainer, UpdateContainer
     from boxwright.engine.sharing import LoggedInAs, Pulled, Pushed
+    from boxwright.engine.wanted import Build
     from boxwright.oci.digest import Digest
     from boxwright.remote.device import Invitation
     from boxwright.remote.progress import Sink
@@ -209,7 +209,7 @@ class Engine:
         """
         from boxwright.build.progress import discard
         from boxwright.engine import building
-        from boxwright.engine.building import Build
+        from boxwright.engine.wanted import Build
 
         if not isinstance(wanted, Build):
             wanted = Build(image=wanted, context="")

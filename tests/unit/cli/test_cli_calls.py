@@ -11,9 +11,9 @@ import pytest
 
 from boxwright.cli.calls import answer
 from boxwright.cli.parsing import UsageError
-from boxwright.engine.building import Build
 from boxwright.engine.engine import Engine
 from boxwright.engine.settings import Settings
+from boxwright.engine.wanted import Build
 
 TEXT = """# A is what it is about
 ARG A=1

@@ -95,7 +95,7 @@ def run(args: Any, session: Session) -> int:
     import signal
 
     from boxwright.cli.progress import renderer
-    from boxwright.engine.building import Build
+    from boxwright.engine.wanted import Build
 
     progress = "quiet" if args.quiet else args.progress or os.environ.get("BUILDKIT_PROGRESS") or "auto"
     said = _attestations(args)

@@ -14,7 +14,7 @@ from boxwright.bake.values import ConversionError, size
 from boxwright.build.namedcontexts import RESULT
 from boxwright.build.runner import StepLimits
 from boxwright.engine.baking.permission import dockerfile_path
-from boxwright.engine.building import Build
+from boxwright.engine.wanted import Build
 from boxwright.errors import InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform

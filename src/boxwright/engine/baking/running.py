@@ -14,11 +14,12 @@ from boxwright.build.request import BuildResult
 from boxwright.build.together import Together
 from boxwright.engine.baking.jobs import Means, job
 from boxwright.engine.baking.telling import Telling
-from boxwright.engine.building import Build, build, trim
+from boxwright.engine.building import build, trim
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.fetched import Fetched
 from boxwright.engine.outputs import spec
 from boxwright.engine.privileges import require_root
+from boxwright.engine.wanted import Build
 from boxwright.errors import BoxwrightError, CancelledError, InvalidError
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform

@@ -22,8 +22,8 @@ from boxwright.errors import InvalidError
 if TYPE_CHECKING:
     from boxwright.build.progress import Sink
     from boxwright.build.request import BuildResult
-    from boxwright.engine.building import Build
     from boxwright.engine.engine import Engine
+    from boxwright.engine.wanted import Build
 
 Command = str | Sequence[str]
 """A string: for the shell (the shell form). Words: executed as they are (the exec form)."""
@@ -258,7 +258,7 @@ class Image:
         `context` is the folder that `copy` and `add` take files from; without one there are none. `options` are all
         others that a build has.
         """
-        from boxwright.engine.building import Build
+        from boxwright.engine.wanted import Build
 
         tags = (tag,) if isinstance(tag, str) else tuple(tag)
         wanted = (options or Build())._replace(image=self, context=context, tags=tags)
