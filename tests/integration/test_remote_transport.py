@@ -6,9 +6,11 @@ import re
 import shutil
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -278,3 +280,100 @@ def _own_address() -> str:
     if address.startswith("127."):
         pytest.skip("needs a network interface besides loopback")
     return address
+
+
+class _Socks:
+    """A SOCKS proxy that brings every connection to one server, and notes who was meant."""
+
+    def __init__(self, target: str, *, password: bytes = b"", refusal: int = 0) -> None:
+        self._target = target
+        self._password = password
+        self._refusal = refusal
+        self.wanted: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.domain = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, client.makefile("rb") as stream:
+                self._serve(client, stream)
+
+    def _serve(self, client: socket.socket, stream: BinaryIO) -> None:
+        _, count = stream.read(2)
+        offered = stream.read(count)
+        method = 2 if self._password else 0
+        client.sendall(bytes([5, method if method in offered else 255]))
+        if method not in offered:
+            return
+        if self._password:
+            stream.read(1)
+            said = b":".join(stream.read(stream.read(1)[0]) for _ in range(2))
+            client.sendall(bytes([1, said != self._password]))
+            if said != self._password:
+                return
+        _, _, _, kind = stream.read(4)
+        host = stream.read({1: 4, 4: 16}.get(kind) or stream.read(1)[0])
+        self.wanted.append(host + stream.read(2))
+        client.sendall(bytes([5, self._refusal, 0, 3, 4]) + b"here" + bytes(2))
+        if self._refusal:
+            return
+        name, _, port = self._target.partition(":")
+        with socket.create_connection((name, int(port))) as server:
+            pair = ((server, client), (client, server))
+            pumps = [threading.Thread(target=_pump, args=ends, daemon=True) for ends in pair]
+            for pump in pumps:
+                pump.start()
+            pumps[0].join()
+
+    def __enter__(self) -> _Socks:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+    except OSError:
+        pass  # the other end has gone
+
+
+@pytest.mark.parametrize("password", [b"", b"ada:love lace"])
+@pytest.mark.parametrize(("host", "wanted"), [("registry.test", b"registry.test"), ("192.0.2.7", b"\xc0\x00\x02\x07")])
+def test_a_socks_proxy_makes_the_connection(host: str, wanted: bytes, password: bytes) -> None:
+    with SmallServer(lambda asked: Reply(body=b"hello")) as server, _Socks(server.domain, password=password) as proxy:
+        who = "ada:love%20lace@" if password else ""
+        transport = PooledTransport(environment={"all_proxy": f"socks5://{who}{proxy.domain}"})
+        assert transport.send(Request("GET", f"http://{host}/v2/")).body(10) == b"hello"
+        transport.close()
+    assert proxy.wanted == [wanted + b"\x00\x50"]
+    assert server.asked[0].headers["Host"] == host
+
+
+@pytest.mark.parametrize(
+    ("options", "who"), [({"refusal": 5}, ""), ({"password": b"a:b"}, ""), ({"password": b"a:b"}, "a:c@")]
+)
+def test_a_socks_proxy_that_refuses_is_named_as_the_culprit(options: dict[str, Any], who: str) -> None:
+    with _Socks("127.0.0.1:1", **options) as proxy:
+        transport = PooledTransport(environment={"https_proxy": f"socks5h://{who}{proxy.domain}"})
+        with pytest.raises(ConnectionFailed, match="the proxy cannot be reached, or refuses"):
+            transport.send(Request("GET", "https://registry.test/v2/"))
+        transport.close()
+
+
+def test_tls_goes_through_a_socks_proxy(tmp_path: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    path = certificate(tmp_path, "server")
+    tls.load_cert_chain(path, path.with_suffix(".key"))
+    with SmallServer(lambda asked: Reply(body=b"hello"), tls=tls) as server, _Socks(server.domain) as proxy:
+        transport = PooledTransport(environment={"https_proxy": f"socks5://{proxy.domain}"})
+        assert transport.send(Request("GET", "https://registry.test/v2/", verify=False)).body(10) == b"hello"
+        transport.close()
+    assert proxy.wanted == [b"registry.test\x01\xbb"]

@@ -8,6 +8,9 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ProxyError
+
+from boxwright.remote.socks import SocksProxy
 
 CONNECT_SECONDS = 10.0
 
@@ -50,6 +53,34 @@ class _SecurePool(HTTPSConnectionPool):
 POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
 
 
+def _pools_of(plain: type[_Connection]) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools of a kind of connection, and of the same over TLS."""
+
+    class Secure(plain, _SecureConnection):  # type: ignore[misc, valid-type]
+        pass
+
+    class Pool(_Pool):
+        ConnectionCls = plain
+
+    class SecurePool(_SecurePool):
+        ConnectionCls = Secure
+
+    return {"http": Pool, "https": SecurePool}
+
+
+def through(proxy: SocksProxy) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose connections are made by a SOCKS proxy."""
+
+    class Proxied(_Connection):
+        def _new_conn(self) -> socket.socket:
+            try:
+                return proxy.connect(self._dns_host, self.port, CONNECT_SECONDS)
+            except OSError as error:
+                raise ProxyError(str(error), error) from error
+
+    return _pools_of(Proxied)
+
+
 def guarded(admit: Admission) -> dict[str, type[HTTPConnectionPool]]:
     """Return pools whose connections are looked at when they are made: a name that is resolved once to be checked and
     once to be used may be two addresses."""
@@ -65,13 +96,4 @@ def guarded(admit: Admission) -> dict[str, type[HTTPConnectionPool]]:
                     raise
             return connection
 
-    class SecureGuarded(Guarded, _SecureConnection):
-        pass
-
-    class GuardedPool(_Pool):
-        ConnectionCls = Guarded
-
-    class SecureGuardedPool(_SecurePool):
-        ConnectionCls = SecureGuarded
-
-    return {"http": GuardedPool, "https": SecureGuardedPool}
+    return _pools_of(Guarded)

@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 
 from boxwright.errors import InvalidError
 from boxwright.remote.headers import Origin
+from boxwright.remote.socks import SCHEMES
 
 
 def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str | None:
     """Return the URL of the proxy for requests to `origin`, None for a direct connection.
 
-    Loopback never takes one. The lower-case names win, as in curl. Raises InvalidError for a proxy that is no http or
-    https URL.
+    Loopback never takes one. The lower-case names win, as in curl. Raises InvalidError for a proxy that is no http,
+    https or socks5 URL.
     """
     if origin.host == "localhost" or origin.host.endswith(".localhost") or _is_loopback(origin.host):
         return None
@@ -22,13 +23,21 @@ def proxy_for(origin: Origin, environment: Mapping[str, str]) -> str | None:
     if not proxy or _bypassed(origin, _variable(environment, "no_proxy")):
         return None
     url = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    if not _is_usable(url):
         # The value may hold a password: it is not repeated.
         raise InvalidError(
-            f"the proxy for {origin.scheme} is no http or https URL",
-            hint=f"see {origin.scheme.upper()}_PROXY and ALL_PROXY; no other kind of proxy is spoken to",
+            f"the proxy for {origin.scheme} is no http, https or socks5 URL",
+            hint=f"see {origin.scheme.upper()}_PROXY and ALL_PROXY",
         )
     return url
+
+
+def _is_usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https", *SCHEMES) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False  # a port that is none
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:

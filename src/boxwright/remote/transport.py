@@ -25,8 +25,9 @@ from boxwright.errors import CorruptError, InvalidError, UnavailableError
 from boxwright.host.paths import Path
 from boxwright.remote.headers import Origin, origin_of
 from boxwright.remote.limiter import Limiter
-from boxwright.remote.pools import POOLS, Admission, guarded
+from boxwright.remote.pools import POOLS, Admission, guarded, through
 from boxwright.remote.proxy import proxy_for
+from boxwright.remote.socks import SCHEMES, SocksProxy
 from boxwright.values import NamedTuple
 
 IDLE_SECONDS = 60.0
@@ -234,6 +235,10 @@ class PooledTransport:
         if proxy is None:
             pool = urllib3.PoolManager(maxsize=_CONNECTIONS, timeout=self._timeout, ssl_context=context)
             pool.pool_classes_by_scheme = self._classes
+            return pool
+        if proxy.startswith(SCHEMES):
+            pool = urllib3.PoolManager(maxsize=_CONNECTIONS, timeout=self._timeout, ssl_context=context)
+            pool.pool_classes_by_scheme = through(SocksProxy.of(proxy))
             return pool
         parts = urlsplit(proxy)
         headers = None

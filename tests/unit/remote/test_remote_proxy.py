@@ -20,6 +20,7 @@ _HTTPS = Origin("https", "registry.example.com", 443)
         ({"https_proxy": "http://low", "HTTPS_PROXY": "http://high"}, "http://low"),
         ({"HTTP_PROXY": "http://p"}, None),
         ({"ALL_PROXY": "http://p"}, "http://p"),
+        ({"ALL_PROXY": "socks5h://p:1080"}, "socks5h://p:1080"),
         ({"HTTPS_PROXY": "http://p", "NO_PROXY": "example.com"}, None),
         ({"HTTPS_PROXY": "http://p", "NO_PROXY": ".example.com"}, None),
         ({"HTTPS_PROXY": "http://p", "NO_PROXY": "*.example.com"}, None),
@@ -55,8 +56,9 @@ def test_loopback_never_takes_one(host: str) -> None:
     assert proxy_for(Origin("http", host, 5000), {"http_proxy": "http://p"}) is None
 
 
-def test_a_proxy_of_another_kind_is_refused_without_its_password() -> None:
+@pytest.mark.parametrize("proxy", ["socks4://user:secret@p", "http://user:secret@p:none", "http://user:secret@:80"])
+def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(proxy: str) -> None:
     with pytest.raises(InvalidError) as caught:
-        proxy_for(_HTTPS, {"https_proxy": "socks5://user:secret@p"})
+        proxy_for(_HTTPS, {"https_proxy": proxy})
     assert "secret" not in caught.value.message
-    assert caught.value.hint == "see HTTPS_PROXY and ALL_PROXY; no other kind of proxy is spoken to"
+    assert caught.value.hint == "see HTTPS_PROXY and ALL_PROXY"
