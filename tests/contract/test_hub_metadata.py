@@ -318,6 +318,10 @@ def test_many_threads_at_once(store: MetadataStore) -> None:
 LONG_AGO, EVER_AFTER = 0.0, 4e9
 
 
+def release(store: MetadataStore, before: float = EVER_AFTER) -> int:
+    return store.release_blobs(store.unneeded_blobs(before, limit=9, last=None), before)
+
+
 def garbage(store: MetadataStore, before: float = EVER_AFTER) -> list[Digest]:
     return [digest for digest, _ in store.garbage(before, limit=9, last=None)]
 
@@ -326,8 +330,8 @@ def test_a_blob_that_no_manifest_names_is_released_once_it_is_old(store: Metadat
     for name in (LAYER, CONFIG):
         store.add_blob("a", name, 7)
     put(store, "a", manifest(), "latest", needs=Requirements(blobs=(CONFIG,)))
-    assert store.release_blobs(LONG_AGO, limit=9) == 0
-    assert store.release_blobs(EVER_AFTER, limit=9) == 1
+    assert release(store, LONG_AGO) == 0
+    assert release(store, EVER_AFTER) == 1
     assert (store.blob_size("a", LAYER), store.blob_size("a", CONFIG)) == (None, 7)
     assert store.garbage(EVER_AFTER, limit=9, last=None) == [(LAYER, 7)]
     assert garbage(store, LONG_AGO) == []
@@ -337,24 +341,39 @@ def test_a_blob_that_no_manifest_names_is_released_once_it_is_old(store: Metadat
 def test_a_blob_is_kept_by_whatever_names_it(store: MetadataStore, needs: dict[str, tuple[Digest, ...]]) -> None:
     store.add_blob("a", LAYER, 7)
     put(store, "a", manifest(), needs=Requirements(**needs))
-    assert store.release_blobs(EVER_AFTER, limit=9) == 0
+    assert release(store, EVER_AFTER) == 0
     assert store.remove_manifest("a", d("m")) is not None
-    assert store.release_blobs(EVER_AFTER, limit=9) == 1
+    assert release(store, EVER_AFTER) == 1
 
 
 def test_a_manifest_elsewhere_keeps_nothing_here(store: MetadataStore) -> None:
     store.add_blob("a", LAYER, 7)
     store.mount_blob("b", LAYER, "a")
     put(store, "b", manifest(), needs=Requirements(blobs=(LAYER,)))
-    assert store.release_blobs(EVER_AFTER, limit=9) == 1
+    assert release(store, EVER_AFTER) == 1
     assert (store.blob_size("a", LAYER), store.blob_size("b", LAYER)) == (None, 7)
     assert garbage(store) == []
 
 
-def test_releasing_goes_in_portions(store: MetadataStore) -> None:
-    for number in range(5):
-        store.add_blob("a", d(f"blob {number}"), 1)
-    assert [store.release_blobs(EVER_AFTER, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+def test_what_is_unneeded_is_found_in_pages(store: MetadataStore) -> None:
+    for number in range(4):
+        for repository in ("a", "b"):
+            store.add_blob(repository, d(f"blob {number}"), 1)
+    put(store, "a", manifest(), needs=Requirements(blobs=(d("blob 0"),)))
+    found, last = [], None
+    while page := store.unneeded_blobs(EVER_AFTER, limit=3, last=last):
+        last = page[-1]
+        found.append(page)
+    assert [len(page) for page in found] == [3, 3, 1]
+    assert sum(store.release_blobs(page, EVER_AFTER) for page in found) == 7
+    assert [store.release_blobs(page, EVER_AFTER) for page in found] == [0, 0, 0]
+
+
+def test_what_became_needed_meanwhile_is_not_released(store: MetadataStore) -> None:
+    store.add_blob("a", LAYER, 7)
+    unneeded = store.unneeded_blobs(EVER_AFTER, limit=9, last=None)
+    put(store, "a", manifest(), needs=Requirements(blobs=(LAYER,)))
+    assert store.release_blobs(unneeded, EVER_AFTER) == 0
 
 
 def test_touching_spares_a_blob(store: MetadataStore) -> None:
@@ -362,11 +381,10 @@ def test_touching_spares_a_blob(store: MetadataStore) -> None:
     time.sleep(0.002)
     before = time.time()
     store.touch_blob("a", LAYER, older=3600)
-    assert store.release_blobs(before, limit=0) == 0
     store.touch_blob("a", LAYER, older=0)
     store.touch_blob("nowhere", LAYER, older=0)
     store.touch_blob("a", CONFIG, older=0)
-    assert store.release_blobs(before, limit=9) == 0
+    assert release(store, before) == 0
 
 
 @pytest.mark.parametrize("again", ["push", "mount"])
@@ -379,7 +397,7 @@ def test_pushing_or_mounting_again_touches(store: MetadataStore, again: str) -> 
         store.add_blob("b", LAYER, 7)
     else:
         store.mount_blob("b", LAYER, "a")
-    assert store.release_blobs(before, limit=9) == 1
+    assert release(store, before) == 1
     assert (store.blob_size("a", LAYER), store.blob_size("b", LAYER)) == (None, 7)
 
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, update
 from sqlalchemy.sql.expression import ColumnElement
 
 from boxwright.hub.db.database import current_time, insert
 from boxwright.hub.db.holders import is_gone
-from boxwright.hub.db.metadata import BlobCondemned, BlobInUse
+from boxwright.hub.db.metadata import BlobCondemned, BlobInUse, Member
 from boxwright.hub.db.quotas import add_bytes, check_room
 from boxwright.hub.db.repositories import lock_repositories, lock_repository, make_repository, number_of
 from boxwright.hub.db.tables import registry as t
@@ -131,23 +131,25 @@ def remove(c: Connection, repository: str, digest: Digest, now: float) -> bool:
 # -- garbage
 
 
-def find_unneeded(c: Connection, before: float, limit: int) -> list[tuple[int, str]]:
-    """Return memberships that no manifest of their repository needs, by repository and digest."""
+def find_unneeded(c: Connection, before: float, limit: int, last: Member | None) -> list[Member]:
+    """See `MetadataStore.unneeded_blobs`."""
     key = t.repository_blob.c.repository_id, t.repository_blob.c.digest
-    rows = c.execute(select(*key).where(*_unneeded(before)).limit(limit))
-    return [(known, digest) for known, digest in rows]
+    rows = select(*key).where(*_unneeded(before)).order_by(*key).limit(limit)
+    if last is not None:
+        rows = rows.where(tuple_(*key) > tuple_(*last))
+    return [Member(known, Digest(digest)) for known, digest in c.execute(rows)]
 
 
-def release(c: Connection, memberships: Sequence[tuple[int, str]], before: float, now: float) -> int:
-    """End those memberships that nothing needs still; return how many."""
-    _lock(c, {digest for _, digest in memberships})
-    lock_repositories(c, {known for known, _ in memberships})
+def release(c: Connection, members: Sequence[Member], before: float, now: float) -> int:
+    """See `MetadataStore.release_blobs`."""
+    _lock(c, {digest for _, digest in members})
+    lock_repositories(c, {known for known, _ in members})
     member = t.repository_blob.c
     return sum(
         _end_membership(
             c, known, digest, now, *_unneeded(before), member.repository_id == known, member.digest == digest
         )
-        for known, digest in memberships
+        for known, digest in members
     )
 
 

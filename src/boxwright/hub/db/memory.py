@@ -14,6 +14,7 @@ from boxwright.hub.db.metadata import (
     ContentMissing,
     Hold,
     Manifest,
+    Member,
     Referrer,
     RepositoryUnknown,
     Requirements,
@@ -129,15 +130,27 @@ class MemoryMetadata:
         return True
 
     @_atomic
-    def release_blobs(self, before: float, *, limit: int) -> int:
-        released = 0
-        for held in self._repositories.values():
-            for digest in [one for one, touched in held.blobs.items() if touched < before and not held.holders(one)]:
-                if released < limit:
-                    del held.blobs[digest]
-                    self._touched[digest] = time.time()
-                    released += 1
+    def unneeded_blobs(self, before: float, *, limit: int, last: Member | None) -> list[Member]:
+        found = [
+            Member(number, digest)
+            for number, held in enumerate(self._repositories.values())
+            for digest in sorted(held.blobs)
+            if self._is_unneeded(held, digest, before) and (last is None or (number, digest) > last)
+        ]
+        return found[:limit]
+
+    @_atomic
+    def release_blobs(self, members: Sequence[Member], before: float) -> int:
+        released, held = 0, list(self._repositories.values())
+        for number, digest in members:
+            if self._is_unneeded(held[number], digest, before):
+                del held[number].blobs[digest]
+                self._touched[digest] = time.time()
+                released += 1
         return released
+
+    def _is_unneeded(self, held: _Repository, digest: Digest, before: float) -> bool:
+        return digest in held.blobs and held.blobs[digest] < before and not held.holders(digest)
 
     @_atomic
     def garbage(self, before: float, *, limit: int, last: Digest | None) -> list[tuple[Digest, int]]:

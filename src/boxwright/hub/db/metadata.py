@@ -73,6 +73,14 @@ class Requirements(NamedTuple):
     """Named, and kept while they are named, but allowed to be absent: foreign layers, say."""
 
 
+class Member(NamedTuple):
+    """A blob that a repository has."""
+
+    repository: int
+    """Its number, which means something to the store alone."""
+    digest: Digest
+
+
 class Referrer(NamedTuple):
     """A manifest whose subject is another one."""
 
@@ -150,11 +158,14 @@ class MetadataStore(Protocol):
 
     # -- garbage
 
-    def release_blobs(self, before: float, *, limit: int) -> int:
-        """End at most `limit` memberships that no manifest of their repository needs; return how many.
+    def unneeded_blobs(self, before: float, *, limit: int, last: Member | None) -> list[Member]:
+        """Return at most `limit` blobs that no manifest of their repository needs, in an order of the store's own.
 
-        Those alone that were not touched since `before` (seconds since the epoch). The blobs count as touched now.
+        Those alone that were not touched since `before` (seconds since the epoch).
         """
+
+    def release_blobs(self, members: Sequence[Member], before: float) -> int:
+        """End those memberships that are unneeded still; return how many. The blobs count as touched now."""
 
     def garbage(self, before: float, *, limit: int, last: Digest | None) -> list[tuple[Digest, int]]:
         """Return at most `limit` blobs, with their sizes, that no repository has and that were not touched since

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from boxwright.hub.db import blobs, manifests, uploads
 from boxwright.hub.db.changes import note_change
 from boxwright.hub.db.database import Database, retried
-from boxwright.hub.db.metadata import Hold, Manifest, Referrer, RepositoryUnknown, Requirements, Upload
+from boxwright.hub.db.metadata import Hold, Manifest, Member, Referrer, RepositoryUnknown, Requirements, Upload
 from boxwright.hub.db.quotas import check_room
 from boxwright.hub.db.repositories import find_repository, list_repositories, lock_repository, make_repository
 from boxwright.hub.db.tables import registry as t
@@ -89,13 +89,14 @@ class SQLMetadata:
     # -- garbage
 
     @retried
-    def release_blobs(self, before: float, *, limit: int) -> int:
+    def unneeded_blobs(self, before: float, *, limit: int, last: Member | None) -> list[Member]:
         with self._db.read() as c:
-            unneeded = blobs.find_unneeded(c, before, limit)
-        if not unneeded:
-            return 0
+            return blobs.find_unneeded(c, before, limit, last)
+
+    @retried
+    def release_blobs(self, members: Sequence[Member], before: float) -> int:
         with self._db.write() as c:
-            return blobs.release(c, unneeded, before, time.time())
+            return blobs.release(c, members, before, time.time())
 
     @retried
     def garbage(self, before: float, *, limit: int, last: Digest | None) -> list[tuple[Digest, int]]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boxwright.errors import NotFoundError
-from boxwright.hub.db.metadata import MetadataStore
+from boxwright.hub.db.metadata import Member, MetadataStore
 from boxwright.hub.extra import need
 from boxwright.hub.storage.base import BlobStorage
 from boxwright.hub.storage.claims import destroy
@@ -65,10 +65,10 @@ class Collector:
         """Collect once. For a thread. Killed at any point it leaves nothing behind that the next one doesn't find."""
         before = self._clock() - self._delay
         released = destroyed = size = 0
-        while count := self._metadata.release_blobs(before, limit=_BATCH):
-            released += count
-            if count < _BATCH:
-                break
+        member: Member | None = None
+        while members := self._metadata.unneeded_blobs(before, limit=_BATCH, last=member):
+            member = members[-1]
+            released += self._metadata.release_blobs(members, before)
         last: Digest | None = None
         while page := self._metadata.garbage(before, limit=_PAGE, last=last):
             sizes = dict(page)
