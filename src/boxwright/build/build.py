@@ -57,28 +57,7 @@ def build(
     """
     started, begun = time.monotonic(), time.time()
     dockerfile = request.dockerfile or load(request.context.dockerfile)
-    syntax, given = dockerfile.directives.syntax, request.build_args.get(_SYNTAX)
-    if syntax or given:
-        from boxwright.dockerfile.frontend import check_frontend
-
-        check_frontend(dockerfile.source, syntax, given)
-    options = PlanOptions(
-        request.platform,
-        request.build_platform,
-        request.build_args,
-        request.target,
-        request.allowed,
-        request.named.all if request.named is not None else {},
-    )
-    planned = plan(dockerfile, options, bases)
-    if _warnings_are_errors(dockerfile, request):
-        _lint(dockerfile, planned, request)
-    sink(BuildStarted(request.context.title, request.context.census(), planned.total))
-    unknown = request.no_cache_stages.difference(*((stage.name, str(stage.number)) for stage in dockerfile.stages))
-    if unknown:
-        sink(Warned(f"no stage is called {' or '.join(sorted(unknown))}: --no-cache-filter has nothing to do with it"))
-    if planned.unused_args:
-        sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
+    planned = _planned(dockerfile, request, bases, sink)
     together = together or Together(share_steps=False)
     ahead = Ahead(lambda: _lint(dockerfile, planned, request))
     with ExitStack() as stack:
@@ -128,6 +107,33 @@ def build(
     layers, seconds = len(state.diff_ids), time.monotonic() - started
     sink(ImageBuilt(product.id, names, product.size, layers, seconds, result.steps, result.cached))
     return result
+
+
+def _planned(dockerfile: Dockerfile, request: BuildRequest, bases: Bases, sink: Sink) -> Plan:
+    """Return the plan, having told of the build's beginning, and of what was asked for and isn't there."""
+    syntax, given = dockerfile.directives.syntax, request.build_args.get(_SYNTAX)
+    if syntax or given:
+        from boxwright.dockerfile.frontend import check_frontend
+
+        check_frontend(dockerfile.source, syntax, given)
+    options = PlanOptions(
+        request.platform,
+        request.build_platform,
+        request.build_args,
+        request.target,
+        request.allowed,
+        request.named.all if request.named is not None else {},
+    )
+    planned = plan(dockerfile, options, bases)
+    if _warnings_are_errors(dockerfile, request):
+        _lint(dockerfile, planned, request)
+    sink(BuildStarted(request.context.title, request.context.census(), planned.total))
+    unknown = request.no_cache_stages.difference(*((stage.name, str(stage.number)) for stage in dockerfile.stages))
+    if unknown:
+        sink(Warned(f"no stage is called {' or '.join(sorted(unknown))}: --no-cache-filter has nothing to do with it"))
+    if planned.unused_args:
+        sink(Warned(f"one or more build-args [{' '.join(planned.unused_args)}] were not consumed"))
+    return planned
 
 
 def _lint(dockerfile: Dockerfile, planned: Plan, request: BuildRequest) -> tuple[LintWarning, ...]:

@@ -7,7 +7,6 @@ import logging
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -19,16 +18,12 @@ from boxwright.hub.edge.acceptor import Acceptor
 from boxwright.hub.edge.origins import Origins, PublicURL
 from boxwright.hub.edge.tls import Certificates, TLSSettings
 from boxwright.hub.extra import HubExtraMissing, need
-from boxwright.hub.registry.sessions import UploadSessions
 from boxwright.hub.registry.settings import DEFAULT_IDLE
 from boxwright.hub.registry.sockets import address_of, listen, remove_socket
 
 if TYPE_CHECKING:
-    from boxwright.hub.db.database import Database
-    from boxwright.hub.db.leases import Leases
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import Application
-    from boxwright.hub.registry.collector import Collector
     from boxwright.hub.registry.htpasswd import HtpasswdCredentials
     from boxwright.hub.registry.http import HttpServer
     from boxwright.hub.registry.settings import AuthSettings, ServerSettings
@@ -38,10 +33,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ENDINGS = (signal.SIGTERM, signal.SIGINT)
-_UPLOAD_DAYS = 7
-_HOUR = 3600.0
-_RECORD_SECONDS = 30.0
-_WATCH_SECONDS = 10.0  # from one look at the certificate's files to the next
 _SHUTDOWN_SECONDS = 2.0  # for the last bytes of answers, when all requests have ended or had their time
 _REMOTE_WORKERS = 32
 
@@ -122,6 +113,7 @@ async def _serve(
     from boxwright.hub.events.dispatcher import start_dispatcher
     from boxwright.hub.observe.observer import Observer
     from boxwright.hub.registry.application import GC_DELAY, Application
+    from boxwright.hub.registry.chores import HOUR, RECORD_SECONDS, Chores, prune, sweep
     from boxwright.hub.registry.workers import Workers
     from boxwright.hub.rescue.recorder import Recorder
     from boxwright.hub.storage.filesystem import make_directories
@@ -155,17 +147,8 @@ async def _serve(
             from boxwright.hub.upstream.service import Upstreams
 
             own = PublicURL.parse(server.public_url).host if server.public_url else ""
-            upstreams = Upstreams(
-                settings.upstreams,
-                storage,
-                metadata,
-                SQLNotes(database),
-                workers,
-                leases,
-                root,
-                own=own,
-                counting=observer.metrics,
-            )
+            content = storage, metadata, SQLNotes(database), workers, leases, root
+            upstreams = Upstreams(settings.upstreams, *content, own=own, counting=observer.metrics)
             stack.callback(upstreams.close)
         is_open = upstreams.is_public if upstreams is not None else None
         access = open_access(database, workers, settings.accounts, credentials, is_open=is_open, oidc=settings.oidc)
@@ -191,23 +174,18 @@ async def _serve(
         apart = web.ServerRunner(web.Server(observer.operations(), access_log=None))
         await runner.setup()
         await apart.setup()
-        duties: dict[str, tuple[Callable[[], object], float]] = {
-            "uploads": (partial(_sweep, application.sessions), _HOUR),
-            "retention": (partial(_prune, database), _HOUR),
-            "records": (Recorder(storage, database).record, _RECORD_SECONDS),
-        }
+        tending = Chores(workers, leases)
+        tending.regularly("uploads", partial(sweep, application.sessions), HOUR)
+        tending.regularly("retention", partial(prune, database), HOUR)
+        tending.regularly("records", Recorder(storage, database).record, RECORD_SECONDS)
         if access.house is not None:
-            duties["accounts"] = access.house.tidy, _HOUR
-        tending = [
-            asyncio.create_task(_regularly(name, duty, seconds, workers, leases))
-            for name, (duty, seconds) in duties.items()
-        ]
+            tending.regularly("accounts", access.house.tidy, HOUR)
         if gc.delay is not None:
-            tending.append(asyncio.create_task(_collect(application.collector, workers, gc.interval, observer, leases)))
+            tending.collect(application.collector, gc.interval, observer)
         if upstreams is not None:
-            tending.append(asyncio.create_task(upstreams.tend(workers, leases)))
+            tending.begin(upstreams.tend(workers, leases))
         if certificates is not None:
-            tending.append(asyncio.create_task(_watch(certificates, workers)))
+            tending.watch(certificates)
         loop.add_signal_handler(signal.SIGHUP, _reload, certificates, workers)
         try:
             if metrics:
@@ -222,8 +200,7 @@ async def _serve(
         finally:
             for number in _ENDINGS:
                 loop.remove_signal_handler(number)  # whoever asks a second time does not want to wait
-            for task in tending:
-                task.cancel()
+            tending.stop()
             acceptor.stop()
             await http.drain(server.drain_timeout)
             await runner.cleanup()
@@ -246,64 +223,10 @@ def make_server(
     return HttpServer(handler if observer is None else observer.around(handler, origins))
 
 
-async def _watch(certificates: Certificates, workers: Workers) -> None:
-    """Take up certificates that were renewed."""
-    while True:
-        await asyncio.sleep(_WATCH_SECONDS)
-        await workers.move(certificates.refresh)
-
-
 def _reload(certificates: Certificates | None, workers: Workers) -> None:
     """What SIGHUP asks for. The file of users is read again whenever it changes, so there is nothing to do for it."""
     if certificates is not None:
         workers.move(certificates.reload)
-
-
-async def _regularly(name: str, duty: Callable[[], object], seconds: float, workers: Workers, leases: Leases) -> None:
-    """Have one of all servers do something in a thread, at the start and then every so many seconds."""
-    from boxwright.hub.db.leases import in_turn
-
-    while True:
-        try:
-            await workers.move(in_turn, leases, name, seconds / 2, duty)
-        except Exception:
-            _log.exception("%s", name)  # the database is away, say: tried again
-        await asyncio.sleep(seconds)
-
-
-def _sweep(sessions: UploadSessions) -> None:
-    """Drop abandoned uploads."""
-    sessions.sweep(_UPLOAD_DAYS * 86400.0)
-
-
-def _prune(database: Database) -> None:
-    """Apply the rules of retention."""
-    from boxwright.hub.db.audit import Actor
-    from boxwright.hub.db.retention import Retention
-
-    for one in Retention(database, Actor("server:retention")).prune(dry_run=False):
-        _log.info("retention: %s of %s went", one.tag or one.digest, one.repository)
-
-
-async def _collect(collector: Collector, workers: Workers, interval: float, observer: Observer, leases: Leases) -> None:
-    """Collect garbage, at the start and then at intervals."""
-    from boxwright.hub.db.leases import in_turn
-
-    def collect() -> None:
-        done = collector.collect()
-        observer.collected(done, time.monotonic() - started)
-        if done.released or done.destroyed:
-            _log.info("garbage: %d blobs released, %d destroyed (%d bytes)", *done)
-
-    while True:
-        started = time.monotonic()
-        try:
-            # Servers wake up at different times: with the whole interval, one that wakes a moment early waits twice.
-            await workers.move(in_turn, leases, "garbage", interval / 2, collect)
-        except Exception:
-            _log.exception("garbage collection")  # a full disk, say: tried again
-            observer.collected(None, time.monotonic() - started)
-        await asyncio.sleep(interval)
 
 
 def _credentials(auth: AuthSettings) -> HtpasswdCredentials | None:
