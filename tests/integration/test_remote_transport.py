@@ -369,9 +369,7 @@ def test_a_socks_proxy_that_refuses_is_named_as_the_culprit(options: dict[str, A
 
 
 def test_tls_goes_through_a_socks_proxy(tmp_path: Path) -> None:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    path = certificate(tmp_path, "server")
-    tls.load_cert_chain(path, path.with_suffix(".key"))
+    tls = _context(certificate(tmp_path, "server"))
     with SmallServer(lambda asked: Reply(body=b"hello"), tls=tls) as server, _Socks(server.domain) as proxy:
         transport = PooledTransport(environment={"https_proxy": f"socks5://{proxy.domain}"})
         assert transport.send(Request("GET", "https://registry.test/v2/", verify=False)).body(10) == b"hello"

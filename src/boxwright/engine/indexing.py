@@ -11,14 +11,12 @@ from boxwright.errors import InvalidError
 from boxwright.oci import media
 from boxwright.oci.manifest import Descriptor, Index, Manifest
 from boxwright.oci.reference import Reference
+from boxwright.remote.copying import ATTESTED, copy_image, platform_of
 from boxwright.remote.progress import Sink, ignore
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.remote.client import RegistryClient
-
-# How BuildKit's attestations say in an index which image they are about.
-_ATTESTED = "vnd.docker.reference.digest"
 
 
 class MadeIndex(NamedTuple):
@@ -38,7 +36,7 @@ def make_index(
     insecure: Sequence[str] = (),
     sink: Sink = ignore,
 ) -> MadeIndex:
-    """Let tags of one registry name an index of what `sources` name: images, and all images of indexes.
+    """Let tags in registries name an index of what `sources` name: images, and all images of indexes.
 
     Images of other repositories and registries are copied to each destination first; a tag moves when all is there. An
     index alone stays what it is, with its digest. With `append`, the images that the first destination names stay, but
@@ -82,8 +80,6 @@ def _found(
 
 def _entry(registry: RegistryClient, reference: Reference, manifest: Manifest) -> Descriptor:
     """Return how an index names an image: with its platform, which only its configuration tells."""
-    from boxwright.remote.copying import platform_of
-
     described = manifest.descriptor
     if manifest.config.media_type not in (media.OCI_CONFIG, media.DOCKER_CONFIG):
         return described
@@ -106,7 +102,7 @@ def _not_replaced(kept: Sequence[Descriptor], fresh: Sequence[Descriptor]) -> li
     """Return those entries of an index whose platform doesn't come anew, with what is attested of them."""
     platforms = {platform for entry in fresh if (platform := _platform(entry)) is not None}
     gone = {entry.digest for entry in kept if _platform(entry) in platforms}
-    return [entry for entry in kept if entry.digest not in gone and entry.annotations.get(_ATTESTED) not in gone]
+    return [entry for entry in kept if entry.digest not in gone and entry.annotations.get(ATTESTED) not in gone]
 
 
 def _platform(entry: Descriptor) -> str | None:
@@ -123,13 +119,11 @@ def _place(
     sink: Sink,
 ) -> None:
     """Have the parts of an index in the repository of `target`, and then let that name it."""
-    from boxwright.remote.copying import copy_image
-
-    for origin, entry in parts:
-        if origin.repository == target.repository:
-            continue
-        one, other = (ref._replace(tag=None, digest=entry.digest) for ref in (origin, target))
-        with both_ends(settings, one, other, insecure, sink) as (here, there):
-            copy_image(here, there, one, other, progress=sink)
+    elsewhere = dict.fromkeys(origin for origin, _ in parts if origin.repository != target.repository)
+    for origin in elsewhere:
+        with both_ends(settings, origin, target, insecure, sink) as (here, there):
+            for _, entry in (part for part in parts if part[0] == origin):
+                one, other = (ref._replace(tag=None, digest=entry.digest) for ref in (origin, target))
+                copy_image(here, there, one, other, progress=sink)
     with client(settings, target, insecure, notice=sink) as registry:
         registry.put_manifest(target.path, target.tag or str(root.digest), root)

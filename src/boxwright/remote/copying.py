@@ -35,10 +35,10 @@ from boxwright.values import NamedTuple
 PARALLEL_BLOBS = 4
 COSIGN_SUFFIXES = ("sig", "att", "sbom")
 """What cosign 1 and 2 put behind ``sha256-<hex>.``: tags of signatures, attestations and bills of materials."""
+ATTESTED = "vnd.docker.reference.digest"
+"""The annotation by which BuildKit's attestations say in an index which image they are about."""
 
 _PIECE = 256 << 10
-# How BuildKit's attestations say in an index which image they are about.
-_ATTESTED = "vnd.docker.reference.digest"
 _MAX_DEPTH = 4
 # More than any honest image; a registry cannot make us ask without end.
 _MAX_MANIFESTS = 4_000
@@ -351,7 +351,7 @@ def _narrowed(source: Source, origin: Reference, index: Index, platforms: Sequen
         only = next(iter(chosen.values()))
         return source.fetch(origin._replace(tag=None, digest=only.digest), only)
     entries = [
-        entry for entry in index.manifests if entry.digest in chosen or entry.annotations.get(_ATTESTED) in chosen
+        entry for entry in index.manifests if entry.digest in chosen or entry.annotations.get(ATTESTED) in chosen
     ]
     return Index.build(entries, media_type=index.media_type, annotations=index.annotations)
 
