@@ -226,6 +226,17 @@ def test_keys_change_and_what_the_old_one_signed_stays_good(issuer: Issuer) -> N
     assert issuer.ring.verifying(str(first.kid)) is None
 
 
+def test_what_a_key_signed_ends_a_minute_after_the_key_is_gone(issuer: Issuer) -> None:
+    server = issuer.another()
+    token = issuer.issue()
+    assert server.verify(token)
+    issuer.keys.kept = [make_key(issuer.clock())]
+    issuer.clock.now += 61
+    assert server.recall(token) is None
+    assert server.verify(token) is None
+    assert server.verify(issuer.issue()), "what the new key signs is good at once"
+
+
 def test_two_servers_that_start_at_once_know_each_others_keys(issuer: Issuer) -> None:
     one, two = issuer.another(), issuer.another()
     token = one.issue("ada", []).token

@@ -13,6 +13,7 @@ COMMANDS = {
     "robot": "make, change and list accounts of programs",
     "token": "make, list and revoke tokens, which stand in for passwords",
     "identity": "say who of an OpenID provider is which user",
+    "key": "list and change the keys that access tokens are signed with",
     "repo": "list, make, change and remove repositories",
     "grant": "let a user, a robot or a team read, write or administer repositories",
     "revoke": "take back what was granted",

@@ -49,7 +49,8 @@ class Issued(NamedTuple):
 class BearerTokens:
     """Issues and verifies access tokens. Safe to use from several threads.
 
-    What was verified is remembered until it expires: the many requests of a pull cost one signature check.
+    What was verified is remembered until it expires, or its key is gone: the many requests of a pull cost one signature
+    check.
     """
 
     __slots__ = ("_clock", "_lifetime", "_lock", "_registry", "_remembered", "_ring", "service")
@@ -63,7 +64,7 @@ class BearerTokens:
         self._lifetime = lifetime
         self._clock = clock
         self._lock = threading.Lock()
-        self._remembered: dict[bytes, Claims] = {}
+        self._remembered: dict[bytes, tuple[Claims, str]] = {}
         self._registry = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
             leeway=SKEW,
@@ -93,8 +94,10 @@ class BearerTokens:
 
     def recall(self, token: str) -> Claims | None:
         """Return the claims of a token that was verified before and is still good."""
-        claims = self._remembered.get(_key(token))
-        return claims if claims is not None and self._clock() < claims.expires + SKEW else None
+        claims, kid = self._remembered.get(_key(token), (None, ""))
+        if claims is None or not self._ring.knows(kid):
+            return None
+        return claims if self._clock() < claims.expires + SKEW else None
 
     def verify(self, token: str) -> Claims | None:
         """Return the claims of a token that is ours and good now; None for all others."""
@@ -106,14 +109,14 @@ class BearerTokens:
         try:
             decoded = jwt.decode(token, self._key_of, algorithms=[_ALGORITHM])
             self._registry.validate(decoded.claims)
-            claims = _claims(decoded.claims)
+            claims, kid = _claims(decoded.claims), str(decoded.header["kid"])
         except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             # Whatever is wrong with it, it isn't one that we issued.
             return None
         with self._lock:
             while len(self._remembered) >= _REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
-            self._remembered[_key(token)] = claims
+            self._remembered[_key(token)] = claims, kid
         return claims
 
     def _key_of(self, signature: Any) -> ECKey:

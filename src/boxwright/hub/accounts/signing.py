@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from boxwright.hub.accounts.keys import StoredKey
 from boxwright.hub.db.audit import Actor, note
@@ -15,10 +15,12 @@ _ROTATION = Actor("server:keys")
 class SQLKeys:
     """A `KeyStore`. Who can read the database can sign, as it can also replace every password."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_by", "_db")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, by: Actor = _ROTATION) -> None:
+        """`by`: who makes keys and removes them, for the audit log."""
         self._db = database
+        self._by = by
 
     @retried
     def keys(self) -> list[StoredKey]:
@@ -30,11 +32,21 @@ class SQLKeys:
     def add_key(self, key: StoredKey) -> None:
         with self._db.write() as connection:
             connection.execute(insert(t).values(key._asdict()))
-            note(connection, _ROTATION, "key.add", key.kid)
+            note(connection, self._by, "key.add", key.kid)
 
     @retried
     def remove_keys(self, before: float) -> None:
         with self._db.write() as connection:
-            gone = connection.execute(delete(t).where(t.c.created < before).returning(t.c.kid)).scalars().all()
-            for kid in gone:
-                note(connection, _ROTATION, "key.rm", kid)
+            self._remove(connection, t.c.created < before)
+
+    @retried
+    def replace_keys(self, key: StoredKey) -> None:
+        """Keep this key alone: nothing that another one signed is good any more."""
+        with self._db.write() as connection:
+            self._remove(connection, t.c.kid != key.kid)
+            connection.execute(insert(t).values(key._asdict()))
+            note(connection, self._by, "key.add", key.kid)
+
+    def _remove(self, connection: Connection, condition: ColumnElement[bool]) -> None:
+        for kid in connection.execute(delete(t).where(condition).returning(t.c.kid)).scalars().all():
+            note(connection, self._by, "key.rm", kid)
