@@ -265,7 +265,7 @@ def _command(process: StepProcess) -> Iterator[str]:
     about = [f"{name}={value}" for name, value in env.items()]
     about += [f"cwd {process.cwd}"] * (process.cwd != "/") + [f"user {process.user}"] * bool(process.user)
     about += [f"network {process.network}"] * (process.network != "default")
-    about += [f"host {process.hostname}"] * (process.hostname != process.id[:12])
+    about += [f"host {process.hostname}"] * (process.hostname != "buildkitsandbox")
     about += ["privileged"] * process.privileged
     if about:
         yield "  " + ", ".join(about)

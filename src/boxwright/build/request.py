@@ -26,6 +26,8 @@ class Given(NamedTuple):
 
     secrets: Mapping[str, Secret] = {}
     """By their IDs."""
+    absent: Mapping[str, str] = {}
+    """Secrets of variables that are not set: ID → the variable. They are as if nobody had given them."""
     agents: Mapping[str, str] = {}
     """SSH agents: ID → the path of a socket."""
     allowed: frozenset[str] = frozenset()

@@ -311,6 +311,8 @@ def _described(mount: RunMount) -> dict[str, Any]:
         fields |= {"mode": mount.mode, "uid": mount.uid, "gid": mount.gid}
     if mount.kind in ("secret", "ssh"):
         fields |= {"id": mount.id, "env": mount.env}
+        if mount.required:  # what came about without it is no answer then
+            fields["required"] = True
     return fields
 
 

@@ -11,7 +11,7 @@ from boxwright.build.actions import RunOptions
 from boxwright.build.build import build as run_build
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.product import Product, Taker, leave
-from boxwright.build.progress import Sink
+from boxwright.build.progress import Sink, Warned
 from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult
 from boxwright.build.runner import StepProcess
@@ -106,6 +106,8 @@ def build(
         open_named_contexts(wiring.store, wanted, given, keep_git_dir, fetched) as named,
         open_files(wiring.store, wanted, dockerfile, given, keep_git_dir, fetched) as context,
     ):
+        for id, variable in given.absent.items():
+            sink(Warned(f"the secret {id} is not given: the variable {variable} is not set"))
         request = BuildRequest(
             context=context,
             dockerfile=dockerfile,

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from boxwright.build.request import Given
 from boxwright.build.secrets import Secret
 from boxwright.errors import InvalidError, NotFoundError, UnavailableError
+from boxwright.values import NamedTuple
 
 ENTITLEMENTS = ("network.host", "security.insecure")
 _MAX_SECRET = 500 * 1024  # bytes, as docker has it
@@ -29,7 +30,8 @@ def given(
             return stack.enter_context(agent_of(keys))
 
         allowed = entitlements(allow, network)
-        yield Given(secrets(secret, environ), agents(ssh, environ, hold), allowed)
+        absent = {each.id: each.variable for each in map(_parsed, secret) if each.lacks(environ)}
+        yield Given(secrets(secret, environ), absent, agents(ssh, environ, hold), allowed)
 
 
 class InvalidSecret(InvalidError):
@@ -56,17 +58,36 @@ class SecretUnreadable(UnavailableError):
 def secrets(texts: Iterable[str], environ: Mapping[str, str]) -> dict[str, Secret]:
     """Return secrets by ID. Each text is ``[type=file|env,]id=NAME[,src=FILE|,env=VARIABLE]``.
 
-    With an ID alone it is the variable of this name or, where there is none, the file. That there is something is
-    found out here, its value when a step needs it. Raises InvalidSecret, SecretNotFound, SecretUnreadable.
+    With an ID alone it is the variable of this name or, where there is none, the file. A variable that is not set
+    gives nothing, as with buildx: it is for the step to say whether it needs the secret. That there is a file is found
+    out here, its content when a step needs it. Raises InvalidSecret, SecretNotFound, SecretUnreadable.
     """
     found = {}
-    for text in texts:
-        secret = _secret(text, environ)
-        found[secret.id] = secret
+    for parsed in map(_parsed, texts):
+        variable = parsed.variable
+        if not variable and not parsed.file:
+            variable = parsed.id if parsed.id in environ and parsed.kind != "file" else ""
+        if not variable:
+            found[parsed.id] = Secret(parsed.id, _file(parsed.id, parsed.file or parsed.id))
+        elif variable in environ:
+            found[parsed.id] = Secret(parsed.id, _variable(environ[variable]))
     return found
 
 
-def _secret(text: str, environ: Mapping[str, str]) -> Secret:
+class _Parsed(NamedTuple):
+    """A ``--secret`` by its words."""
+
+    id: str
+    kind: str
+    file: str
+    variable: str
+
+    def lacks(self, environ: Mapping[str, str]) -> bool:
+        """Whether it is of a variable that is not set."""
+        return bool(self.variable) and self.variable not in environ
+
+
+def _parsed(text: str) -> _Parsed:
     fields: dict[str, str] = {}
     for field in text.split(","):
         key, equals, value = field.partition("=")
@@ -86,18 +107,10 @@ def _secret(text: str, environ: Mapping[str, str]) -> Secret:
         file, variable = "", file or id
     if file and variable:
         raise InvalidSecret(text, "it is from a file or from a variable, not from both")
-    if not file and not variable:
-        if id in environ and kind != "file":
-            variable = id
-        else:
-            file = id
-    return Secret(id, _variable(id, variable, environ) if variable else _file(id, file))
+    return _Parsed(id, kind, file, variable)
 
 
-def _variable(id: str, name: str, environ: Mapping[str, str]) -> Callable[[], bytes]:
-    value = environ.get(name)
-    if value is None:
-        raise SecretNotFound(id, f"the variable {name} is not set")
+def _variable(value: str) -> Callable[[], bytes]:
     return lambda: os.fsencode(value)
 
 

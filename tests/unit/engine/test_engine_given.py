@@ -60,7 +60,6 @@ def test_a_secret_is_from_a_file_or_a_variable(here: Path, text: str, id: str, v
         ),
         ("id=a,src=none", "secret a: there is no file none"),
         ("id=a", "secret a: there is no file a"),
-        ("id=a,env=NONE", "secret a: the variable NONE is not set"),
     ],
 )
 def test_a_secret_that_is_none_is_told_before_anything_is_built(here: Path, text: str, message: str) -> None:
@@ -68,6 +67,12 @@ def test_a_secret_that_is_none_is_told_before_anything_is_built(here: Path, text
         given.secrets([text], ENVIRON)
     assert caught.value.message == message
     assert caught.value.hint
+
+
+def test_a_variable_that_is_not_set_gives_no_secret(here: Path) -> None:
+    texts = ("id=a,env=NONE", "type=env,id=NONE", "id=b,env=TOKEN")
+    with given.given(texts, (), (), "default", ENVIRON) as have:
+        assert (set(have.secrets), have.absent) == ({"b"}, {"a": "NONE", "NONE": "NONE"})
 
 
 def test_a_secret_is_read_when_it_is_needed(here: Path) -> None:

@@ -70,7 +70,7 @@ def configure(parser: Parser) -> None:
         help="check, outline (ARGs, secrets), targets: look at the Dockerfile without building it",
     )
     parser.flag("--check", help="check the Dockerfile without building it: --call=check")
-    parser.refused("--compress", why="the context is not sent anywhere", value=False)
+    parser.flag("--compress", help="no effect: the context is sent nowhere, compressed or not")
     parser.repeated(
         "--secret", metavar="id=NAME,src=FILE", help="give a secret to RUN --mount=type=secret; or env=VARIABLE"
     )
@@ -85,6 +85,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--cpuset-mems", metavar="LIST", help="use memory of these NUMA nodes")
     parser.refused("--cpus", why="docker's build has no such flag: use --cpu-quota and --cpu-period")
     parser.refused("--cgroup-parent", why="steps have a group of their own")
+    parser.refused("--security-opt", why="what a RUN may do is said by --allow")
     parser.refused("--isolation", why="it is for Windows")
     parser.add_argument("context", metavar="PATH|URL|-", help="the context: a folder, a tar, a repository")
 
