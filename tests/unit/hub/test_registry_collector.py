@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,24 @@ def test_a_push_of_what_is_being_destroyed_waits_for_its_end(monkeypatch: pytest
         claiming.result()
         assert destroying.result() == [digest]
     assert storage.size(digest) is None
+
+
+@pytest.mark.parametrize("end", ["forget_condemned", "spare_condemned"])
+def test_an_upload_waits_until_garbage_of_its_content_is_gone(end: str) -> None:
+    async def scenario(registry: Registry) -> None:
+        metadata = registry.application.collector._metadata
+        digest, collector = Digest.of(DATA), new_holder()
+        metadata.claim_blob(digest, len(DATA))
+        assert metadata.condemn_blobs([digest], 4e9, collector, 3600) == [digest]
+        pushing = asyncio.create_task(registry.push_blob("a", DATA))
+        await registry.push_blob("a", b"something else")  # nobody else waits
+        await asyncio.sleep(0.3)
+        assert not pushing.done()
+        getattr(metadata, end)([digest], collector)
+        await pushing
+        assert (await registry("GET", f"/v2/a/blobs/{digest}")).body == DATA
+
+    run(scenario)
 
 
 def test_a_push_ends_what_a_dead_collector_began() -> None:

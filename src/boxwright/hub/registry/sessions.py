@@ -20,12 +20,12 @@ from contextlib import asynccontextmanager
 
 from boxwright.errors import CorruptError, DeniedError, UnavailableError
 from boxwright.hub.db.holders import new_holder
-from boxwright.hub.db.metadata import Hold, MetadataStore, Upload, UploadBusy
+from boxwright.hub.db.metadata import BlobCondemned, Hold, MetadataStore, Upload, UploadBusy
 from boxwright.hub.registry.call import Body
 from boxwright.hub.registry.errors import RegistryError
 from boxwright.hub.registry.workers import Workers
 from boxwright.hub.storage.base import BlobStorage, Incoming, IncomingMissing, Piece
-from boxwright.hub.storage.claims import claim
+from boxwright.hub.storage.claims import PATIENCE_SECONDS, claim
 from boxwright.oci.digest import Digest
 
 _GRACE_SECONDS = 2.0
@@ -157,6 +157,8 @@ class Session:
         fresh = hashlib.new(algorithm)
         for chunk in self.incoming.read():
             fresh.update(chunk)
+        if not self._shared:
+            self._algorithm, self._hash = algorithm, fresh
         return Digest(f"{algorithm}:{fresh.hexdigest()}")
 
     def close(self) -> None:
@@ -386,10 +388,12 @@ class UploadSessions:
     async def finish(self, session: Session, digest: Digest) -> None:
         """Make the bytes a blob of the upload's repository, durably.
 
-        Raises DigestMismatch and QuotaExceeded, which end the upload.
+        Raises DigestMismatch and QuotaExceeded, which end the upload, and BlobCondemned.
         """
         try:
-            await self._workers.move(self._finish, session, digest)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not await self._workers.move(self._finish, session, digest, last=time.monotonic() >= deadline):
+                await asyncio.sleep(_POLL_SECONDS)  # here and not in a thread, of which there are few
         except (DigestMismatch, DeniedError):
             await self.cancel(session)
             raise
@@ -397,7 +401,11 @@ class UploadSessions:
             # Also when it failed half-way: the open file may be a blob by now, which nobody may append to.
             self._close(session)
 
-    def _finish(self, session: Session, digest: Digest) -> None:
+    def _finish(self, session: Session, digest: Digest, *, last: bool) -> bool:
+        """Return whether it is done; if not, bytes of the same content are being destroyed: try again.
+
+        `last`: raise BlobCondemned then.
+        """
         upload, size = session.upload, session.size
         found = session.digest(digest.algorithm)
         if found != digest:
@@ -407,9 +415,15 @@ class UploadSessions:
         self._metadata.check_room(upload.repository, 0 if self._is_member(upload, digest) else size)
         # In this order: claimed, so that no collector takes the bytes away; then the bytes; and a row that names them
         # only when they are durable. Dying on the way leaves a claim that nobody follows up: garbage.
-        claim(self._storage, self._metadata, digest, size)
+        try:
+            claim(self._storage, self._metadata, digest, size, patience=0.0)
+        except BlobCondemned:
+            if last:
+                raise
+            return False
         self._storage.commit(upload.id, digest)
         self._metadata.add_blob(upload.repository, digest, size, upload=upload.id)
+        return True
 
     def _is_member(self, upload: Upload, digest: Digest) -> bool:
         return self._metadata.blob_size(upload.repository, digest) is not None

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 CONDEMNED_SECONDS = 30.0
 """How long a destroyer that is heard of no more is waited for. On the same machine its death is seen at once."""
 
-_PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 45.0
 """Longer than that, so that who pushes waits, but does not fail, when a server elsewhere died."""
 
 _POLL_SECONDS = 0.1
@@ -37,7 +37,7 @@ _BATCH_SECONDS = 1.0
 
 
 def claim(
-    storage: BlobStorage, metadata: MetadataStore, digest: Digest, size: int, *, patience: float = _PATIENCE_SECONDS
+    storage: BlobStorage, metadata: MetadataStore, digest: Digest, size: int, *, patience: float = PATIENCE_SECONDS
 ) -> None:
     """Claim a blob whose bytes are about to be stored, waiting while somebody destroys what is there. For a thread.
 
