@@ -57,6 +57,12 @@ def test_disk_usage(boxwright: Boxwright) -> None:
     assert (rows["Containers"]["TotalCount"], rows["Containers"]["Active"]) == ("1", "0")
     assert rows["Containers"]["Reclaimable"].endswith("(100%)")
     assert rows["Local Volumes"]["TotalCount"] == "1"
+    verbose = boxwright.ok("system", "df", "-v")
+    assert re.search(r"^busybox +latest +[0-9a-f]{12} .* 1$", verbose, re.MULTILINE)
+    assert re.findall(r"^\w.*usage: ?", verbose, re.MULTILINE) == [
+        *("Images space usage:", "Containers space usage:", "Local Volumes space usage:", "Build cache usage: "),
+    ]
+    assert json.loads(boxwright.ok("system", "df", "-v", "--format", "json"))["Volumes"][0]["Links"] == "1"
     assert boxwright.ok("system", "df").splitlines()[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"]
 
 

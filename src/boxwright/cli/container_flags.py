@@ -25,14 +25,11 @@ _REFUSED = {
     "--health-start-interval": _HEALTH,
     "--health-start-period": _HEALTH,
     "--health-timeout": _HEALTH,
-    "--annotation": _NOT_YET,
     "--blkio-weight": _NOT_YET,
     "--blkio-weight-device": _NOT_YET,
     "--cgroup-parent": _NOT_YET,
-    "--cgroupns": _NOT_YET,
     "--cpu-rt-period": _NOT_YET,
     "--cpu-rt-runtime": _NOT_YET,
-    "--device-cgroup-rule": _NOT_YET,
     "--device-read-bps": _NOT_YET,
     "--device-read-iops": _NOT_YET,
     "--device-write-bps": _NOT_YET,
@@ -46,22 +43,21 @@ _REFUSED = {
     "--kernel-memory": "Linux no longer has it",
     "--memory-swappiness": _NOT_YET,
     "--link": "links between containers are docker's past",
-    "--log-driver": "logs are kept in the container's folder",
-    "--log-opt": "logs are kept in the container's folder",
     "--runtime": "the runtime is set in config.toml",
     "--storage-opt": _NOT_YET,
-    "--userns": "containers have the user namespace of the command",
     "--volume-driver": "volumes are local folders",
     "--cpu-count": _WINDOWS,
     "--cpu-percent": _WINDOWS,
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
-    "--isolation": _WINDOWS,
 }
 _REFUSED_FLAGS = {
-    "--disable-content-trust": "there is no content trust to disable",
     "--use-api-socket": "there is no daemon",
 }
+
+
+# Those that take what is so anyway.
+_ONLY = {"--userns": "host", "--isolation": "default"}
 
 
 def declare(parser: Parser) -> None:
@@ -105,8 +101,13 @@ def declare(parser: Parser) -> None:
     parser.repeated("--security-opt", metavar="OPTION", help="seccomp=unconfined, no-new-privileges")
     parser.repeated("--device", metavar="PATH", help="give a device of the host to the container")
     parser.repeated("--sysctl", metavar="NAME=VALUE", help="set a kernel parameter of the container")
+    parser.repeated("--device-cgroup-rule", metavar="RULE", help="let it use devices by number: 'c 1:3 rwm'")
+    parser.repeated("--annotation", metavar="NAME=VALUE", help="tell the OCI runtime something")
+    parser.add_argument("--cgroupns", choices=("host", "private"), help="whose control groups it sees (cgroup v2)")
     parser.add_argument("--pid", metavar="MODE", default="", help="host, or container:NAME: see the processes there")
-    parser.add_argument("--ipc", metavar="MODE", default="", help="host: share the host's shared memory")
+    parser.add_argument(
+        "--ipc", metavar="MODE", default="", help="host: share the host's shared memory; none: have none"
+    )
     parser.add_argument("--uts", metavar="MODE", default="", help="host: have the host's name")
     parser.add_argument("--oom-score-adj", metavar="NUMBER", type=int, help="how soon it is killed for want of memory")
     parser.flag("--oom-kill-disable", help="do not kill it for want of memory")
@@ -116,6 +117,13 @@ def declare(parser: Parser) -> None:
     parser.add_argument(
         "--pull", choices=("always", "missing", "never"), default="missing", help="when to ask the registry"
     )
+    parser.add_argument(
+        "--log-driver",
+        choices=("json-file", "k8s-file", "local"),
+        default="k8s-file",
+        help="accepted for docker's sake: logs are kept in one way",
+    )
+    parser.repeated("--log-opt", metavar="NAME=VALUE", help="max-size=SIZE: when to begin the log anew (20m)")
     parser.add_argument("--cidfile", metavar="FILE", help="write the container's ID to a file")
     parser.flag("-q", "--quiet", help="do not show how the image is pulled")
     parser.add_argument("--platform", metavar="OS/ARCH", help="this machine's: no other one runs")
@@ -126,6 +134,9 @@ def declare(parser: Parser) -> None:
         help="when to start it again: no, always, unless-stopped, on-failure[:TIMES]",
     )
     parser.flag("--no-healthcheck", help="accepted for docker's sake: health checks aren't run yet")
+    for name, value in _ONLY.items():
+        parser.add_argument(name, choices=(value,), help=f"{value}: there is nothing else")
+    parser.flag("--disable-content-trust", help="accepted for docker's sake: there is none to disable")
     for names, why in _REFUSED.items():
         parser.refused(*names.split(), why=why)
     for names, why in _REFUSED_FLAGS.items():
@@ -196,6 +207,10 @@ def request(args: Any) -> CreateContainer:
         volumes_from=tuple(args.volumes_from),
         tmpfs=tuple(tmpfs),
         **limit_flags.asked(args),
+        device_rules=tuple(args.device_cgroup_rule),
+        annotations=key_values(args.annotation),
+        cgroup=args.cgroupns or "",
+        log_size=_log_size(args.log_opt),
         oom_score_adj=args.oom_score_adj,
         oom_kill_disable=args.oom_kill_disable,
         pid=args.pid,
@@ -272,6 +287,19 @@ def _lines(path: str) -> list[str]:
         raise InvalidError(f"{path} is not UTF-8 text") from None
     lines = (line.lstrip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _log_size(options: list[str]) -> int | None:
+    """Return what ``--log-opt`` says of the log's size. Raises UsageError."""
+    most = None
+    for name, value in key_values(options).items():
+        if name == "max-size":
+            most = size(value)
+        elif name != "max-file":
+            raise UsageError(f"--log-opt {name} is not supported", hint="max-size is, such as max-size=10m")
+        elif value != "1":
+            warn(f"--log-opt max-file={value}: of a log that is full, nothing is kept; it begins anew")
+    return most
 
 
 def _add_mount(text: str, volumes: list[str], tmpfs: list[str]) -> None:

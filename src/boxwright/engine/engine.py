@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from boxwright.store.fsck import Finding
     from boxwright.store.networks import NetworkRecord
     from boxwright.store.store import Store
+    from boxwright.store.usage import Usage
 
 Filters = Mapping[str, Sequence[str]]
 _STREAMS = frozenset({"stdin", "stdout", "stderr"})
@@ -642,6 +643,12 @@ class Engine:
         from boxwright.engine import inspecting
 
         return inspecting.inspect(self.wiring, name, kind=kind, size=size)
+
+    def usage(self) -> Usage:
+        """Return what every image, container, volume and cached step takes: see `boxwright.store.usage.measure`."""
+        from boxwright.store import usage
+
+        return usage.measure(self.store)
 
     def disk_usage(self) -> list[DiskUsage]:
         """Return what images, containers, volumes and the build cache take."""

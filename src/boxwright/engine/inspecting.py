@@ -12,12 +12,29 @@ from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
+from boxwright.runtime.spec import MASKED, READ_ONLY
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
 from boxwright.store.volumes import Volume, VolumeNotFound
 
 _NEVER = "0001-01-01T00:00:00Z"
+
+
+# What docker's API has in a HostConfig and nobody can ask for here: its values where nobody did.
+_UNSUPPORTED: dict[str, Any] = {
+    "BlkioWeight": 0,
+    "CgroupParent": "",
+    "ContainerIDFile": "",
+    "DeviceRequests": None,
+    "Isolation": "",
+    "Links": None,
+    "MemorySwappiness": None,
+    "Mounts": None,
+    "UsernsMode": "",
+    "VolumeDriver": "",
+    "VolumesFrom": None,
+}
 
 
 def inspect(wiring: Wiring, name: str, *, kind: str | None = None, size: bool = False) -> dict[str, Any]:
@@ -160,7 +177,7 @@ def container_json(store: Store, record: ContainerRecord, *, size: bool = False)
         },
         "Mounts": [_mount(mount) for mount in config.mounts if mount.kind != "tmpfs"],
         "Config": _config(record, config),
-        "NetworkSettings": _network(record, config),
+        "NetworkSettings": _network(store, record, config),
     }
     if size:
         from boxwright.host.trees import content_size
@@ -237,13 +254,14 @@ def _host_config(config: ContainerConfig) -> dict[str, Any]:
     limits = options.limits
     policy = RestartPolicy.parse(config.restart)
     return {
+        **_UNSUPPORTED,
         "Binds": [
             f"{mount.volume or mount.source}:{mount.target}" + (":ro" if mount.read_only else "")
             for mount in config.mounts
-            if mount.kind != "tmpfs"
+            if mount.kind != "tmpfs" and not mount.anonymous
         ]
         or None,
-        "LogConfig": {"Type": "k8s-file", "Config": {}},
+        "LogConfig": {"Type": "k8s-file", "Config": {"max-size": str(config.log_size)} if config.log_size else {}},
         "NetworkMode": {"bridge": "default"}.get(config.network, config.network),
         "PortBindings": ports,
         "RestartPolicy": {"Name": policy.name, "MaximumRetryCount": policy.times},
@@ -251,8 +269,16 @@ def _host_config(config: ContainerConfig) -> dict[str, Any]:
         "CapAdd": list(options.cap_add) or None,
         "CapDrop": list(options.cap_drop) or None,
         "Dns": list(config.dns),
+        "DnsOptions": list(config.dns_options),
+        "DnsSearch": list(config.dns_search),
+        "GroupAdd": list(options.groups) or None,
+        "Init": bool(options.init) or None,
+        "OomKillDisable": options.oom_kill_disable,
+        "OomScoreAdj": options.oom_score_adj or 0,
+        "PidMode": options.pid,
+        "UTSMode": options.uts,
         "ExtraHosts": list(config.add_hosts) or None,
-        "IpcMode": "private",
+        "IpcMode": options.ipc or "private",
         "Privileged": options.privileged,
         "PublishAllPorts": config.publish_all,
         "ReadonlyRootfs": options.read_only,
@@ -262,20 +288,30 @@ def _host_config(config: ContainerConfig) -> dict[str, Any]:
         "Tmpfs": {mount.target: "" for mount in config.mounts if mount.kind == "tmpfs"} or None,
         "Runtime": "crun",
         "CpuShares": limits.cpu_shares,
+        "CpuPeriod": limits.cpu_period,
+        "CpuQuota": limits.cpu_quota,
+        "CpusetCpus": limits.cpuset_cpus,
+        "CpusetMems": limits.cpuset_mems,
+        "MemoryReservation": limits.memory_reservation,
         "Memory": limits.memory,
         "MemorySwap": limits.memory_swap,
         "NanoCpus": int(limits.cpus * 1_000_000_000),
         "PidsLimit": limits.pids or None,
         "Ulimits": [{"Name": limit.name, "Soft": limit.soft, "Hard": limit.hard} for limit in options.ulimits] or None,
+        "CgroupnsMode": options.cgroup or "private",
+        "DeviceCgroupRules": list(options.device_rules) or None,
         "Devices": [{"PathInContainer": device.target} for device in options.devices],
+        "MaskedPaths": None if options.privileged else list(MASKED),
+        "ReadonlyPaths": None if options.privileged else list(READ_ONLY),
     }
 
 
 def _mount(mount: MountPoint) -> dict[str, Any]:
     value: dict[str, Any] = {"Type": mount.kind}
     if mount.volume:
-        value.update(Name=mount.volume, Driver="local")
+        value.update(Name=mount.volume)
     value.update(
+        Driver="local" if mount.volume else "",
         Source=mount.source,
         Destination=mount.target,
         Mode="ro" if mount.read_only else "",
@@ -285,7 +321,7 @@ def _mount(mount: MountPoint) -> dict[str, Any]:
     return value
 
 
-def _network(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
+def _network(store: Store, record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
     link = record.status.get("network") or {}
     joins = config.network.startswith("container:")  # who is on it is said of that one
     running = record.is_running
@@ -293,9 +329,14 @@ def _network(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]
     ports: dict[str, Any] = {port: bindings.get(port) for port in config.exposed} if running else {}
     ports.update(bindings)
     endpoint = {
+        "EndpointID": "",
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
         "Gateway": link.get("gateway", ""),
         "IPAddress": link.get("address", ""),
         "IPPrefixLen": link.get("prefix_length", 0),
         "MacAddress": link.get("mac", ""),
     }
-    return {"Bridge": "", "Ports": ports, **endpoint, "Networks": {} if joins else {config.network: endpoint}}
+    joined = {"NetworkID": networks.find(store, config.network).id if link else "", "Aliases": None, **endpoint}
+    return {"Bridge": "", "Ports": ports, **endpoint, "Networks": {} if joins else {config.network: joined}}

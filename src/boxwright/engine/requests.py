@@ -67,7 +67,8 @@ class CreateContainer(NamedTuple):
     oom_score_adj: int | None = None
     oom_kill_disable: bool = False
     pid: str = ""
-    """``host``, ``container:NAME``, or empty for its own process numbers; `ipc` and `uts` are ``host`` or empty."""
+    """``host``, ``container:NAME``, or empty for its own process numbers; `uts` is ``host`` or empty,
+    `ipc` ``none``, too."""
     ipc: str = ""
     uts: str = ""
     init: bool = False
@@ -84,6 +85,14 @@ class CreateContainer(NamedTuple):
     security_opt: tuple[str, ...] = ()
     """``seccomp=unconfined``, ``no-new-privileges``."""
     devices: tuple[str, ...] = ()
+    device_rules: tuple[str, ...] = ()
+    """``TYPE MAJOR:MINOR ACCESS``, as the devices controller of cgroup v1 writes them: ``c 1:3 rwm``."""
+    annotations: Mapping[str, str] = {}
+    """For the OCI runtime."""
+    cgroup: str = ""
+    """``host`` to see the host's control groups with cgroup v2."""
+    log_size: int | None = None
+    """Bytes after which the log begins anew."""
     sysctls: Mapping[str, str] = {}
     stop_signal: str | None = None
     stop_timeout: int | None = None

@@ -99,10 +99,14 @@ class ContainerOptions(NamedTuple):
     network: str = ""
     """"host", the path of a network namespace to join, or empty: a new one with nothing but a loopback."""
     pid: str = ""
-    """"host", a namespace's path, or empty: a new one. So are `ipc` and `uts`."""
+    """"host", a namespace's path, or empty: a new one. So are `ipc` and `uts`; `ipc` is "none" for no /dev/shm."""
     ipc: str = ""
     uts: str = ""
+    cgroup: str = ""
+    """``host``, or empty: one of its own, where that means anything (cgroup v2)."""
     devices: tuple[Device, ...] = ()
+    device_rules: tuple[str, ...] = ()
+    """What may be used beside `devices`: ``c 1:3 rwm``, where ``a`` is any type and ``*`` any number."""
     sysctls: Mapping[str, str] = {}
     shm_size: int = 64 * MIB
     init: str = ""

@@ -58,7 +58,7 @@ def write_config(
             rootfs=bundle.rootfs,
             capabilities=granted,
             cgroup=f"{CGROUP_PARENT}/{bundle.id}",
-            cgroup_namespace=cgroups.are_unified(),
+            cgroup_namespace=cgroups.are_unified() and options.cgroup != "host",
             seccomp=filter_.section if filter_ else None,
             files=_write_files(bundle, files),
             devices=_host_devices() if options.privileged else (),

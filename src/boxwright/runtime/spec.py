@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ network of another process (/proc/PID/ns/net)."""
 _NAMED_DEVICES = ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))  # null … ptmx
 _PSEUDO_TERMINALS = 136  # the major number of /dev/pts/*
 _CPU_PERIOD = 100_000
+_RULE = re.compile(r"(?P<kind>[abc]) (?P<major>\d+|\*):(?P<minor>\d+|\*) (?P<access>[rwm]{1,3})")
 _SAFE = ("nosuid", "noexec", "nodev")
 
 
@@ -139,7 +141,7 @@ def _mounts(options: ContainerOptions, surroundings: Surroundings) -> list[dict[
     ]
     if options.ipc == "host":
         mounts.append(_mount("/dev/shm", "bind", "/dev/shm", "rbind", "rprivate", *_SAFE))
-    else:
+    elif options.ipc != "none":
         mounts.append(_mount("/dev/shm", "tmpfs", "shm", *_SAFE, "mode=1777", f"size={options.shm_size}"))
     own = {posixpath.normpath(mount.target) for mount in options.mounts}
     for target, source in surroundings.files.items():
@@ -210,7 +212,12 @@ def _has_own_network(options: ContainerOptions) -> bool:
 
 def _namespaces(options: ContainerOptions, cgroup: bool) -> list[dict[str, str]]:
     value = [{"type": "mount"}]
-    kinds = (("network", options.network), ("pid", options.pid), ("ipc", options.ipc), ("uts", options.uts))
+    kinds = (
+        ("network", options.network),
+        ("pid", options.pid),
+        ("ipc", options.ipc.removeprefix("none")),
+        ("uts", options.uts),
+    )
     for kind, choice in kinds:
         if choice == "host":
             continue
@@ -246,7 +253,16 @@ def _device_rules(options: ContainerOptions) -> list[dict[str, Any]]:
     rules += [_device_rule("c", major, minor, "rwm") for major, minor in _NAMED_DEVICES]
     rules.append({"allow": True, "type": "c", "major": _PSEUDO_TERMINALS, "access": "rwm"})
     rules += [_device_rule(device.kind, device.major, device.minor, device.access) for device in options.devices]
+    rules += [_parsed_rule(text) for text in options.device_rules]
     return rules
+
+
+def _parsed_rule(text: str) -> dict[str, Any]:
+    match = _RULE.fullmatch(text)
+    if match is None:
+        raise InvalidError(f"invalid device rule {text!r}", hint="it looks like 'c 1:3 rwm', or 'a *:* rwm'")
+    numbers = {name: int(match[name]) for name in ("major", "minor") if match[name] != "*"}
+    return {"allow": True, "type": match["kind"], **numbers, "access": match["access"]}
 
 
 def _device_rule(kind: str, major: int, minor: int, access: str) -> dict[str, Any]:

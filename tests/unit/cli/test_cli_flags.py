@@ -53,6 +53,14 @@ def test_nothing_is_asked_for() -> None:
             {"tmpfs": ("/u", "/t:size=1048576,mode=700")},
         ),
         (("--pull=never", "busybox"), {"pull": "never"}),
+        (
+            ("--restart", "on-failure:3", "--volumes-from", "a:ro", "busybox"),
+            {"restart": "on-failure:3", "volumes_from": ("a:ro",)},
+        ),
+        (("--log-driver", "json-file", "--log-opt", "max-size=10k", "busybox"), {"log_size": 10240}),
+        (("--annotation", "a=b", "--cgroupns", "host", "busybox"), {"annotations": {"a": "b"}, "cgroup": "host"}),
+        (("--device-cgroup-rule", "c 1:3 r", "busybox"), {"device_rules": ("c 1:3 r",)}),
+        (("--userns", "host", "--isolation", "default", "--disable-content-trust=false", "busybox"), {}),
         (("--restart", "no", "--no-healthcheck", "-q", "busybox"), {}),
     ],
 )

@@ -89,6 +89,23 @@ def test_namespaces_of_the_host(options, kinds):
     assert {each["type"] for each in spec(**options)["linux"]["namespaces"]} == kinds
 
 
+def test_rules_for_devices_by_number():
+    value = spec(device_rules=("c 10:200 rw", "b *:* m"))
+    assert value["linux"]["resources"]["devices"][-2:] == [
+        {"allow": True, "type": "c", "major": 10, "minor": 200, "access": "rw"},
+        {"allow": True, "type": "b", "access": "m"},
+    ]
+    for wrong in ("", "c 1:3", "d 1:3 r", "c x:3 r", "c 1:3 z"):
+        with pytest.raises(InvalidError, match="invalid device rule"):
+            spec(device_rules=(wrong,))
+
+
+def test_without_shared_memory():
+    value = spec(ipc="none")
+    assert "/dev/shm" not in [each["destination"] for each in value["mounts"]]
+    assert {"type": "ipc"} in value["linux"]["namespaces"]
+
+
 def test_namespaces_by_path():
     namespaces = spec(network="/run/netns/x")["linux"]["namespaces"]
     assert {"type": "network", "path": "/run/netns/x"} in namespaces

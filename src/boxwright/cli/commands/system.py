@@ -11,7 +11,7 @@ from boxwright.cli.session import Session
 def configure(parser: Parser) -> None:
     df = parser.command("df", help="show what images, containers, volumes and the build cache take")
     df.add_argument("--format", metavar="TEMPLATE", help="table, json, or a Go template")
-    df.refused("-v", "--verbose", why="images, ps -s and volume ls list what there is", value=False)
+    df.flag("-v", "--verbose", help="show each of them, and not only their sums")
     command = prune.declare(parser, "remove what is not used")
     command.flag("-a", "--all", help="remove every image that no container uses, not only those without a name")
     command.flag("--volumes", help="remove volumes that no container uses, too")
@@ -19,6 +19,11 @@ def configure(parser: Parser) -> None:
 
 def run(args: Any, session: Session) -> int:
     if args.verb == "df":
+        if args.verbose:
+            from boxwright.cli import spelled_usage
+
+            spelled_usage.write(sys.stdout, session.engine, args.format)
+            return 0
         return _df(args, session)
     parts = ["stopped containers", "images without a container" if args.all else "images without a name"]
     parts += ["the build cache", *(["volumes that no container uses"] if args.volumes else [])]

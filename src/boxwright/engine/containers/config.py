@@ -48,6 +48,8 @@ class ContainerConfig(NamedTuple):
     image_stop_signal: str = ""
     """What the image or the user said, if anything."""
     stop_timeout: int | None = None
+    log_size: int | None = None
+    """Bytes after which the log begins anew; None: the usual."""
     restart: str = ""
     """The restart policy: ``always``, ``on-failure:3``; empty: ``no``."""
     security_opt: tuple[str, ...] = ()

@@ -146,6 +146,7 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         dns_search=request.dns_search,
         dns_options=request.dns_options,
         restart=_restart(request),
+        log_size=request.log_size,
         auto_remove=request.auto_remove,
         stop_signal=request.stop_signal or base.stop_signal or "SIGTERM",
         image_stop_signal=request.stop_signal or base.stop_signal,
@@ -172,7 +173,7 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         capabilities.select(request.cap_add, request.cap_drop, capabilities.available())
     for name, mode in (("pid", request.pid), ("ipc", request.ipc), ("uts", request.uts)):
         # No container joins another one's shared memory, so being shareable changes nothing.
-        known = {"pid": ("private",), "ipc": ("private", "shareable"), "uts": ()}[name]
+        known = {"pid": ("private",), "ipc": ("none", "private", "shareable"), "uts": ()}[name]
         if mode not in ("", "host", *known) and not (name == "pid" and mode.startswith(sharing.PREFIX)):
             raise UnsupportedError(f"--{name} {mode} is not supported", hint=f"--{name} host is")
     return ContainerOptions(
@@ -194,8 +195,11 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         tty=request.tty,
         stdin=request.stdin,
         pid=request.pid.removeprefix("private"),
-        ipc="host" if request.ipc == "host" else "",
+        ipc=request.ipc if request.ipc in ("host", "none") else "",
         uts=request.uts.removeprefix("private"),
+        cgroup="host" if request.cgroup == "host" else "",
+        device_rules=request.device_rules,
+        annotations=request.annotations,
         sysctls=request.sysctls,
         shm_size=request.shm_size or 64 * MIB,
         init=_init() if request.init else "",

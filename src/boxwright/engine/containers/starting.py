@@ -66,7 +66,7 @@ def begin(
 
     `restarts` is how often its restart policy has started it since a person did.
     """
-    from boxwright.runtime.conmon import Monitoring
+    from boxwright.runtime.conmon import LOG_SIZE, Monitoring
 
     store = wiring.store
     config = ContainerConfig.from_json(record.config)
@@ -98,6 +98,7 @@ def begin(
         how = Monitoring(
             tty=options.tty,
             stdin=options.stdin,
+            log_size=config.log_size or LOG_SIZE,
             keep_stdin=options.stdin and not attended,
             exit_command=() if attended else _exit_command(wiring, record.id),
         )
