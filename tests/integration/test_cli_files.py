@@ -123,8 +123,8 @@ def test_what_does_not_fit(boxwright: Boxwright, source: Path) -> None:
     ):
         assert boxwright.fails("cp", *arguments) == message
     one_side = "one of SOURCE and TARGET is in a container, the other on the host"
-    assert boxwright.fails("cp", source, source, code=125) == one_side
-    assert boxwright.fails("cp", f"{box}:/a", f"{box}:/b", code=125) == one_side
+    assert boxwright.fails("cp", source, source) == one_side
+    assert boxwright.fails("cp", f"{box}:/a", f"{box}:/b") == one_side
     assert boxwright.fails("cp", f"{box}:", source, code=125) == f"{box}: has no path"
 
 

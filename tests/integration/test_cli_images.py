@@ -214,7 +214,7 @@ def test_prune(boxwright: Boxwright) -> None:
     assert boxwright("image", "prune", input="n\n").code == 0
     assert len(boxwright.ok("images", "-q").split()) == 4
     report = boxwright.ok("image", "prune", "-f")
-    assert report.startswith("Deleted Images:\nDeleted: sha256:")
+    assert report.startswith("Deleted Images:\ndeleted: sha256:")
     assert re.search(r"Total reclaimed space: [\d.]+k?B$", report)
     assert tagged(boxwright) == ["blue:latest", "busybox:latest", "red:latest"]
     boxwright.ok("image", "prune", "-af", "--filter", "label=colour=red")

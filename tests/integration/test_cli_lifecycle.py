@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -326,9 +327,8 @@ def test_inspect_shows_the_whole_container(boxwright: Boxwright) -> None:
     assert (host["Dns"], host["ExtraHosts"]) == (["9.9.9.9"], ["a:1.2.3.4"])
     assert "A=1" in shown["Config"]["Env"]
     assert (shown["Path"], shown["Args"], shown["State"]["Status"]) == ("echo", ["x"], "created")
-    assert shown["Mounts"] == [
-        {"Type": "bind", "Source": "/tmp", "Destination": "/t", "Mode": "ro", "RW": False, "Propagation": "rprivate"}
-    ]
+    expected = {"Type": "bind", "Source": "/tmp", "Destination": "/t", "Mode": "ro", "RW": False}
+    assert shown["Mounts"] == [{**expected, "Propagation": "rprivate", "Name": "", "Driver": ""}]
     assert shown["NetworkSettings"]["Ports"] == {}
 
 
@@ -398,3 +398,36 @@ def test_limits_are_changed_while_it_runs(boxwright: Boxwright) -> None:
     boxwright.ok("start", id)
     assert boxwright.inspect(id)["HostConfig"]["PidsLimit"] == 30
     assert boxwright.ok("stats", "--no-stream").split("\n")[0].split()[:3] == ["CONTAINER", "ID", "NAME"]
+
+
+# ---- health checks
+
+
+def test_a_containers_health_is_looked_at_as_long_as_it_runs(boxwright: Boxwright) -> None:
+    def health() -> tuple[str, int, str]:
+        state = boxwright.inspect(id)["State"]["Health"]
+        last = (state["Log"] or [{"ExitCode": None, "Output": ""}])[-1]
+        return state["Status"], last["ExitCode"], last["Output"]
+
+    often = ("--health-interval", "100ms", "--health-retries", "2", "--health-timeout", "300ms")
+    check = "cat /well || exit 4; test ! -e /slow || sleep 60"
+    id = detached(boxwright, *often, "--health-cmd", check, "busybox", "sleep", "1000")
+    assert boxwright.inspect(id)["Config"]["Healthcheck"]["Test"] == ["CMD-SHELL", check]
+    eventually(lambda: health() == ("unhealthy", 4, "cat: can't open '/well': No such file or directory\n"))
+    boxwright.ok("exec", id, "sh", "-c", "echo yes > /well")
+    eventually(lambda: health() == ("healthy", 0, "yes\n"))
+    assert boxwright.ok("ps", "--format", "{{.Status}}").endswith(" (healthy)")
+    assert boxwright.ok("ps", "-q", "--filter", "health=healthy") == id[:12]
+    boxwright.ok("exec", id, "touch", "/slow")
+    eventually(lambda: health() == ("unhealthy", -1, "Health check exceeded timeout (0.3s)"))
+    boxwright.ok("stop", "-t", "0", id)
+    eventually(lambda: not any(id.encode() in line for line in command_lines()))
+
+
+def command_lines() -> Iterator[bytes]:
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                yield Path("/proc", name, "cmdline").read_bytes()
+            except OSError:
+                continue  # it ended while we looked

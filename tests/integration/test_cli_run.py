@@ -338,7 +338,7 @@ def test_volumes_without_a_name_go_with_their_container(boxwright: Boxwright, im
         (("-d", "-a", "stdout", "busybox"), "-a does not go with -d"),
         (("--restart", "often", "busybox"), "invalid --restart 'often'"),
         (("--restart", "always", "--rm", "busybox"), "--restart and --rm exclude each other"),
-        (("--health-cmd", "true", "busybox"), "--health-cmd is not supported: health checks aren't run yet"),
+        (("--health-cmd", "true", "--no-healthcheck", "busybox"), "--no-healthcheck does not go with options"),
         (("--gpus", "all", "busybox"), "--gpus is not supported"),
         (("--platform", "linux/s390x", "busybox"), "--platform linux/s390x is not supported"),
         (("-p", "nonsense", "busybox"), "invalid port 'nonsense'"),

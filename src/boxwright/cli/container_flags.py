@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from boxwright.cli import limit_flags
+from boxwright.cli import health_flags, limit_flags
 from boxwright.cli.parsing import Parser, UsageError, key_values, size
 from boxwright.errors import InvalidError
 from boxwright.host.paths import Path
@@ -15,16 +15,9 @@ if TYPE_CHECKING:
     from boxwright.engine.requests import CreateContainer
 
 _NOT_YET = "it isn't there yet"
-_HEALTH = "health checks aren't run yet"
 _WINDOWS = "it is for Windows"
 # docker's options that are known and not supported, with and without a value.
 _REFUSED = {
-    "--health-cmd": _HEALTH,
-    "--health-interval": _HEALTH,
-    "--health-retries": _HEALTH,
-    "--health-start-interval": _HEALTH,
-    "--health-start-period": _HEALTH,
-    "--health-timeout": _HEALTH,
     "--blkio-weight": _NOT_YET,
     "--blkio-weight-device": _NOT_YET,
     "--cgroup-parent": _NOT_YET,
@@ -133,7 +126,7 @@ def declare(parser: Parser) -> None:
         default="no",
         help="when to start it again: no, always, unless-stopped, on-failure[:TIMES]",
     )
-    parser.flag("--no-healthcheck", help="accepted for docker's sake: health checks aren't run yet")
+    health_flags.declare(parser)
     for name, value in _ONLY.items():
         parser.add_argument(name, choices=(value,), help=f"{value}: there is nothing else")
     parser.flag("--disable-content-trust", help="accepted for docker's sake: there is none to disable")
@@ -210,6 +203,7 @@ def request(args: Any) -> CreateContainer:
         device_rules=tuple(args.device_cgroup_rule),
         annotations=key_values(args.annotation),
         cgroup=args.cgroupns or "",
+        health=health_flags.asked(args),
         log_size=_log_size(args.log_opt),
         oom_score_adj=args.oom_score_adj,
         oom_kill_disable=args.oom_kill_disable,

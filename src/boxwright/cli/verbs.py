@@ -84,6 +84,7 @@ VERBS: dict[str, Verb] = {
 
 # Verbs that nobody types, used by processes that boxwright starts itself.
 INTERNAL: dict[str, Verb] = {
+    "container-health": Verb("container_health", "Run a container's health checks until it ends", ""),
     "container-exited": Verb("container_exited", "Record the end of a container and take its network down", ""),
 }
 

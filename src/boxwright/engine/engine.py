@@ -464,6 +464,12 @@ class Engine:
 
         lifecycle.rename(self.store, container, name)
 
+    def watch_container(self, container: str) -> None:
+        """Run a container's health checks until it ends: what a start leaves behind."""
+        from boxwright.engine.containers import watching
+
+        watching.watch(self.wiring, container)
+
     def container_exited(self, container: str) -> None:
         """Note the end of a container, and start it again if it is to be: what its monitor has us do."""
         from boxwright.engine.containers import restarting

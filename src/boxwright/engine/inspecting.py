@@ -12,7 +12,6 @@ from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import InvalidError, NotFoundError
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions
-from boxwright.runtime.spec import MASKED, READ_ONLY
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
@@ -211,7 +210,9 @@ def bindings_json(record: ContainerRecord) -> dict[str, list[dict[str, str]]]:
 
 def _state(record: ContainerRecord) -> dict[str, Any]:
     awaited = is_awaited(record)
+    health = record.status.get("health")
     return {
+        **({"Health": health} if health else {}),
         "Status": "restarting" if awaited else record.state,
         "Running": record.is_running or awaited,  # docker says both of it
         "Paused": record.state == "paused",
@@ -245,6 +246,7 @@ def _config(record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:
 
 def _host_config(config: ContainerConfig) -> dict[str, Any]:
     from boxwright.network.ports import parse_publishes
+    from boxwright.runtime.spec import MASKED, READ_ONLY
 
     options: ContainerOptions = config.options
     ports: dict[str, list[dict[str, str]]] = {}
@@ -307,18 +309,16 @@ def _host_config(config: ContainerConfig) -> dict[str, Any]:
 
 
 def _mount(mount: MountPoint) -> dict[str, Any]:
-    value: dict[str, Any] = {"Type": mount.kind}
-    if mount.volume:
-        value.update(Name=mount.volume)
-    value.update(
-        Driver="local" if mount.volume else "",
-        Source=mount.source,
-        Destination=mount.target,
-        Mode="ro" if mount.read_only else "",
-        RW=not mount.read_only,
-        Propagation="" if mount.kind == "volume" else "rprivate",
-    )
-    return value
+    return {
+        "Type": mount.kind,
+        "Name": mount.volume,  # empty for a folder, so that one template goes for all of them
+        "Source": mount.source,
+        "Destination": mount.target,
+        "Driver": "local" if mount.volume else "",
+        "Mode": "ro" if mount.read_only else "",
+        "RW": not mount.read_only,
+        "Propagation": "" if mount.kind == "volume" else "rprivate",
+    }
 
 
 def _network(store: Store, record: ContainerRecord, config: ContainerConfig) -> dict[str, Any]:

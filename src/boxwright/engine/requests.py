@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from boxwright.oci.config import Healthcheck
 from boxwright.values import NamedTuple
 
 
@@ -93,6 +94,8 @@ class CreateContainer(NamedTuple):
     """``host`` to see the host's control groups with cgroup v2."""
     log_size: int | None = None
     """Bytes after which the log begins anew."""
+    health: Healthcheck | None = None
+    """What replaces the image's check, field by field; the test ``("NONE",)`` takes it away."""
     sysctls: Mapping[str, str] = {}
     stop_signal: str | None = None
     stop_timeout: int | None = None

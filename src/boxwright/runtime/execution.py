@@ -84,6 +84,20 @@ def exec_detached(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, op
         _await_start(runtime, _begin(runtime, mounts, bundle, file, ["--detach"]), options, file)
 
 
+def started(
+    runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, options: ContainerOptions, *, output: int
+) -> int:
+    """Start a program whose streams out are the descriptor `output`, and return its process ID.
+
+    It is our child when we are a subreaper, as the runtime, its parent, has ended. Raises as `exec_foreground` does.
+    """
+    with _process_file(bundle, options) as file:
+        words = ["--detach", "--pid-file", file.pid]
+        _await_start(runtime, _begin(runtime, mounts, bundle, file, words, output), options, file)
+        with open(file.pid, encoding="utf-8") as stream:
+            return int(stream.read())
+
+
 def exec_terminal(
     runtime: OciRuntime,
     mounts: PrivateMounts,
@@ -127,11 +141,18 @@ def exec_terminal(
         return spawn.wait(pid)
 
 
-def _begin(runtime: OciRuntime, mounts: PrivateMounts, bundle: Bundle, file: _ProcessFile, words: Sequence[str]) -> int:
+def _begin(
+    runtime: OciRuntime,
+    mounts: PrivateMounts,
+    bundle: Bundle,
+    file: _ProcessFile,
+    words: Sequence[str],
+    output: int | None = None,
+) -> int:
     """Have the runtime start a program and end itself; return its process ID."""
     argv = runtime.command("exec", *words, "--process", file.path, bundle.id, log=file.log)
     # Not captured: a program that stays would hold the pipe open.
-    return mounts.call(spawn.spawn, argv, env=ENVIRONMENT)
+    return mounts.call(spawn.spawn, argv, env=ENVIRONMENT, stdout=output, stderr=output)
 
 
 def _await_start(runtime: OciRuntime, starting: int, options: ContainerOptions, file: _ProcessFile) -> None:

@@ -12,6 +12,7 @@ from boxwright.cli.parsing import Parser, UsageError
 from boxwright.cli.verbs import REFUSED, VERBS
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import BoxwrightError, InvalidError
+from boxwright.oci.config import Healthcheck
 
 
 def request(*words: str) -> CreateContainer:
@@ -61,7 +62,12 @@ def test_nothing_is_asked_for() -> None:
         (("--annotation", "a=b", "--cgroupns", "host", "busybox"), {"annotations": {"a": "b"}, "cgroup": "host"}),
         (("--device-cgroup-rule", "c 1:3 r", "busybox"), {"device_rules": ("c 1:3 r",)}),
         (("--userns", "host", "--isolation", "default", "--disable-content-trust=false", "busybox"), {}),
-        (("--restart", "no", "--no-healthcheck", "-q", "busybox"), {}),
+        (("--restart", "no", "-q", "busybox"), {}),
+        (("--no-healthcheck", "busybox"), {"health": Healthcheck(("NONE",))}),
+        (
+            ("--health-cmd", "true", "--health-interval", "1m", "--health-retries", "2", "busybox"),
+            {"health": Healthcheck(("CMD-SHELL", "true"), interval=60_000_000_000, retries=2)},
+        ),
     ],
 )
 def test_what_is_asked_for(words: tuple[str, ...], changes: dict[str, object]) -> None:

@@ -74,7 +74,8 @@ def status(row: Any) -> str:
     """Return docker's words: ``Up 3 minutes``, ``Exited (0) 2 hours ago``, ``Created``."""
     if row.state in ("running", "paused"):
         since = human.ago(row.started or "").removesuffix(" ago")
-        return f"Up {since} (Paused)" if row.state == "paused" else f"Up {since}"
+        known = {"starting": " (health: starting)", "none": ""}.get(row.health, f" ({row.health})")
+        return f"Up {since}" + (" (Paused)" if row.state == "paused" else known)
     if row.state in ("exited", "restarting"):
         return f"{row.state.capitalize()} ({row.exit_code}) {human.ago(row.finished or '')}"
     return str(row.state).capitalize()

@@ -48,6 +48,8 @@ class ContainerConfig(NamedTuple):
     image_stop_signal: str = ""
     """What the image or the user said, if anything."""
     stop_timeout: int | None = None
+    health: Mapping[str, Any] = {}
+    """The check, as an image's configuration has it; empty: none."""
     log_size: int | None = None
     """Bytes after which the log begins anew; None: the usual."""
     restart: str = ""
@@ -56,7 +58,7 @@ class ContainerConfig(NamedTuple):
 
     def run_config(self) -> RunConfig:
         """Return how the container runs in the terms of an image's configuration: what ``commit`` makes of it."""
-        from boxwright.oci.config import RunConfig
+        from boxwright.oci.config import Healthcheck, RunConfig
 
         return RunConfig(
             user=self.options.user,
@@ -67,6 +69,7 @@ class ContainerConfig(NamedTuple):
             volumes=tuple(sorted(mount.target for mount in self.mounts if mount.anonymous)),
             working_dir=self.options.cwd,
             labels=self.labels,
+            healthcheck=Healthcheck.from_json(self.health) if self.health else None,
             stop_signal=self.image_stop_signal,
             stop_timeout=self.stop_timeout,
         )

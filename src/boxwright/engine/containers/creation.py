@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from boxwright.engine.containers import sharing
+from boxwright.engine.containers import health, sharing
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.files import HOST_GATEWAY
 from boxwright.engine.containers.limits import limits_of
@@ -146,6 +146,7 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         dns_search=request.dns_search,
         dns_options=request.dns_options,
         restart=_restart(request),
+        health=check.to_json() if (check := health.merged(base.healthcheck, request.health)) else {},
         log_size=request.log_size,
         auto_remove=request.auto_remove,
         stop_signal=request.stop_signal or base.stop_signal or "SIGTERM",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from boxwright.engine import filters as filtering
+from boxwright.engine.containers import health
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.restarts import is_awaited
 from boxwright.errors import InvalidError
@@ -41,6 +42,8 @@ class ContainerRow(NamedTuple):
     local_volumes: int
     """How many of the mounts are volumes."""
     network: str
+    health: str
+    """``starting``, ``healthy``, ``unhealthy``, or ``none``."""
     size_rw: int
     """Bytes of content in the files that it has written; 0 unless asked for."""
     size_root: int
@@ -129,6 +132,7 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
         tuple(mount.volume or mount.source or mount.target for mount in config.mounts),
         sum(mount.kind == "volume" for mount in config.mounts),
         "" if config.network.startswith("container:") else config.network,
+        health.status_of(record),
         size_rw,
         size_root,
     )
@@ -181,7 +185,7 @@ def _matches(record: ContainerRecord, name: str, values: Sequence[str]) -> bool:
     if name == "network":
         return config.network in values
     if name == "health":
-        return "none" in values  # checks aren't run, so nothing is known of anyone's
+        return health.status_of(record) in values
     wanted = {value if "/" in value else f"{value}/tcp" for value in values}
     if name == "publish":
         return bool(wanted & {f"{row.host_port}/{row.protocol}" for row in ports(record)})

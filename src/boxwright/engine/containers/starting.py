@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from boxwright.engine.containers import interrupted, lifecycle, sharing
+from boxwright.engine.containers import health, interrupted, lifecycle, sharing
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.records import bundle_of
 from boxwright.engine.containers.restarts import begun
@@ -123,12 +123,16 @@ def begin(
                 exit_code=None,
                 started=rfc3339(),
                 finished=None,
-                status={**_status(attachment), **begun(restarts)},
+                status={**_status(attachment), **begun(restarts), **health.begun(config)},
             )
             faults.point("a container that waits for its start is noted")
             if connect is not None:
                 connect(record, bundle)
             container.start(wiring.runtime, private, bundle, options.argv[0])
+            if config.health:
+                from boxwright.engine.containers import watching
+
+                watching.leave_watch(wiring, record.id)
         except BaseException:
             container.remove(wiring.runtime, private, bundle)
             raise
