@@ -29,6 +29,7 @@ class ProviderFailed(UnavailableError):
     def __init__(self, url: str, why: str, *, hint: str | None = None) -> None:
         super().__init__(f"the identity provider {urlsplit(url).netloc[:_SHOWN]} is of no use: {why}", hint=hint)
         self.url = url
+        self.why = why
 
 
 class Provider(NamedTuple):

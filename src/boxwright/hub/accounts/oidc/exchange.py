@@ -12,7 +12,6 @@ POST /token                         grant_type=urn:ietf:params:oauth:grant-type:
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -77,26 +76,26 @@ class Exchange:
 
         Raises RegistryError.
         """
-        name, until = login.standing.name, login.expires or math.inf
-        limit = _limit(form)
+        name, limit = login.standing.name, _limit(form)
         try:
             secret = self._tokens.create(
                 name,
                 dict(form).get("client_id") or "boxwright",
                 Actor(name, address),
                 limit=limit,
-                expires=until,
+                expires=login.expires,
                 replace=True,
             )
         except (InvalidError, ConflictError) as error:
             raise RegistryError("DENIED", error.message, status=400) from None
-        document = {
+        document: dict[str, object] = {
             "access_token": secret,
             "issued_token_type": ACCESS_TOKEN,
             "token_type": "N_A",
-            "expires_in": int(until - self._clock()),
             "username": name,
         }
+        if login.expires is not None:
+            document["expires_in"] = int(login.expires - self._clock())
         return Reply(200, _HEADERS, json.dumps(document).encode())
 
 

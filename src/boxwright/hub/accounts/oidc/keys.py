@@ -1,7 +1,7 @@
 """The keys of a provider (RFC 7517), fetched when they are needed and remembered.
 
 A server that hangs, or somebody who makes up names of keys, must not keep logins waiting: one fetch at a time, not more
-often than every `RETRY_SECONDS`, and nobody waits longer than `PATIENCE` for it.
+often than every `RETRY_SECONDS` (`DOWN_SECONDS` after one that failed), and nobody waits longer than `PATIENCE` for it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ FRESH_SECONDS = 600.0
 STALE_SECONDS = 86400.0
 """How long they count while the provider is down."""
 RETRY_SECONDS = 10.0
-PATIENCE = 10.0
+"""The least time between two fetches."""
+DOWN_SECONDS = 30.0
+"""The same after one that failed: logins wait in the threads that others need for their passwords."""
+PATIENCE = 5.0
 """Seconds that a login waits for keys."""
 
 _MAX_KEYS = 100
@@ -73,7 +76,7 @@ class ProviderKeys:
         self._loaded = -math.inf
         self._tried = -math.inf
         self._fetching = False
-        self._failure: ProviderFailed | None = None
+        self._failure = ""
 
     def find(self, kid: str | None, algorithm: str) -> Key | None:
         """Return the one key for a token's header; None when there is none, or more than one. May wait.
@@ -86,9 +89,9 @@ class ProviderKeys:
                 return found
             self._refresh()
             found = self._known(kid, algorithm) if self._age() <= STALE_SECONDS else None
-            if found is None and (self._fetching or self._failure is not None):
+            if found is None and (self._fetching or self._failure):
                 # Nobody knows whether there is one.
-                raise self._failure or ProviderFailed(self._where, "it does not answer in time")
+                raise ProviderFailed(self._where, self._failure or "it does not answer in time")
             return found
 
     def _age(self) -> float:
@@ -101,7 +104,8 @@ class ProviderKeys:
     def _refresh(self) -> None:
         """Have the keys fetched unless that was tried just now, and wait for it. With the lock."""
         now = self._clock()
-        if not self._fetching and now - self._tried >= RETRY_SECONDS:
+        pause = RETRY_SECONDS if not self._failure else DOWN_SECONDS
+        if not self._fetching and now - self._tried >= pause:
             self._fetching, self._tried = True, now
             # A thread of its own: one that hangs in a provider's answer must be none of those that check passwords.
             threading.Thread(target=self._load, name="oidc-keys", daemon=True).start()
@@ -109,19 +113,19 @@ class ProviderKeys:
             self._changed.wait(left)
 
     def _load(self) -> None:
-        failure: ProviderFailed | None = None
+        failure = ""
         keys: list[Known] = []
         try:
             keys = read_keys(self._fetch())
         except ProviderFailed as error:
             _log.warning("%s", error)
-            failure = error
+            failure = error.why
         except Exception:  # of kinds that nobody thought of: logins are waiting
             _log.exception("the keys of the identity provider")
-            failure = ProviderFailed(self._where, "an unforeseen error, see the log of the hub")
+            failure = "an unforeseen error, see the log of the hub"
         with self._changed:
             self._failure = failure
-            if failure is None:
+            if not failure:
                 self._keys, self._loaded = keys, self._clock()
             self._fetching = False
             self._changed.notify_all()
