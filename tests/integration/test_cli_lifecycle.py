@@ -40,8 +40,10 @@ def polite(boxwright: Boxwright, *options: str) -> str:
 
 
 def test_a_detached_container_outlives_the_command(boxwright: Boxwright) -> None:
-    id = detached(boxwright, "busybox", "sh", "-c", "sleep 0.3; echo done; echo oops >&2; exit 42")
+    script = "while [ ! -e /go ]; do sleep 0.02; done; echo done; echo oops >&2; exit 42"
+    id = detached(boxwright, "busybox", "sh", "-c", script)
     assert boxwright.state(id) == "running 0"
+    boxwright.ok("exec", id, "touch", "/go")
     assert boxwright.ok("wait", id) == "42"
     assert boxwright.state(id) == "exited 42"
     result = boxwright("logs", id)
