@@ -34,6 +34,7 @@ def registry(
     "words",
     [
         "push {0}/ada/none:1",
+        "push -a {0}/ada/none",
         "push 127.0.0.1:1/ada/tools:1",
         "pull {0}/ada/tools:none",
         "pull {0}/Ada/tools:1",
@@ -55,6 +56,12 @@ def test_a_manifest_is_printed_as_docker_prints_it(docker: Docker, boxwright: Bo
     for words in (("manifest", "inspect"), ("manifest", "inspect", "-v")):
         theirs = docker.run(*words, "--insecure", f"{registry}/ada/tools:1").stdout
         assert json.loads(boxwright.run(*words, f"{registry}/ada/tools:1").stdout) == json.loads(theirs)
+
+
+def test_what_is_found_is_told_in_dockers_words(docker: Docker, boxwright: Boxwright, registry: str) -> None:
+    words = ("search", "--format", "{{json .}}", f"{registry}/tools")
+    theirs, ours = (json.loads(one.run(*words).stdout) for one in (docker, boxwright))
+    assert ours == {**theirs, "Name": f"{registry}/{theirs['Name']}"}, "ours is a name to pull"
 
 
 def test_a_log_ends_with_what_scripts_look_for(docker: Docker, boxwright: Boxwright, registry: str) -> None:

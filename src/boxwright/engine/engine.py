@@ -307,7 +307,7 @@ class Engine:
         return sharing.remote_tags(self.settings, repository, insecure=tuple(insecure))
 
     def tags_of(self, repository: str) -> list[str]:
-        """Return every local tag of a repository, in full."""
+        """Return every local tag of a repository, in full. Raises NoTags."""
         from boxwright.engine import sharing
 
         return sharing.tags_of(self.store, repository)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from boxwright.engine.clients import Place, places
 from boxwright.engine.clients import client as client_of
 from boxwright.engine.settings import Settings
-from boxwright.errors import CorruptError, InvalidError
+from boxwright.errors import CorruptError, InvalidError, NotFoundError
 from boxwright.oci.digest import Digest
 from boxwright.oci.manifest import Descriptor
 from boxwright.oci.platform import Platform
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from boxwright.image.form import Form
     from boxwright.remote.device import Invitation
     from boxwright.remote.pull import PullResult
+
+
+class NoTags(NotFoundError):
+    """A repository of which no image is here."""
+
+    def __init__(self, repository: Reference) -> None:
+        super().__init__(f"no image of {repository.familiar()} is here", hint="list what is here: boxwright images")
 
 
 class Pulled(NamedTuple):
@@ -213,9 +220,12 @@ def push_images(
 
 
 def tags_of(store: Store, name: str) -> list[str]:
-    """Return every local tag of a repository, in full: what ``push --all-tags`` sends."""
+    """Return every local tag of a repository, in full: what ``push --all-tags`` sends. Raises NoTags."""
     ref = _repository(name)
-    return sorted(str(tagged) for tagged, _ in store.images.tags() if tagged.repository == ref.repository)
+    found = sorted(str(tagged) for tagged, _ in store.images.tags() if tagged.repository == ref.repository)
+    if not found:
+        raise NoTags(ref)
+    return found
 
 
 def _repository(name: str) -> Reference:

@@ -51,4 +51,5 @@ def _pull(args: Any, session: Session, name: str) -> None:
         # What scripts look for in a log of docker's.
         print(f"Digest: {pulled.digest}")
         what = "Downloaded newer image" if fresh else "Image is up to date"
-        print(f"Status: {what} for {pulled.reference.familiar()}")
+        ref = pulled.reference
+        print(f"Status: {what} for {(ref._replace(tag=None) if ref.digest else ref).familiar()}")

@@ -25,6 +25,8 @@ def run(args: Any, session: Session) -> int:
     if not 1 <= args.limit <= 100:
         raise UsageError(f"invalid --limit {args.limit}", hint="it is from 1 to 100")
     stars, official = _wanted(filters(args.filter))
+    # docker's form of data has the words, its tables a mark.
+    words = ("true", "false") if "json" in (args.format or "") else ("[OK]", "")
     rows = []
     for found in session.engine.registries.search(args.term, limit=args.limit, insecure=args.insecure_registry):
         if found.stars < stars or official not in (None, found.official):
@@ -34,8 +36,8 @@ def run(args: Any, session: Session) -> int:
             {
                 "Name": found.name,
                 "Description": description if args.no_trunc else human.shortened(description, _WIDTH),
-                "StarCount": found.stars,
-                "IsOfficial": "[OK]" if found.official else "",
+                "StarCount": str(found.stars),
+                "IsOfficial": words[0] if found.official else words[1],
             }
         )
     columns = {"NAME": "Name", "DESCRIPTION": "Description", "STARS": "StarCount", "OFFICIAL": "IsOfficial"}
