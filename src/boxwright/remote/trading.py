@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from boxwright.errors import DeniedError, UnsupportedError
-from boxwright.remote.failure import AccessDenied, NotInRegistry, RegistryRefused, nonsense
+from boxwright.remote.failure import AccessDenied, NotInRegistry, RegistryRefused, RegistryUnsupported, nonsense
 from boxwright.remote.issuer import InvalidIssuer, check_issuer
 from boxwright.remote.session import Session
 from boxwright.remote.transport import Response
@@ -92,7 +92,7 @@ def trade(
     what = f"log in to {session.domain}"
     try:
         response = session.request("POST", place.token_path, what=what, headers=headers, body=body)
-    except (AccessDenied, RegistryRefused) as error:
+    except (AccessDenied, RegistryRefused, RegistryUnsupported) as error:
         why = next((one.message for one in error.complaints if one.message), f"status {error.status}")
         raise TradeRefused(session.domain, why) from None
     fields = _fields(response)
