@@ -394,7 +394,7 @@ def test_limits_are_changed_while_it_runs(boxwright: Boxwright) -> None:
     assert re.fullmatch(r"\d+\.\d\d%", usage["CPUPerc"])
     assert boxwright("exec", id, "sh", "-c", "for i in $(seq 40); do sleep 5 & done").code != 0  # cannot fork
     assert boxwright.fails("update", "--cpus", "9999", "web").startswith("--cpus 9999 is out of range")
-    assert boxwright.fails("update", "web", code=125) == "there is nothing to change"
+    assert boxwright.fails("update", "web") == "there is nothing to change"
     boxwright.ok("stop", "-t", "0", id)
     boxwright.ok("update", "--pids-limit", "30", id)
     boxwright.ok("start", id)

@@ -42,7 +42,7 @@ def write(out: TextIO, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, 
 
     as_table = form.startswith("table ")
     template = Template(_unescaped(form.removeprefix("table ").strip() if as_table else form))
-    lines = [template.render(row) for row in rows]
+    lines = [template.render(dict(sorted(row.items()))) for row in rows]
     if not as_table:
         out.write("".join(line + "\n" for line in lines))
         return

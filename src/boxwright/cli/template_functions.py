@@ -38,7 +38,8 @@ def shown(value: Any) -> str:
 
 def _json(value: Any) -> str:
     if isinstance(value, Mapping):
-        value = dict(_fields(value))
+        # In its own order, which is that of docker's types.
+        value = {name: field for name, field in value.items() if not callable(field)}
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

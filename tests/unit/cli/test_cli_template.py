@@ -89,7 +89,7 @@ def test_templates(template: str, text: str) -> None:
 
 
 def test_functions_are_no_data() -> None:
-    assert Template("{{json .}}").render({"B": 1, "A": [2], "Label": len}) == '{"A":[2],"B":1}'
+    assert Template("{{json .}}").render({"B": 1, "A": [2], "Label": len}) == '{"B":1,"A":[2]}'
     assert Template("{{.}}").render({"B": 1, "A": 2, "Label": len}) == "map[A:2 B:1]"
 
 

@@ -29,6 +29,8 @@ def run(args: Any, session: Session) -> int:
         out = outputs[line.stream]
         if args.timestamps:
             out.write(line.time.encode() + b" ")
+        if args.details:
+            out.write(b" ")  # what docker has between the details, of which there are none, and the line
         out.write(line.content)
         out.flush()
     return 0

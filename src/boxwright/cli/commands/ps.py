@@ -45,7 +45,7 @@ def run(args: Any, session: Session) -> int:
                 "Names": row.name,
                 "Labels": ",".join(f"{name}={value}" for name, value in sorted(row.labels.items())),
                 "Label": partial(_label, row.labels),
-                "Mounts": ",".join(row.mounts),
+                "Mounts": ",".join(mount if args.no_trunc else human.shortened(mount, 15) for mount in row.mounts),
                 "Networks": row.network,
                 "LocalVolumes": str(row.local_volumes),
                 "Size": f"{human.size(row.size_rw, 3)} (virtual {human.size(row.size_root, 3)})" if sized else "0B",

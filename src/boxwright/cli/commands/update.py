@@ -4,7 +4,7 @@ from typing import Any
 
 from boxwright.cli import limit_flags
 from boxwright.cli.each import each
-from boxwright.cli.parsing import Parser, UsageError
+from boxwright.cli.parsing import OperandsError, Parser
 from boxwright.cli.session import Session
 
 
@@ -21,5 +21,7 @@ def run(args: Any, session: Session) -> int:
 
     changes = UpdateContainer(**limit_flags.asked(args), restart=args.restart)
     if changes == UpdateContainer():
-        raise UsageError("there is nothing to change", hint="name a limit, or --restart: see boxwright update --help")
+        raise OperandsError(
+            "there is nothing to change", hint="name a limit, or --restart: see boxwright update --help"
+        )
     return each(args.containers, lambda name: session.engine.update_container(name, changes), show=True)

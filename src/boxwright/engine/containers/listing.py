@@ -116,7 +116,7 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
     ]
     published = {f"{row.port}/{row.protocol}" for row in ports(record)}
     if record.is_running:
-        shown += [port for port in config.exposed if port not in published]
+        shown = [*(port for port in config.exposed if port not in published), *shown]
     return ContainerRow(
         record.id,
         record.name,
@@ -129,7 +129,7 @@ def _row(store: Store, record: ContainerRecord, *, size: bool) -> ContainerRow:
         record.exit_code,
         tuple(shown),
         config.labels,
-        tuple(mount.volume or mount.source or mount.target for mount in config.mounts),
+        tuple(mount.volume or mount.source for mount in config.mounts if mount.kind != "tmpfs"),
         sum(mount.kind == "volume" for mount in config.mounts),
         "" if config.network.startswith("container:") else config.network,
         health.status_of(record),
