@@ -199,3 +199,12 @@ def boxwright(busybox_archive: Path, tmp_path_factory: pytest.TempPathFactory) -
     yield command
     left = command.take_down()
     assert not left, left
+
+
+@pytest.fixture
+def no_containers(boxwright: Boxwright) -> Iterator[None]:
+    """What a test leaves running goes before the next one of its module comes."""
+    yield
+    ids = boxwright.ok("ps", "-aq").split()
+    if ids:
+        boxwright.ok("rm", "-f", "-v", *ids)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,7 @@ import pytest
 from support.cli import Boxwright
 from support.trees import nested
 
-pytestmark = [pytest.mark.root, pytest.mark.runtime]
-
-
-@pytest.fixture(autouse=True)
-def no_containers(boxwright: Boxwright) -> Iterator[None]:
-    yield
-    ids = boxwright.ok("ps", "-aq").split()
-    if ids:
-        boxwright.ok("rm", "-f", *ids)
+pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
 
 
 @pytest.fixture

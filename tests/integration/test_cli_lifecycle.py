@@ -15,18 +15,10 @@ import pytest
 
 from support.cli import Boxwright, eventually
 
-pytestmark = [pytest.mark.root, pytest.mark.runtime]
+pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
 
 _POLITE = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
 """Ends with 5 when it is asked to."""
-
-
-@pytest.fixture(autouse=True)
-def no_containers(boxwright: Boxwright) -> Iterator[None]:
-    yield
-    ids = boxwright.ok("ps", "-aq").split()
-    if ids:
-        boxwright.ok("rm", "-f", *ids)
 
 
 def detached(boxwright: Boxwright, *arguments: str) -> str:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 
 import pytest
 
 from support.cli import Boxwright, eventually
 
-pytestmark = [pytest.mark.root, pytest.mark.runtime]
+pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
 
 _SERVE = ("sh", "-c", "mkdir -p /www && echo hello from $HOSTNAME > /www/index.html && exec httpd -f -p 80 -h /www")
-
-
-@pytest.fixture(autouse=True)
-def no_containers(boxwright: Boxwright) -> Iterator[None]:
-    yield
-    ids = boxwright.ok("ps", "-aq").split()
-    if ids:
-        boxwright.ok("rm", "-f", *ids)
 
 
 def serve(boxwright: Boxwright, *options: str) -> str:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from boxwright._version import __version__
 from support.cli import Boxwright, eventually
 
-pytestmark = [pytest.mark.root, pytest.mark.runtime]
-
-
-@pytest.fixture(autouse=True)
-def no_containers(boxwright: Boxwright) -> Iterator[None]:
-    yield
-    ids = boxwright.ok("ps", "-aq").split()
-    if ids:
-        boxwright.ok("rm", "-f", "-v", *ids)
+pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
 
 
 def test_version(boxwright: Boxwright) -> None:

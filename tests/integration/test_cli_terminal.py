@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from support.cli import Boxwright
 
-pytestmark = [pytest.mark.root, pytest.mark.runtime]
-
-
-@pytest.fixture(autouse=True)
-def no_containers(boxwright: Boxwright) -> Iterator[None]:
-    yield
-    ids = boxwright.ok("ps", "-aq").split()
-    if ids:
-        boxwright.ok("rm", "-f", *ids)
+pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
 
 
 def test_a_shell(boxwright: Boxwright) -> None:

@@ -18,7 +18,7 @@ from typing import BinaryIO, TypeAlias, cast
 from boxwright.errors import CancelledError, UnavailableError, UnsupportedError
 from boxwright.host import xattrs
 from boxwright.host.paths import Path
-from boxwright.layer.entry import Entry, Kind, is_portable_xattr
+from boxwright.layer.entry import KINDS_OF_FILES, Entry, Kind, is_portable_xattr
 from boxwright.layer.writer import TarWriter
 from boxwright.oci.digest import DiffID, Digest
 from boxwright.values import NamedTuple
@@ -32,15 +32,6 @@ _WHOLE = 1 << 20
 _OWN = (os.geteuid(), os.getegid())
 
 _NO_XATTRS: Mapping[str, bytes] = {}
-
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIR,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFCHR: Kind.CHAR,
-    stat.S_IFBLK: Kind.BLOCK,
-    stat.S_IFIFO: Kind.FIFO,
-}
 
 
 class Placement(NamedTuple):
@@ -144,7 +135,7 @@ def entry_of(placement: Placement, size: int, attributes: Mapping[str, bytes]) -
     if placement.first:
         kind, link = Kind.HARDLINK, placement.first
     else:
-        kind, link = _KINDS[stat.S_IFMT(mode)], os.readlink(placement.source) if stat.S_ISLNK(mode) else ""
+        kind, link = KINDS_OF_FILES[stat.S_IFMT(mode)], os.readlink(placement.source) if stat.S_ISLNK(mode) else ""
     device = (os.major(placement.rdev), os.minor(placement.rdev)) if kind in (Kind.CHAR, Kind.BLOCK) else (0, 0)
     return Entry(
         placement.path,

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from boxwright.host import xattrs
 from boxwright.host.paths import StrPath
 from boxwright.layer import overlay
-from boxwright.layer.entry import Entry, Kind, is_portable_xattr
+from boxwright.layer.entry import KINDS_OF_FILES, Entry, Kind, is_portable_xattr
 from boxwright.layer.streams import CHUNK, PieceStream, ReadAhead
 from boxwright.layer.writer import BLOCK, END, ContentMismatch, encode_header
 from boxwright.oci.digest import DiffID, Digest
@@ -26,14 +26,6 @@ from boxwright.values import NamedTuple
 
 _PADDING = bytes(BLOCK)
 _NOTHING: frozenset[str] = frozenset()
-_KINDS = {
-    stat.S_IFREG: Kind.FILE,
-    stat.S_IFDIR: Kind.DIR,
-    stat.S_IFLNK: Kind.SYMLINK,
-    stat.S_IFCHR: Kind.CHAR,
-    stat.S_IFBLK: Kind.BLOCK,
-    stat.S_IFIFO: Kind.FIFO,
-}
 
 
 class Measured(NamedTuple):
@@ -236,7 +228,7 @@ def entry_of(
 
     `latest_ns` bounds the time; `names` are those of its extended attributes, where the caller has them.
     """
-    kind = _KINDS[stat.S_IFMT(status.st_mode)]
+    kind = KINDS_OF_FILES[stat.S_IFMT(status.st_mode)]
     mtime_ns = status.st_mtime_ns
     if latest_ns is not None and mtime_ns > latest_ns:
         mtime_ns = latest_ns

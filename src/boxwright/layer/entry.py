@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import stat
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -29,6 +30,17 @@ class Kind(enum.Enum):
     FIFO = "fifo"
     WHITEOUT = "whiteout"
     OPAQUE = "opaque marker"
+
+
+KINDS_OF_FILES = {
+    stat.S_IFREG: Kind.FILE,
+    stat.S_IFDIR: Kind.DIR,
+    stat.S_IFLNK: Kind.SYMLINK,
+    stat.S_IFCHR: Kind.CHAR,
+    stat.S_IFBLK: Kind.BLOCK,
+    stat.S_IFIFO: Kind.FIFO,
+}
+"""What a file becomes, by the type in its mode."""
 
 
 class Entry(NamedTuple):
