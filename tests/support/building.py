@@ -26,7 +26,7 @@ from boxwright.build.build import build
 from boxwright.build.context import Context, local_context
 from boxwright.build.failure import EndedStep, KeptContainer
 from boxwright.build.namedcontexts import NamedContext, NamedContexts, named_contexts
-from boxwright.build.plan import BaseImage
+from boxwright.build.planned import BaseImage
 from boxwright.build.progress import Event, StepDone
 from boxwright.build.provenance import Attester
 from boxwright.build.request import BuildRequest, BuildResult

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from boxwright.build.failure import CommandFailed
 from boxwright.build.keys import step_key
-from boxwright.build.plan import RunAction, WorkdirAction
+from boxwright.build.planned import RunAction, WorkdirAction
 from boxwright.build.runner import Runner, StepCancelled, StepLimits, StepProcess
 from boxwright.oci.digest import ChainID, DiffID
 from boxwright.oci.platform import Platform

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from boxwright.build.ahead import Ahead
 from boxwright.build.execute import Execution
 from boxwright.build.failure import Keeper, LayersLost
-from boxwright.build.plan import Bases, Plan, PlanOptions, plan
+from boxwright.build.plan import Bases, PlanOptions, plan
+from boxwright.build.planned import Plan
 from boxwright.build.product import Product, Taker, leave
 from boxwright.build.progress import BuildStarted, ImageBuilt, Sink, Warned
 from boxwright.build.provenance import Attester, Made

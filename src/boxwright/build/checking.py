@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from boxwright.build.plan import BaseImage, Bases, Plan, PlanOptions, plan
+from boxwright.build.plan import Bases, PlanOptions, plan
+from boxwright.build.planned import BaseImage, Plan
 from boxwright.dockerfile.directives import CHECK_ARGUMENT, Check, parse_check
 from boxwright.dockerfile.expand import Undefined
 from boxwright.dockerfile.frontend import SYNTAX_ARGUMENT, check_frontend

@@ -12,7 +12,7 @@ from boxwright.dockerfile.source import DockerfileError
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
-    from boxwright.build.plan import BaseImage
+    from boxwright.build.planned import BaseImage
     from boxwright.dockerfile.git_url import GitUrl
 
 _HTTP = ("http://", "https://")

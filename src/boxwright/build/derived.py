@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from boxwright.build.caching import Cache
     from boxwright.build.failure import CommandFailed
     from boxwright.build.filechanges import FileChange
-    from boxwright.build.plan import BaseImage
+    from boxwright.build.planned import BaseImage
     from boxwright.build.state import ImageState
     from boxwright.store.snapshots import Draft
 

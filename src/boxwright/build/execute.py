@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from boxwright.build.caching import Cache
 from boxwright.build.failure import Keeper, LayersLost
-from boxwright.build.plan import Plan, PlannedStage, RunAction
+from boxwright.build.planned import Plan, PlannedStage, RunAction
 from boxwright.build.progress import Event, Sink, StepDone
 from boxwright.build.runner import Runner, StepCancelled
 from boxwright.build.state import ImageState

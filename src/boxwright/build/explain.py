@@ -12,7 +12,7 @@ from boxwright.oci.digest import ChainID, Digest
 
 if TYPE_CHECKING:
     from boxwright.build.places import Earlier
-    from boxwright.build.plan import BaseImage, Step
+    from boxwright.build.planned import BaseImage, Step
     from boxwright.build.state import ImageState
     from boxwright.store.store import Store
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from boxwright.build.plan import Step
+from boxwright.build.planned import Step
 from boxwright.build.runner import StepProcess
 from boxwright.dockerfile.source import DockerfileError, Span, UnsupportedSyntax
 from boxwright.errors import BoxwrightError, CancelledError, UnavailableError

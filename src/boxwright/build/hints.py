@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from boxwright.build.copies import CopyAction
-from boxwright.build.plan import Step
+from boxwright.build.planned import Step
 from boxwright.build.trees import clean
 
 _MISSING = (

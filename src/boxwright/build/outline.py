@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from boxwright.build.plan import Plan, PlanOptions
+from boxwright.build.plan import PlanOptions
+from boxwright.build.planned import Plan
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, predefined_arguments
 from boxwright.dockerfile.descriptions import description
 from boxwright.dockerfile.instructions import Arg, Env, Instruction, Run

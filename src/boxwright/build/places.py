@@ -15,7 +15,7 @@ from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.build.context import Context
-    from boxwright.build.plan import PlannedStage
+    from boxwright.build.planned import PlannedStage
     from boxwright.store.steps import StepCache
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from boxwright._version import __version__
 from boxwright.build.context import Material
 from boxwright.build.namedcontexts import OCI_LAYOUT
-from boxwright.build.plan import SCRATCH
+from boxwright.build.planned import SCRATCH
 from boxwright.dockerfile.secret_names import is_secret_name
 from boxwright.host.clock import rfc3339
 from boxwright.values import NamedTuple
 
 if TYPE_CHECKING:
     from boxwright.build.copies import CopyAction
-    from boxwright.build.plan import BaseImage, Plan
+    from boxwright.build.planned import BaseImage, Plan
     from boxwright.build.request import BuildRequest
     from boxwright.oci.digest import Digest
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from boxwright.build import keys
 from boxwright.build.contents import ContextContents, digest_of, hash_file
 from boxwright.build.copies import Destination
-from boxwright.build.plan import SCRIPTS, MountAction, RunAction
+from boxwright.build.planned import SCRIPTS, MountAction, RunAction
 from boxwright.build.runner import AgentMount, HostMount, MemoryMount, SecretMount, StepMount, UnionMount
 from boxwright.build.secrets import AgentNotGiven, Secret, SecretNotGiven
 from boxwright.build.trees import SourceNotFound, Tree

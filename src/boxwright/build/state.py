@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boxwright.build import metadata
-from boxwright.build.plan import BaseImage, PlannedStage, Step
+from boxwright.build.planned import BaseImage, PlannedStage, Step
 from boxwright.oci.config import History, ImageConfig, RunConfig
 from boxwright.oci.digest import ChainID, DiffID, Digest
 from boxwright.oci.platform import Platform

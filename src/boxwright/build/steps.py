@@ -13,7 +13,7 @@ from boxwright.build.caching import Answer, Cache
 from boxwright.build.copies import CopyAction
 from boxwright.build.failure import BuildFailed, CommandFailed, EndedStep, Keeper, StepImpossible, locate
 from boxwright.build.places import Earlier, StagePlaces
-from boxwright.build.plan import Action, PlannedStage, RunAction, Step
+from boxwright.build.planned import Action, PlannedStage, RunAction, Step
 from boxwright.build.progress import FIRST_TIME, Sink, StepDone, StepKept, StepOutput, StepRunning, StepStarted
 from boxwright.build.provenance import fetched
 from boxwright.build.state import ImageState

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from boxwright.build.actions import CommandIO, Layers, RunOptions, RunWork, Work, WorkdirWork
 from boxwright.build.context import Context
 from boxwright.build.copies import CopyAction
-from boxwright.build.plan import Action, MountAction, RunAction
+from boxwright.build.planned import Action, MountAction, RunAction
 from boxwright.build.runner import Runner
 from boxwright.host.paths import Path
 from boxwright.oci.digest import ChainID

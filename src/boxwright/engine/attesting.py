@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from boxwright.build import provenance
-from boxwright.build.plan import BaseImage
+from boxwright.build.planned import BaseImage
 from boxwright.build.provenance import Attester, Made
 from boxwright.engine import contents
 from boxwright.errors import InvalidError, NotFoundError

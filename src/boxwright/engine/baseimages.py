@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from boxwright.build.namedcontexts import OCI_LAYOUT, RESULT
-from boxwright.build.plan import BaseImage
+from boxwright.build.planned import BaseImage
 from boxwright.build.together import Together
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.errors import DeniedError, InvalidError, NotFoundError, UnavailableError

@@ -7,7 +7,8 @@ import os
 from boxwright.build.checking import Checked, KnownBases, check
 from boxwright.build.namedcontexts import named_contexts
 from boxwright.build.outline import Outline, Target, list_targets, outline
-from boxwright.build.plan import BaseImage, PlanOptions, plan
+from boxwright.build.plan import PlanOptions, plan
+from boxwright.build.planned import BaseImage
 from boxwright.dockerfile.stages import Dockerfile
 from boxwright.engine.containers.wiring import Wiring
 from boxwright.engine.inputs import opened_context

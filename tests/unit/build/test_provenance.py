@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from boxwright.build.copies import CopyAction, Destination
-from boxwright.build.plan import BaseImage
+from boxwright.build.planned import BaseImage
 from boxwright.build.provenance import Made, fetched, predicate
 from boxwright.dockerfile.git_url import GitUrl
 from boxwright.oci.digest import Digest

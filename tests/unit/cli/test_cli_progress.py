@@ -9,7 +9,7 @@ import pytest
 
 from boxwright.build.context import Census
 from boxwright.build.failure import BuildFailed, KeptContainer
-from boxwright.build.plan import Step
+from boxwright.build.planned import Step
 from boxwright.build.progress import (
     BuildStarted,
     Event,
