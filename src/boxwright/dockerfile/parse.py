@@ -44,10 +44,7 @@ if TYPE_CHECKING:
 _STAGE_NAME = r"[a-z][a-z0-9-_.]*"
 _RESERVED_STAGE = "scratch"
 _OCTAL = r"[0-7]{1,7}"
-_INTEGER = r"[+-]?[0-9]{1,20}"
 _MAX_MODE = 0o7777
-_MIN_INTERVAL = 1_000_000  # a millisecond, in ns
-_MAX_RETRIES = 2**31 - 1
 
 _FROM_FLAGS = FlagSet(frozenset({"platform"}))
 _RUN_FLAGS = FlagSet(
@@ -64,7 +61,6 @@ _ADD_FLAGS = FlagSet(
     repeated=frozenset({"exclude"}),
     switches=frozenset({"link", "keep-git-dir", "unpack"}),
 )
-_HEALTH_FLAGS = FlagSet(frozenset({"interval", "timeout", "start-period", "start-interval", "retries"}))
 
 
 class Parsed(NamedTuple):
@@ -392,56 +388,9 @@ def _stopsignal(node: Node) -> Stopsignal:
 
 
 def _healthcheck(node: Node) -> Healthcheck:
-    kind, *words = _at_least_one(node)
-    flags = parse_flags(node, _HEALTH_FLAGS)
-    match kind.upper():
-        case "NONE":
-            if words:
-                raise DockerfileError("HEALTHCHECK NONE takes no arguments", node.span)
-            test: tuple[str, ...] = ("NONE",)
-        case "CMD":
-            if not words:
-                raise DockerfileError("Missing command after HEALTHCHECK CMD", node.span)
-            test = ("CMD" if node.json else "CMD-SHELL", *words)
-        case _:
-            raise DockerfileError(f'Unknown type "{kind}" in HEALTHCHECK (try CMD)', node.span, mark=kind)
-    return Healthcheck(
-        test,
-        _interval(node, flags, "interval"),
-        _interval(node, flags, "timeout"),
-        _interval(node, flags, "start-period"),
-        _interval(node, flags, "start-interval"),
-        _retries(node, flags.get("retries")),
-        node.original,
-        node.span,
-    )
+    from boxwright.dockerfile.healthchecks import parse_healthcheck
 
-
-def _interval(node: Node, flags: Flags, name: str) -> int:
-    text = flags.get(name)
-    if not text:
-        return 0
-    from boxwright.dockerfile.durations import parse_duration
-
-    try:
-        duration = parse_duration(text)
-    except ValueError as error:
-        raise DockerfileError(
-            f"--{name}: {error}", node.span, mark=text, hint="a duration looks like 30s, 1m30s or 500ms"
-        ) from None
-    if duration and duration < _MIN_INTERVAL:
-        raise DockerfileError(f'Interval "{name}" cannot be less than 1ms', node.span, mark=text)
-    return duration
-
-
-def _retries(node: Node, text: str | None) -> int:
-    if not text:
-        return 0
-    if not re.fullmatch(_INTEGER, text) or abs(int(text)) > _MAX_RETRIES:
-        raise DockerfileError(f"--retries is not a number: {text[:100]}", node.span, mark=text)
-    if int(text) < 0:
-        raise DockerfileError(f"--retries cannot be negative ({text})", node.span, mark=text)
-    return int(text)
+    return parse_healthcheck(node, _at_least_one(node))
 
 
 def _shell(node: Node) -> Shell:
