@@ -119,7 +119,7 @@ def test_an_archive_as_context(boxwright: Boxwright, pack: Callable[[bytes], byt
         (("--ulimit", "nofile=many", "."), 1, "invalid ulimit"),
         (("--add-host", "db", "."), 1, "db"),
         (("nowhere",), 1, "the build context nowhere is not there"),
-        ((), 125, "missing PATH"),
+        ((), 1, "missing PATH"),
         (("--network", "other", "."), 1, "unknown network 'other'"),
         (("--progress", "loud", "."), 125, "unknown --progress 'loud'"),
         (("-t", "UPPER", "."), 1, "invalid reference"),
