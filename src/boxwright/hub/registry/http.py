@@ -22,6 +22,7 @@ from boxwright.hub.registry.workers import Workers
 
 _log = logging.getLogger(__name__)
 
+LINGER_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 75.0
 _MAX_FIELD = 32 << 10  # tokens that list many scopes travel in one header
 _MAX_LINE = 16 << 10
@@ -37,7 +38,13 @@ class HttpServer(web.Server):
     lost: Callable[[web.RequestHandler], None]
     """Called with the protocol of every connection that is gone."""
 
-    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        linger: float = LINGER_SECONDS,
+    ) -> None:
+        """`linger` is how many seconds are left to a client to read an answer that came before the end of its body."""
         self._handler = handler
         self._busy: set[web.RequestHandler] = set()
         self._drained: asyncio.Event | None = None
@@ -46,6 +53,7 @@ class HttpServer(web.Server):
             access_log=None,
             # Also how long a client may take from its first byte to the end of its headers.
             keepalive_timeout=_KEEPALIVE_SECONDS,
+            lingering_time=linger,
             max_line_size=_MAX_LINE,
             max_field_size=_MAX_FIELD,
             read_bufsize=_READ_BUFFER,

@@ -216,11 +216,12 @@ def make_server(
     idle: float = DEFAULT_IDLE,
 ) -> HttpServer:
     """Return the server of an application; `idle` is how many seconds a client may be silent."""
-    from boxwright.hub.registry.http import HttpHandler, HttpServer
+    from boxwright.hub.registry.http import LINGER_SECONDS, HttpHandler, HttpServer
 
     origins = origins or Origins()
     handler = HttpHandler(application, workers, origins=origins, idle=idle)
-    return HttpServer(handler if observer is None else observer.around(handler, origins))
+    around = handler if observer is None else observer.around(handler, origins)
+    return HttpServer(around, linger=min(idle, LINGER_SECONDS))
 
 
 def _reload(certificates: Certificates | None, workers: Workers) -> None:
