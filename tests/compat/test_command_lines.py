@@ -42,6 +42,8 @@ logs --details both
 exec both sh -c 'exit 4'
 exec -w /data both pwd
 exec -w /nowhere both true
+exec -u nobodyhere both true
+container run --rm --network none -m 1 busybox true
 exec both
 port both 80
 rm -f nobody

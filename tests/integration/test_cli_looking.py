@@ -234,7 +234,7 @@ def test_exec(
     [
         ((), ("nonsense",), 127, "exec: 'nonsense': executable file not found in $PATH"),
         ((), ("/etc",), 126, "exec: '/etc': permission denied"),
-        (("-u", "nobodyhere"), ("true",), 1, "no user 'nobodyhere' in the image's /etc/passwd"),
+        (("-u", "nobodyhere"), ("true",), 126, "no user 'nobodyhere' in the image's /etc/passwd"),
         (("-w", "relative"), ("true",), 1, "the working directory 'relative' needs to be an absolute path"),
         (("-w", "/nowhere"), ("pwd",), 126, "the container has no directory '/nowhere' to begin in"),
         ((), (), 1, "missing COMMAND"),

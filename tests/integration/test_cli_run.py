@@ -396,6 +396,10 @@ def test_the_proxies_of_dockers_configuration_reach_containers_and_steps(boxwrig
     assert not any("proxy" in line.lower() for line in seen[1:])
 
 
+def test_the_longer_spelling_fails_the_same_way(boxwright: Boxwright) -> None:
+    assert boxwright.fails("container", "run", "-m", "1m", "busybox", code=125) == "the smallest memory limit is 6m"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"), [((), "missing IMAGE"), (("-it", "busybox"), "the input device is not a TTY")]
 )

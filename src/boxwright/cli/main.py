@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # docker's exit codes: 125 when the command itself failed before anything ran, 130 after Ctrl-C.
 _USAGE = 125
 _INTERRUPTED = 130
+_CANNOT_RUN = 126
 _FAILED = 1
 _BUG = 3
 # Its own failure must not be mistaken for the exit code of the program that it runs. (For exec, docker says 1, too.)
@@ -40,6 +41,7 @@ def entry() -> NoReturn:
 def main(argv: list[str]) -> int:
     """Carry out one command line and return its exit code."""
     verb = ""
+    rest: list[str] = []
     try:
         options, verb, rest = _global_options(argv)
         if verb in ("", "--help", "-h", "help"):
@@ -51,7 +53,7 @@ def main(argv: list[str]) -> int:
         from boxwright.cli.report import report
 
         report(error)
-        return exit_code(error, verb)
+        return exit_code(error, _shorter(verb, rest))
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return _INTERRUPTED
@@ -67,6 +69,14 @@ def main(argv: list[str]) -> int:
         return _BUG if report_bug(error) else _FAILED
 
 
+def _shorter(verb: str, rest: list[str]) -> str:
+    """Return the verb that docker's longer spelling stands for: ``run`` for ``container run``."""
+    from boxwright.cli.verbs import MANAGEMENT
+
+    meant = MANAGEMENT.get(verb, {}).get(rest[0]) if rest else None
+    return meant.split()[0] if meant else verb
+
+
 def exit_code(error: BoxwrightError, verb: str) -> int:
     """Return the exit code of an error: the one place that knows."""
     code = getattr(error, "exit_code", None)
@@ -76,6 +86,11 @@ def exit_code(error: BoxwrightError, verb: str) -> int:
         return _INTERRUPTED
     from boxwright.cli.parsing import UsageError
 
+    if verb == "exec":
+        from boxwright.host.passwd import UnknownUser
+
+        if isinstance(error, UnknownUser):
+            return _CANNOT_RUN
     if isinstance(error, UsageError) or verb in _RUNS_PROGRAMS:
         return _USAGE
     return _FAILED
