@@ -107,6 +107,7 @@ def test_a_folder(boxwright: Boxwright, context: Path, tmp_path: Path) -> None:
     assert tree(out) == _TREE
     assert (out.stat().st_mode & 0o777, (out / "etc/page").stat().st_uid) == (0o755, os.getuid())
     assert int((out / "site/page").stat().st_mtime) == 1_600_000_000
+    assert out.stat().st_mtime > (context / "Dockerfile").stat().st_mtime, "it is as new as it is"
     assert boxwright.ok("images", "-aq") == "", "a build for its files leaves no image"
 
 

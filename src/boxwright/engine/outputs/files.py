@@ -73,6 +73,7 @@ def folder(found: Sequence[Files], path: str, *, split: bool, epoch: int | None)
         with scratch(target.parent, _STAGING) as staged:
             os.chmod(staged, 0o755)
             _fill(staged, found, split, epoch)
+            os.utime(staged)  # the folder itself is no part of the image, and as new as it is
             faults.point("a folder is written beside its place")
             os.rename(staged, target)
     except OSError as error:
