@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -37,8 +38,6 @@ def members(data: bytes) -> list[str]:
 
 def inside(boxwright: Boxwright, container: str, path: str) -> list[str]:
     """Return the names in an archive of `path`, as ``cp CONTAINER:PATH -`` gives it."""
-    import subprocess
-
     done = subprocess.run(
         [*boxwright.command, "cp", f"{container}:{path}", "-"], env=boxwright.env, capture_output=True, check=True
     )
@@ -155,6 +154,19 @@ def test_a_tree_deeper_than_pythons_stack_goes_in_and_out(boxwright: Boxwright, 
     boxwright.ok("cp", deep / "src", f"{id}:/")
     boxwright.ok("cp", f"{id}:/src", deep / "copy")
     assert (deep / "copy" / ("n/" * 1000) / "leaf").read_text() == "x"
+
+
+def test_copying_out_to_where_no_attributes_are_kept(boxwright: Boxwright, source: Path, tmp_path: Path) -> None:
+    os.setxattr(source / "file", "user.note", b"x")
+    id = boxwright.ok("create", "busybox")
+    boxwright.ok("cp", source / "file", f"{id}:/file")
+    (tmp_path / "bare").mkdir()
+    subprocess.run(["mount", "-t", "ramfs", "ramfs", tmp_path / "bare"], check=True)
+    try:
+        boxwright.ok("cp", f"{id}:/file", tmp_path / "bare/file")
+        assert (tmp_path / "bare/file").read_text() == "hello\n"
+    finally:
+        subprocess.run(["umount", tmp_path / "bare"], check=True)
 
 
 def test_archives_as_streams(boxwright: Boxwright, tmp_path: Path) -> None:

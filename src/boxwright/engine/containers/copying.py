@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import shutil
@@ -272,5 +273,9 @@ def _dress(place: str, entry: Entry, *, archive: bool) -> None:
     if entry.kind is not Kind.SYMLINK:
         os.chmod(place, entry.mode)
     for name, value in entry.xattrs.items():
-        xattrs.set(place, name, value)
+        try:
+            xattrs.set(place, name, value)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:  # a file system of the host may keep none
+                raise
     os.utime(place, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
