@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cli import Boxwright
+from support.cli import Boxwright, eventually
 from support.trees import nested
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
@@ -167,6 +167,15 @@ def test_copying_out_to_where_no_attributes_are_kept(boxwright: Boxwright, sourc
         assert (tmp_path / "bare/file").read_text() == "hello\n"
     finally:
         subprocess.run(["umount", tmp_path / "bare"], check=True)
+
+
+def test_files_that_come_and_go_meanwhile(boxwright: Boxwright, tmp_path: Path) -> None:
+    script = "mkdir /d; touch /d/kept; while :; do for i in $(seq 200); do : > /d/$i; done; rm /d/1*; done"
+    id = boxwright.ok("run", "-d", "--network=none", "busybox", "sh", "-c", script)
+    eventually(lambda: boxwright("exec", id, "test", "-e", "/d/kept").code == 0)
+    for number in range(5):
+        boxwright.ok("cp", f"{id}:/d", tmp_path / str(number))
+        assert (tmp_path / str(number) / "kept").exists()
 
 
 def test_archives_as_streams(boxwright: Boxwright, tmp_path: Path) -> None:

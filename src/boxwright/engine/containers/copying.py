@@ -144,33 +144,51 @@ def _means_content(path: str) -> bool:
 
 
 def _write(source: str, name: str, out: BinaryIO) -> None:
-    """Write a tree as a tar, its members named from `name` on; links are not followed, sockets left out."""
+    """Write a tree as a tar, its members named from `name` on; links are not followed, sockets left out.
+
+    So is what goes between a look at its folder and its turn: the container may be running. Raises FileNotFoundError
+    when it is `source` itself.
+    """
     writer = TarWriter(out.write)
     links: dict[tuple[int, int], str] = {}
 
-    pending = [(source, name)]  # no recursion: a tree can be nested deeper than Python's own stack
-    while pending:
-        path, member = pending.pop()
+    def add(path: str, member: str) -> list[str]:
+        """Add one member, and return what is in it."""
         status = os.lstat(path)
         if stat.S_ISSOCK(status.st_mode):
-            continue
+            return []
         entry = entry_of(member, path, status)
-        if entry.kind is not Kind.DIR and status.st_nlink > 1:
-            first = links.setdefault((status.st_dev, status.st_ino), member)
-            if first != member:
-                writer.add(entry._replace(kind=Kind.HARDLINK, linkname=first, size=0, xattrs={}))
-                continue
+        if entry.kind is Kind.DIR:
+            names = os.listdir(path)
+            writer.add(entry)
+            return names
+        identity = (status.st_dev, status.st_ino)
+        if identity in links:
+            writer.add(entry._replace(kind=Kind.HARDLINK, linkname=links[identity], size=0, xattrs={}))
+            return []
         if entry.kind is Kind.FILE:
             fd = os.open(path, _OPEN)
             try:
                 writer.add(entry, fd)
             finally:
                 os.close(fd)
+        else:
+            writer.add(entry)
+        if status.st_nlink > 1:
+            links[identity] = member
+        return []
+
+    pending = [(source, name)]  # no recursion: a tree can be nested deeper than Python's own stack
+    while pending:
+        path, member = pending.pop()
+        try:
+            names = add(path, member)
+        except FileNotFoundError:
+            if path == source:
+                raise
             continue
-        writer.add(entry)
-        if entry.kind is Kind.DIR:
-            names = sorted(os.listdir(path), reverse=True)  # the first one is taken from the end
-            pending += [(f"{path.rstrip('/')}/{child}", f"{member}/{child}") for child in names]
+        # The first one is taken from the end.
+        pending += [(f"{path.rstrip('/')}/{each}", f"{member}/{each}") for each in sorted(names, reverse=True)]
     writer.finish()
 
 
