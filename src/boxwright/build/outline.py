@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from boxwright.build.plan import PlanOptions
 from boxwright.build.planned import Plan
 from boxwright.build.scopes import BuildArgs, GlobalScope, StageScope, predefined_arguments
 from boxwright.dockerfile.descriptions import description
-from boxwright.dockerfile.instructions import Arg, Env, Instruction, Run
+from boxwright.dockerfile.expand import expand
+from boxwright.dockerfile.instructions import Arg, Env, From, Instruction, Run
 from boxwright.dockerfile.mounts import expand_mount, read_mount
 from boxwright.dockerfile.source import DockerfileError, Span
 from boxwright.dockerfile.stages import Dockerfile, find_target, target_name
@@ -82,12 +85,13 @@ def outline(dockerfile: Dockerfile, planned: Plan, options: PlanOptions) -> Outl
             env = stage.image.config.config.env if stage.image else ()
             scope = StageScope(outliner.given, globals_, env, escape=outliner.escape)
         scopes[stage.number] = scope
+        outliner.start(dockerfile.stages[stage.number].from_)
         for instruction in dockerfile.stages[stage.number].instructions if not stage.replaced else ():
             outliner.take(instruction, scope)
     return Outline(
         target.name or "",
         description(target.from_.span, target.name) if target.name else "",
-        tuple(outliner.arguments.values()),
+        outliner.effective(dockerfile.global_args),
         tuple(outliner.needed.values()),
         dockerfile,
     )
@@ -103,14 +107,30 @@ class _Outliner:
         self.arguments: dict[str, Argument] = {}
         self.needed: dict[tuple[str, str], Needed] = {}
         self._predefined = predefined.keys()
+        self._used: set[str] = set()
+        """The ARGs that something in the planned stages depends on."""
         for arg in dockerfile.global_args:
             self.globals.declare(arg)
             variables = self.globals.variables()
             self._argue(arg, {value.name: variables.get(value.name) for value in arg.values})
 
+    def start(self, from_: From) -> None:
+        """Note what the beginning of a stage depends on."""
+        self._used.update(expand(from_, self.globals.variables(), self.escape).used)
+
+    def effective(self, global_args: Sequence[Arg]) -> tuple[Argument, ...]:
+        """Return the ARGs that change something: a global one only if a stage takes it up, or a FROM uses it."""
+        used = set(self._used)
+        for arg in reversed(global_args):
+            for written in reversed(arg.values):
+                if written.name in used and written.default is not None:
+                    used.update(process_word(written.default, self.globals.variables(), self.escape).matched)
+        return tuple(argument for name, argument in self.arguments.items() if name in used)
+
     def take(self, instruction: Instruction, scope: StageScope) -> None:
         if isinstance(instruction, Arg):
             declared = scope.declare(instruction)
+            self._used.update(value.name for value in declared.values)
             self._argue(instruction, {value.name: value.default for value in declared.values})
         elif isinstance(instruction, Env):
             scope.set_env(scope.expand(instruction).instruction.pairs)

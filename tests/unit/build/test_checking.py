@@ -150,7 +150,8 @@ def test_a_bad_check_argument_is_told(bench: Workbench) -> None:
 
 OUTLINED = """# VERSION is what to fetch
 ARG VERSION=1
-ARG IMAGE=scratch
+ARG PART=scratch UNUSED=1
+ARG IMAGE=$PART
 
 # fetch gets it
 FROM ${IMAGE} AS fetch
@@ -173,13 +174,14 @@ def test_the_outline_of_a_target(store: Store) -> None:
     found = outline(dockerfile, plan(dockerfile, options, StoredBases(store)), options)
     assert [argument[:3] for argument in found.arguments] == [
         ("VERSION", "2", "is what to fetch"),
+        ("PART", "scratch", ""),
         ("IMAGE", "scratch", ""),
         ("URL", "https://example.com/2", ""),
     ]
     assert [(each.kind, each.id, each.required, each.span.first) for each in found.needed] == [
-        ("cache", "/cache", False, 11),
-        ("secret", "login", True, 11),
-        ("ssh", "default", False, 13),
+        ("cache", "/cache", False, 12),
+        ("secret", "login", True, 12),
+        ("ssh", "default", False, 14),
     ]
     assert (found.target, found.description) == ("", "")
 
