@@ -18,7 +18,7 @@ from boxwright.engine.requests import CreateContainer
 from boxwright.errors import BoxwrightError, InvalidError, UnsupportedError
 from boxwright.oci.config import RunConfig
 from boxwright.runtime.options import ContainerOptions, Device, Limits, Mount, Ulimit
-from boxwright.store.containers import ContainerNameInUse
+from boxwright.store.containers import ContainerNameInUse, ContainerNotFound
 from boxwright.store.images import ImageNotFound
 from boxwright.store.store import Store
 from support.images import add_layer, memory_image, ref
@@ -193,7 +193,14 @@ def test_limits(store: Store, asked: dict[str, Any], limits: Limits) -> None:
         ({"publish": ("x",)}, InvalidError),
         ({"exposed": ("x",)}, InvalidError),
         ({"network": "odd"}, UnsupportedError),
-        ({"pid": "container:x"}, UnsupportedError),
+        ({"pid": "container:x"}, ContainerNotFound),
+        ({"pid": "container:"}, InvalidError),
+        ({"pid": "odd"}, UnsupportedError),
+        ({"network": "container:x"}, ContainerNotFound),
+        ({"volumes_from": ("x",)}, ContainerNotFound),
+        ({"volumes_from": ("x:odd",)}, InvalidError),
+        ({"restart": "often"}, InvalidError),
+        ({"restart": "always", "auto_remove": True}, InvalidError),
         ({"security_opt": ("odd",)}, UnsupportedError),
         ({"uts": "host", "hostname": "h"}, InvalidError),
         ({"name": "x/y"}, InvalidError),
