@@ -19,17 +19,20 @@ class Change(NamedTuple):
     path: str
 
 
-def changes(upper: StrPath, lower: UnionView, *, exclude: Collection[str] = frozenset()) -> list[Change]:
+def changes(
+    upper: StrPath, lower: UnionView, *, exclude: Collection[str] = frozenset(), living: bool = False
+) -> list[Change]:
     """Return what `upper`, a directory in overlay form, changes of what is below it, in canonical order.
 
     A directory counts as changed when its mode or owner is another, or when something below it is listed; a file
     counts as changed when it was written or touched at all. Of a directory that was replaced, the names that are
-    gone are listed as deleted. The root itself is never listed. `exclude` is that of `diff.write_layer`.
+    gone are listed as deleted. The root itself is never listed. `exclude` is that of `diff.write_layer`, `living`
+    that of `diff.members`.
     """
     found: dict[str, Change] = {}
     # Of each directory that isn't merged with the one below: the names there that haven't come up in `upper`.
     missing: dict[str, set[str]] = {}
-    for entry, _ in members(upper, exclude=exclude):
+    for entry, _ in members(upper, exclude=exclude, living=living):
         path, kind = entry.path, entry.kind
         below = lower.find(path)
         if kind is Kind.OPAQUE:

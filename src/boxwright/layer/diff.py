@@ -176,9 +176,12 @@ class _Blocks:
 
 
 def members(
-    fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING
+    fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING, living: bool = False
 ) -> Iterator[tuple[Entry, str]]:
-    """Yield the entries of a directory in overlay form in canonical order, each with its location on disk."""
+    """Yield the entries of a directory in overlay form in canonical order, each with its location on disk.
+
+    With `living`, what goes while it is looked at is left out: somebody may be changing the files.
+    """
     root = os.fspath(fs)
     latest = None if epoch is None else epoch * 1_000_000_000
     links: dict[tuple[int, int], str] = {}
@@ -199,21 +202,29 @@ def members(
         path, location, entry = listing.pop()
         if path in exclude:
             continue
-        status = entry.stat(follow_symlinks=False)
-        kind = stat.S_IFMT(status.st_mode)
-        if kind == stat.S_IFDIR:
+        try:
+            status = entry.stat(follow_symlinks=False)
+            kind = stat.S_IFMT(status.st_mode)
+            if kind == stat.S_IFSOCK:
+                continue
+            if overlay.is_whiteout(status):
+                yield Entry(path, Kind.WHITEOUT), location
+                continue
             names = _attributes(location, path)
-            yield entry_of(path, location, status, latest, names), location
-            if names and overlay.is_opaque_among(names) and overlay.is_opaque(location):
+            made = entry_of(path, location, status, latest, names)
+            if kind == stat.S_IFDIR:
+                opaque = bool(names) and overlay.is_opaque_among(names) and overlay.is_opaque(location)
+                below = _listing(location, path + "/")
+        except FileNotFoundError:
+            if not living:
+                raise
+            continue
+        if kind == stat.S_IFDIR:
+            yield made, location
+            if opaque:
                 yield Entry(path, Kind.OPAQUE), location
-            stack.append(_listing(location, path + "/"))
+            stack.append(below)
             continue
-        if overlay.is_whiteout(status):
-            yield Entry(path, Kind.WHITEOUT), location
-            continue
-        if kind == stat.S_IFSOCK:
-            continue
-        made = entry_of(path, location, status, latest, _attributes(location, path))
         if status.st_nlink > 1:
             first = links.setdefault((status.st_dev, status.st_ino), path)
             if first != path:

@@ -21,7 +21,12 @@ def entries(view: UnionView, top: Node, name: str = "", *, latest_ns: int | None
     prefix = top.path.rstrip("/")
     for node in view.walk(top.path):
         path = (name + node.path[len(prefix) :]).strip("/") if node.path != top.path else name
-        entry = _entry(path, node, links, latest_ns)
+        try:
+            entry = _entry(path, node, links, latest_ns)
+        except FileNotFoundError:
+            if not view.living:
+                raise
+            continue
         if entry is not None:
             yield entry, node.location
 

@@ -11,10 +11,12 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from boxwright.errors import InvalidError, NotFoundError
+from boxwright.host import syscalls
 from boxwright.host.paths import Path, StrPath
 from boxwright.layer import overlay
 from boxwright.values import NamedTuple
 
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe is not waited for
 MAX_LINKS = 40
 """How many symbolic links one name may pass, as in the kernel."""
 
@@ -81,11 +83,14 @@ class UnionView:
 
     A path is taken from the view's root, with or without a leading slash; ``..`` stops at the root, symbolic links
     stay inside. OSError with ELOOP after 40 of them.
+
+    `living` says that somebody may be changing the files meanwhile: what goes while it is looked at is not there.
     """
 
-    __slots__ = ("_root",)
+    __slots__ = ("_root", "living")
 
-    def __init__(self, layers: Sequence[StrPath]) -> None:
+    def __init__(self, layers: Sequence[StrPath], *, living: bool = False) -> None:
+        self.living = living
         locations = []
         for layer in reversed(layers):
             location = os.fspath(layer)
@@ -172,7 +177,34 @@ class UnionView:
             node = stack[-1].pop()
             yield node
             if node.is_dir:
-                stack.append(self._nodes(self._directory(node.path))[::-1])
+                try:
+                    stack.append(self._nodes(self._directory(node.path))[::-1])
+                except (PathNotFound, WrongType, FileNotFoundError, NotADirectoryError):
+                    if not self.living:
+                        raise
+
+    def open(self, location: str) -> int:
+        """Return a descriptor of the regular file at a node's location, for the caller to close.
+
+        No link is followed on the way, whatever has been put there since. Raises FileNotFoundError when there is no
+        such file any more.
+        """
+        layer = next(layer for layer in self._root.locations if location.startswith(f"{layer}/"))
+        top = os.open(layer, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = syscalls.openat2(
+                top, location[len(layer) + 1 :], _OPEN, resolve=syscalls.RESOLVE_BENEATH | syscalls.RESOLVE_NO_SYMLINKS
+            )
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EXDEV, errno.ENOTDIR):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), location) from None
+            raise
+        finally:
+            os.close(top)
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            os.close(found)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), location)
+        return found
 
     # -- how it works
 
@@ -260,12 +292,18 @@ class UnionView:
                     if name in found:
                         holders[name].append(directory)
                         continue
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                        made = _node(f"{prefix}/{name}", f"{directory}/{name}", status)
+                    except FileNotFoundError:
+                        if not self.living:
+                            raise
+                        continue
                     holders[name] = [directory]
-                    status = entry.stat(follow_symlinks=False)
                     if overlay.is_whiteout(status):
                         found[name] = None
                     else:
-                        found[name] = _node(f"{prefix}/{name}", f"{directory}/{name}", status)
+                        found[name] = made
         merged.holders = holders
         return [node for name, node in sorted(found.items(), key=_by_name) if node is not None]
 

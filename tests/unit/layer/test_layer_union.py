@@ -210,3 +210,26 @@ def test_no_layers_at_all():
     assert view.lookup("/").is_dir
     assert view.lookup("/x") is None
     assert [node.path for node in view.walk()] == ["/"]
+
+
+@pytest.mark.parametrize("change", ["link", "folder", "fifo", "gone"])
+def test_content_is_never_that_of_what_has_taken_its_place(tmp_path, change):
+    layer, outside = tmp_path / "layer", tmp_path / "outside"
+    for folder in (layer / "d", outside):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text(folder.name)
+    view = UnionView([layer], living=True)
+    node = view.lookup("/d/file")
+    fd = view.open(node.location)
+    assert os.read(fd, 10) == b"d"
+    os.close(fd)
+    (layer / "d/file").unlink()
+    if change == "link":
+        (layer / "d/file").symlink_to(outside / "file")
+    elif change == "folder":
+        (layer / "d").rmdir()
+        (layer / "d").symlink_to(outside)
+    elif change == "fifo":
+        os.mkfifo(layer / "d/file")
+    with pytest.raises(FileNotFoundError):
+        view.open(node.location)

@@ -33,7 +33,7 @@ def diff(wiring: Wiring, text: str) -> list[tuple[str, str]]:
     record = lifecycle.find(wiring, text)
     upper = wiring.store.containers.directory(record.id) / "upper"
     hidden = {f"/{path}" for path in _scaffolding(wiring, record)}
-    found = changes(upper, lower_view(wiring.store, record))
+    found = changes(upper, lower_view(wiring.store, record), living=record.is_running)
     return [(change.kind, change.path) for change in found if change.path not in hidden]
 
 

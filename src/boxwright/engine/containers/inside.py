@@ -37,7 +37,7 @@ def layers_of(store: Store, record: ContainerRecord) -> Layers:
 def view_of(store: Store, record: ContainerRecord) -> UnionView:
     """Return the files of a container as they are now, its own layer on top; what is mounted in it isn't seen."""
     layers = layers_of(store, record)
-    return UnionView([*layers.lowers, layers.upper])
+    return UnionView([*layers.lowers, layers.upper], living=record.is_running)
 
 
 def lower_view(store: Store, record: ContainerRecord) -> UnionView:

@@ -19,14 +19,24 @@ def write_tar(
 ) -> None:
     """Write what is at `top` as a tar, its members named from `name` on; `exclude` are names of members."""
     writer = TarWriter(sink.write)
+    gone: set[str] = set()
     for entry, location in entries(view, top, name):
-        if not entry.path or entry.path in exclude:
+        if not entry.path or entry.path in exclude or (entry.kind is Kind.HARDLINK and entry.linkname in gone):
             continue  # the root itself, or unwanted
         if entry.kind is not Kind.FILE:
             writer.add(entry)
             continue
-        with open(location, "rb") as stream:
-            writer.add(entry, stream)
+        try:
+            content = view.open(location)
+        except FileNotFoundError:
+            if not view.living:
+                raise
+            gone.add(entry.path)
+            continue
+        try:
+            writer.add(entry, content)
+        finally:
+            os.close(content)
     writer.finish()
 
 
