@@ -87,7 +87,9 @@ def _add_layer(
     parent = below[-1].chain if below else None
     view = UnionView([store.snapshots.path(snapshot) for snapshot in below]) if below else None
     with store.snapshots.draft() as draft:
-        tar = HashingReader(open_layer(upper, epoch=epoch, exclude=exclude))
+        # A container that was not stopped could put a link into a file's place, and have one of the host's committed.
+        content = open_layer(upper, epoch=epoch, exclude=exclude, opened=UnionView([upper]).open)
+        tar = HashingReader(content)
         applied = apply_layer(tar, draft.fs, lower=view)
         tar.drain()
         diff_id = DiffID(tar.digest)

@@ -28,6 +28,10 @@ _PADDING = bytes(BLOCK)
 _NOTHING: frozenset[str] = frozenset()
 
 
+def _opened(location: str) -> int:
+    return os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
 class Measured(NamedTuple):
     """What a layer will be: `size` in bytes of its tar, `entries` counted, `content` in bytes of the files in it."""
 
@@ -55,9 +59,18 @@ def write_layer(
         sink(piece)
 
 
-def open_layer(fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> PieceStream:
-    """Return the layer of a directory in overlay form as a stream (see `write_layer`)."""
-    return PieceStream(layer_pieces(fs, epoch=epoch, exclude=exclude))
+def open_layer(
+    fs: StrPath,
+    *,
+    epoch: int | None = None,
+    exclude: Collection[str] = _NOTHING,
+    opened: Callable[[str], int] = _opened,
+) -> PieceStream:
+    """Return the layer of a directory in overlay form as a stream (see `write_layer`).
+
+    `opened` opens a file for its content: where somebody may be changing the directory, `UnionView.open`.
+    """
+    return PieceStream(tar_pieces(members(fs, epoch=epoch, exclude=exclude), opened=opened))
 
 
 def measure_layer(fs: StrPath, *, epoch: int | None = None, exclude: Collection[str] = _NOTHING) -> Measured:
@@ -96,7 +109,9 @@ def layer_pieces(
     return tar_pieces(members(fs, epoch=epoch, exclude=exclude), counter)
 
 
-def tar_pieces(found: Iterable[tuple[Entry, str]], counter: _Counter | None = None) -> Iterator[memoryview]:
+def tar_pieces(
+    found: Iterable[tuple[Entry, str]], counter: _Counter | None = None, opened: Callable[[str], int] = _opened
+) -> Iterator[memoryview]:
     """Yield the tar of entries, each with the place on disk that its content is read from, in pieces of 1 MiB.
 
     Raises ReservedName, and ContentMismatch when a file shrinks meanwhile.
@@ -109,7 +124,7 @@ def tar_pieces(found: Iterable[tuple[Entry, str]], counter: _Counter | None = No
         size = entry.size
         if size:
             counter.content += size
-            fd = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = opened(location)
             try:
                 left = size
                 while left:

@@ -15,6 +15,7 @@ from boxwright.layer.diff import entry_of, layer_pieces, measure_layer, open_lay
 from boxwright.layer.entry import Entry, Kind, sort_key
 from boxwright.layer.overlay import InexpressibleLayer
 from boxwright.layer.reader import read_entries
+from boxwright.layer.union import UnionView
 from boxwright.layer.writer import ContentMismatch, ReservedName, TarWriter
 from support.trees import ROOTLESS, make_file, make_opaque, make_whiteout, snapshot
 
@@ -267,3 +268,17 @@ def test_applied_and_written_again_it_is_the_same(fs, tmp_path):
     apply_layer(io.BytesIO(data), tmp_path / "again", rootless=ROOTLESS)
     assert snapshot(tmp_path / "again") == snapshot(fs)
     assert layer(tmp_path / "again") == data
+
+
+def test_no_link_is_followed_that_was_put_there_meanwhile(tmp_path):
+    fs, outside = tmp_path / "fs", tmp_path / "outside"
+    for folder in (fs / "d", outside):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("secret" if folder == outside else "public")
+    (fs / "d/a").write_bytes(bytes(3 << 20))
+    stream = open_layer(fs, opened=UnionView([fs]).open)
+    assert len(stream.read(1 << 20)) == 1 << 20
+    (fs / "d").rename(tmp_path / "away")
+    (fs / "d").symlink_to(outside)
+    with pytest.raises(FileNotFoundError):
+        stream.read()
