@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +313,29 @@ def test_squash(boxwright: Boxwright, context: Path) -> None:
     assert comments[0].startswith(f"merge {whole} to sha256:")
     again = boxwright.ok("build", "-q", "--squash", "-f", "-", context, input=text)
     assert again == one
+
+
+def test_the_same_files_are_the_same_image_whenever_they_are_built(
+    boxwright: Boxwright, context: Path, tmp_path: Path
+) -> None:
+    """Two stores, one of them used twice, and no clock that anything is told by."""
+    (context / "Dockerfile").write_text(
+        "FROM scratch AS files\nCOPY site /site\nFROM scratch\nENV A=b\nWORKDIR /made/here\n"
+        "COPY <<EOF /doc/\ntext\nEOF\nCOPY --chown=1:1 --from=files /site /other/\nLABEL c=d\nCMD x\n"
+    )
+    written = 1_700_000_000
+    os.utime(context / "Dockerfile", (written, written))
+    roots = [{"BOXWRIGHT_ROOT": str(tmp_path / name)} for name in "ab"]
+    first, *others = [
+        boxwright.ok("build", "-q", *flags, context, env=env)
+        for env, flags in ((roots[0], ()), (roots[0], ("--no-cache",)), (roots[1], ()))
+    ]
+    assert others == [first, first]
+    told = boxwright.ok("history", "--format", "{{.CreatedAt}}", "--human=false", first, env=roots[0]).splitlines()
+    assert set(told) == {"2023-11-14T22:13:20Z"}
+    # Whoever looks for what was just built finds it by when that was.
+    listed = datetime.fromisoformat(boxwright.ok("inspect", "-f", "{{.Created}}", first, env=roots[0])[:19] + "Z")
+    assert abs(listed.timestamp() - time.time()) < 3600
 
 
 def test_two_builds_give_the_same_digests(boxwright: Boxwright, context: Path, tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def _product(request: BuildRequest, state: ImageState, store: Store, extra: Mapp
     record = store.images.get(Digest.of(raw))
     if record is None or (record.intermediate and not request.variant):
         parent = state.image if request.intermediate else None
-        record = store.images.add(raw, parent=parent, intermediate=request.variant)
+        record = store.images.add(raw, parent=parent, intermediate=request.variant, created=request.listed_time())
     return Product(state.platform, raw, state.chain, record.size)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from boxwright.build.actions import RunOptions
 from boxwright.build.context import Context
 from boxwright.dockerfile.stages import Dockerfile
+from boxwright.host.clock import rfc3339
 from boxwright.oci.digest import Digest
 from boxwright.oci.platform import Platform
 from boxwright.oci.reference import Reference
@@ -87,6 +88,10 @@ class BuildRequest(NamedTuple):
     def exports(self) -> bool:
         """Whether the cache of the build is to go anywhere."""
         return self.inline_cache or bool(self.cache_to)
+
+    def listed_time(self) -> str | None:
+        """Return since when an image that is made now is there, RFC 3339; None leaves that to its configuration."""
+        return rfc3339() if self.epoch is None else None
 
 
 class BuildResult(NamedTuple):

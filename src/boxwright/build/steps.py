@@ -21,6 +21,7 @@ from boxwright.build.workshop import Workshop
 from boxwright.errors import BoxwrightError
 from boxwright.host.clock import rfc3339
 from boxwright.oci.digest import Digest
+from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
 
@@ -236,21 +237,39 @@ class StageSteps:
         """Return the image of what was built before a step failed, made so that it can be run."""
         if state.image is not None or state.chain is None:
             return state.image
-        return self._around.store.images.add(state.image_config(), intermediate=True).id
+        return self._add(state, None).id
 
     def _after(self, step: Step, state: ImageState, answer: Answer) -> ImageState:
         request = self._around.request
-        created = request.epoch if request.epoch is not None else answer.created
         layer = None
         if answer.diff_id is not None:
             assert answer.chain is not None
             layer = (answer.chain, answer.diff_id)
-        after = state.after(step, answer.key, rfc3339(created), cached=answer.cached, layer=layer)
+        created = self._created(state, answer)
+        after = state.after(step, answer.key, created, cached=answer.cached, layer=layer)
         if request.intermediate:
             self._around.cache.need(after.chain)
-            record = self._around.store.images.add(after.image_config(), parent=state.image, intermediate=True)
-            after = after._replace(image=record.id)
+            after = after._replace(image=self._add(after, state.image).id)
         return after
+
+    def _add(self, state: ImageState, parent: Digest | None) -> ImageRecord:
+        """Make an image of the state between two steps."""
+        images, created = self._around.store.images, self._around.request.listed_time()
+        return images.add(state.image_config(), parent=parent, intermediate=True, created=created)
+
+    def _created(self, state: ImageState, answer: Answer) -> str:
+        """Return the time of a step as the image tells it, RFC 3339.
+
+        It is that of the Dockerfile, or of the base where that is newer: where the clock says nothing, the same files
+        give the same image, whenever and wherever it is built. When that was, the store knows.
+        """
+        request = self._around.request
+        if request.epoch is not None:
+            return rfc3339(request.epoch)
+        written_ns = request.context.written_ns
+        if written_ns is None:
+            return rfc3339(answer.created)
+        return max(state.created, rfc3339(written_ns // 1_000_000_000))
 
 
 def _stages(action: Action | None) -> list[int]:

@@ -88,7 +88,7 @@ def image_json(store: Store, record: ImageRecord) -> dict[str, Any]:
         "RepoDigests": [ref.familiar() for ref in store.images.repo_digests(record.id)],
         "Parent": str(record.parent or ""),
         "Comment": config.history[-1].comment if config.history else "",
-        "Created": config.created or _NEVER,
+        "Created": record.created or _NEVER,
         "DockerVersion": "",
         "Author": config.author,
         "Config": run_config_json(config.config),

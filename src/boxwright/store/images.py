@@ -63,7 +63,7 @@ class ImageRecord(NamedTuple):
     chain: ChainID | None
     """The topmost snapshot; None for an image without layers."""
     created: str
-    """RFC 3339, or empty."""
+    """RFC 3339, or empty: when it was built here, or what the configuration of one from elsewhere says."""
     size: int
     """Bytes of content in the files of all its layers, as docker counts."""
     parent: Digest | None
@@ -95,12 +95,14 @@ class ImageStore:
         parent: Digest | None = None,
         manifest: Descriptor | None = None,
         intermediate: bool = False,
+        created: str | None = None,
     ) -> ImageRecord:
         """Add the image of this configuration, whose snapshots are all in the store.
 
-        The configuration's bytes are stored as they are, and are durable. Idempotent: an image that is there keeps
-        its parent; a manifest is noted if it had none, and it stops being intermediate when it is added as a final
-        image. Raises SnapshotNotFound when a layer is missing, MalformedConfig.
+        The configuration's bytes are stored as they are, and are durable. `created` (RFC 3339) is when the image was
+        made, where its configuration does not say that. Idempotent: an image that is there keeps its parent and its
+        time; a manifest is noted if it had none, and it stops being intermediate when it is added as a final image.
+        Raises SnapshotNotFound when a layer is missing, MalformedConfig.
         """
         raw = config if isinstance(config, bytes) else config.to_bytes()
         parsed = ImageConfig.parse(raw) if isinstance(config, bytes) else config
@@ -116,7 +118,7 @@ class ImageStore:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET intermediate = intermediate AND excluded.intermediate,"
                 " parent = coalesce(parent, excluded.parent)",
-                *(id, chain, parsed.created, size, parent if parent != id else None),
+                *(id, chain, created or parsed.created, size, parent if parent != id else None),
                 *(int(intermediate), int(time.time())),
             )
             if manifest is not None:

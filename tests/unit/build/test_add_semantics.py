@@ -65,13 +65,8 @@ def test_copy_does_not_unpack(bench: Workbench) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [
-        gzip.compress(gzip.compress(TAR, mtime=0), mtime=0),
-        gzip.compress(b"no tar", mtime=0),
-        b"",
-        b"\0" * 10240,
-        TAR[:300],
-    ],
+    [gzip.compress(gzip.compress(TAR)), gzip.compress(b"no tar"), b"", b"\0" * 10240, TAR[:300]],
+    ids=["packed twice", "packed text", "nothing", "an empty tar", "a piece of a tar"],
 )
 def test_what_is_no_tar_is_copied(bench: Workbench, data: bytes) -> None:
     image = bench.build("FROM scratch\nADD a.tar.gz /in/\n", {"a.tar.gz": data})
