@@ -59,7 +59,7 @@ inspect -f '{{.Nonsense}}' both
 container
 container nonsense
 image inspect -f '{{.Os}}/{{.Architecture}} {{json .RootFS}}' busybox
-images --format 'table {{.Repository}}:{{.Tag}}\\t{{.ID}}'
+images --format 'table {{.Repository}}:{{.Tag}}\\t{{.ID}}' busybox
 images a b
 images -f nonsense=1
 history --format '{{.ID}} {{.CreatedBy}} {{.Comment}}' busybox
@@ -74,7 +74,7 @@ volume rm shared
 volume create --name shared
 network ls -f driver=host --format '{{.Name}} {{.Driver}} {{.Scope}} {{.IPv6}} {{.Internal}}'
 network inspect -f '{{.Name}} {{.Driver}} {{.Scope}} {{json .IPAM.Config}}' none
-system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'
+system df --format '{{.Type}} {{.Active}}'
 update both
 nonsense
 """

@@ -39,8 +39,10 @@ NAMES = ("docker-bake.hcl", "docker-bake.json", "compose.yaml", "-")
 
 def exercise(text: str, name: str) -> None:
     """Read `text` as a file of this name. Raises whatever is not one of the errors that are promised."""
+    content = text.encode("utf-8", "surrogatepass")
     try:
-        definition = read([File(name, text.encode("utf-8", "surrogatepass"))], Outside({"A": "1"}.get), {"X": "x"})
+        # Whatever file it includes or extends has the same text.
+        definition = read([File(name, content)], Outside({"A": "1"}.get), {"X": "x"}, lambda path: File(path, content))
         select(definition, ["default"], [])
     except (InvalidError, UnsupportedError, NotFoundError):
         pass  # a refusal is an answer

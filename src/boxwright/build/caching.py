@@ -50,12 +50,15 @@ class Cache:
         read: bool = True,
         imports: Imports | None = None,
         together: Together | None = None,
+        written: int | None = None,
     ) -> None:
         """Without `read` nothing is answered but what `together` has done, and everything is remembered all the same.
 
-        What `imports` answer is remembered once its layers are here; the end of `together` ends fetching them.
+        What is done now is remembered as of `written`, in seconds since the epoch; None for now. What `imports` answer
+        is remembered once its layers are here; the end of `together` ends fetching them.
         """
         self._store = store
+        self._written = written
         self._read = read
         self._imports = imports if read else None
         self._together = together or Together(share_steps=False)
@@ -78,7 +81,7 @@ class Cache:
         if step is None:
             found = self._imports.find(key.key, None) if self._imports is not None and not anew else None
             cached = found is not None
-            created = found.created if found is not None else None
+            created = found.created if found is not None else self._written
             step = self._store.steps.record(key.key, None, document=key.document, created=created)
             self._together.note(key.key)
         return Answer(key.key, None, None, step.created, cached, None, document)
@@ -164,7 +167,7 @@ class Cache:
                     self._claim(chain_id(parent, made.diff_id), exists=False)
                     chain = draft.commit(parent, made.diff_id, made.size, usage=made.content).chain
                     self.wrote = True
-            step = self._store.steps.record(key.key, chain, document=key.document)
+            step = self._store.steps.record(key.key, chain, document=key.document, created=self._written)
             self._together.note(key.key)
             return self._answer(key, step, parent, document, added=made.content if made is not None else None)
 

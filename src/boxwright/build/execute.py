@@ -57,7 +57,9 @@ class Execution:
         self._scratch: Path | None = None
         self._scratch_lock = threading.Lock()
         self._ends = {stage.number: _End() for stage in plan.stages}
-        self.cache = Cache(store, read=not request.no_cache, imports=imports, together=together)
+        written_ns = request.context.written_ns
+        written = None if written_ns is None else written_ns // 1_000_000_000
+        self.cache = Cache(store, read=not request.no_cache, imports=imports, together=together, written=written)
         self._contents = _contents(request, store, imports)
         self.cached_steps = 0
         workshop = Workshop(

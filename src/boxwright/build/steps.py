@@ -260,16 +260,11 @@ class StageSteps:
     def _created(self, state: ImageState, answer: Answer) -> str:
         """Return the time of a step as the image tells it, RFC 3339.
 
-        It is that of the Dockerfile, or of the base where that is newer: where the clock says nothing, the same files
+        It is that of the Dockerfile when the step was first taken, or of the base where that is newer: the same files
         give the same image, whenever and wherever it is built. When that was, the store knows.
         """
         request = self._around.request
-        if request.epoch is not None:
-            return rfc3339(request.epoch)
-        written_ns = request.context.written_ns
-        if written_ns is None:
-            return rfc3339(answer.created)
-        return max(state.created, rfc3339(written_ns // 1_000_000_000))
+        return max(state.created, rfc3339(answer.created)) if request.epoch is None else rfc3339(request.epoch)
 
 
 def _stages(action: Action | None) -> list[int]:
