@@ -9,10 +9,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from support.boxwright_command import Boxwright
+from support.cli import eventually
 from support.docker_daemon import Docker
 
 pytestmark = [pytest.mark.peer, pytest.mark.root, pytest.mark.runtime]
@@ -84,15 +86,22 @@ _WHOLE_OUTPUT_IS_ITS_OWN = frozenset({"container"})  # docker's help
 @pytest.fixture(scope="module")
 def both(docker: Docker, boxwright: Boxwright, base: str) -> Iterator[None]:
     """A container of that name on either side, and a volume."""
-    script = "echo a > /data/f; echo out; echo err >&2; exec sleep 1000"
+    # Two streams that are written to at once come in any order.
+    script = "echo a > /data/f; echo err >&2; sleep 0.2; echo out; exec sleep 1000"
     words = ("--name", "both", "-h", "both", "--network", "none", "-v", "shared:/data", base, "sh", "-c", script)
     docker.run("run", "-d", *words)
     boxwright.run("run", "-d", *words)
+    for side in (docker, boxwright):
+        eventually(partial(_has_written, side))
     yield
     docker.run("rm", "-f", "both")
     docker.run("volume", "rm", "shared")
     boxwright.run("rm", "-f", "both")
     boxwright.run("volume", "rm", "shared")
+
+
+def _has_written(side: Docker | Boxwright) -> bool:
+    return "out" in side.run("logs", "both").stdout
 
 
 def _plain(text: str) -> str:
