@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from boxwright.engine.containers import health, sharing
+from boxwright.engine.containers import sharing
 from boxwright.engine.containers.config import ContainerConfig
 from boxwright.engine.containers.files import HOST_GATEWAY
 from boxwright.engine.containers.limits import limits_of
@@ -12,13 +13,12 @@ from boxwright.engine.containers.mounts import resolve_mounts
 from boxwright.engine.containers.names import random_name
 from boxwright.engine.containers.removal import drop_unfinished
 from boxwright.engine.containers.restarts import RestartPolicy
-from boxwright.engine.containers.ulimits import ulimit
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import InvalidError, UnsupportedError
 from boxwright.host import faults
 from boxwright.host.clock import rfc3339
 from boxwright.oci.config import RunConfig
-from boxwright.runtime.options import MIB, ContainerOptions
+from boxwright.runtime.options import MIB, ContainerOptions, Ulimit
 from boxwright.store.containers import ContainerNameInUse, ContainerRecord
 from boxwright.store.images import ImageRecord
 from boxwright.store.store import Store
@@ -146,7 +146,7 @@ def _configure(request: CreateContainer, base: RunConfig, id: str, network: str)
         dns_search=request.dns_search,
         dns_options=request.dns_options,
         restart=_restart(request),
-        health=check.to_json() if (check := health.merged(base.healthcheck, request.health)) else {},
+        health=_health(request, base),
         log_size=request.log_size,
         auto_remove=request.auto_remove,
         stop_signal=request.stop_signal or base.stop_signal or "SIGTERM",
@@ -192,7 +192,7 @@ def _options(request: CreateContainer, base: RunConfig, argv: tuple[str, ...], h
         confined=confined,
         no_new_privileges=no_new_privileges,
         limits=limits_of(request),
-        ulimits=tuple(ulimit(text) for text in request.ulimits),
+        ulimits=_ulimits(request),
         tty=request.tty,
         stdin=request.stdin,
         pid=request.pid.removeprefix("private"),
@@ -249,6 +249,23 @@ def _security(request: CreateContainer) -> tuple[bool, bool]:
                 f"--security-opt {option} is not supported", hint="seccomp=unconfined and no-new-privileges are"
             )
     return confined, no_new_privileges
+
+
+def _health(request: CreateContainer, base: RunConfig) -> dict[str, Any]:
+    if base.healthcheck is None and request.health is None:
+        return {}
+    from boxwright.engine.containers import health
+
+    check = health.merged(base.healthcheck, request.health)
+    return check.to_json() if check else {}
+
+
+def _ulimits(request: CreateContainer) -> tuple[Ulimit, ...]:
+    if not request.ulimits:
+        return ()
+    from boxwright.engine.containers.ulimits import ulimit
+
+    return tuple(map(ulimit, request.ulimits))
 
 
 def host_line(text: str) -> str:

@@ -8,10 +8,9 @@ import posixpath
 from boxwright.engine.containers.config import ContainerConfig, MountPoint
 from boxwright.engine.requests import CreateContainer
 from boxwright.errors import InvalidError
-from boxwright.host import faults, locks, trees
+from boxwright.host import faults, locks
 from boxwright.oci.config import RunConfig
-from boxwright.runtime.devices import parse_device
-from boxwright.runtime.options import ContainerOptions, Mount
+from boxwright.runtime.options import ContainerOptions, Device, Mount
 from boxwright.store.containers import ContainerRecord
 from boxwright.store.store import Store
 from boxwright.values import NamedTuple
@@ -63,10 +62,18 @@ def resolve_mounts(
         points[target] = point
         mounts[target] = Mount("bind", target, source, spec.read_only, spec.propagation)
     options = ContainerConfig.from_json(record.config).options
-    devices = tuple(device for text in request.devices for device in parse_device(text))
+    devices = _devices(request.devices)
     # A mount above another one goes first, or it would cover it.
     ordered = sorted(mounts.values(), key=lambda mount: mount.target.count("/"))
     return options._replace(mounts=tuple(ordered), devices=devices), tuple(points.values())
+
+
+def _devices(texts: tuple[str, ...]) -> tuple[Device, ...]:
+    if not texts:
+        return ()
+    from boxwright.runtime.devices import parse_device
+
+    return tuple(device for text in texts for device in parse_device(text))
 
 
 def _mounts_of(store: Store, text: str) -> list[_Spec]:
@@ -134,6 +141,7 @@ def _fill(store: Store, record: ContainerRecord, target: str, name: str) -> None
     if any(path.iterdir()) and not mark.exists():
         return
     from boxwright.engine.containers.trees import copy_node
+    from boxwright.host import trees
     from boxwright.layer.union import UnionView
 
     stack = store.snapshots.stack(record.chain)
