@@ -19,15 +19,10 @@ import pytest
 
 from boxwright.host import process
 from boxwright.remote.retry import RetryPolicy
+from support.ports import free_port
 
 QUICK = RetryPolicy(attempts=4, base=0.01)
 """The real policy with short waits."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from support.cli import Boxwright, eventually
+from support.ports import free_port
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.usefixtures("no_containers")]
 
@@ -43,12 +44,6 @@ def host_address() -> str:
 
 def port_of(boxwright: Boxwright, id: str, port: str = "80") -> int:
     return int(boxwright.ok("port", id, port).splitlines()[0].rpartition(":")[2])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_port_that_nobody_chose(boxwright: Boxwright) -> None:

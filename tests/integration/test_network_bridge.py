@@ -22,6 +22,7 @@ from boxwright.network.network import Attachment, Network, NetworkFailed
 from boxwright.network.ports import parse_publishes
 from boxwright.network.userland import is_proxy
 from support.network_lab import HOST_ADDRESS, OUTSIDE_ADDRESS, UPLINK_MTU, Lab, Place, ask_tcp, ask_udp
+from support.ports import free_port
 
 pytestmark = [
     pytest.mark.root,
@@ -490,19 +491,20 @@ def test_a_hundred_ports_are_published_at_once(attach: Callable[..., Box]) -> No
 def test_detaching_frees_the_port_at_once_and_twice_is_no_error(
     lab: Lab, network: Network, attach: Callable[..., Box]
 ) -> None:
-    box = attach("80")
+    port = free_port()
+    box = attach(f"{port}:80")
     network.detach(box.attachment)
     network.detach(box.attachment)
-    again = attach(f"{box.host_port()}:80")
+    again = attach(f"{port}:80")
     again.place.serve_tcp(80)
     assert ask_tcp(tcp(), "127.0.0.1", again.host_port()).startswith("box3 ")
 
 
 def test_detaching_late_leaves_the_next_holder_of_the_port_alone(network: Network, attach: Callable[..., Box]) -> None:
-    old = attach("80")
-    assert old.attachment.proxy_pid is not None
+    port = free_port()
+    old = attach(f"{port}:80")
     network.detach(old.attachment)
-    new = attach(f"{old.host_port()}:80")
+    new = attach(f"{port}:80")
     network.detach(old.attachment)
     new.place.serve_tcp(80)
     assert ask_tcp(tcp(), "127.0.0.1", new.host_port()).startswith("box3 ")

@@ -21,7 +21,8 @@ from boxwright.remote.failure import RegistryRefused
 from boxwright.remote.session import PlainHttpRegistry
 from boxwright.remote.tls import UnusableCertificate
 from boxwright.remote.transport import BodyTooLarge, ConnectionFailed, PooledTransport, Request
-from integration.remote_servers import QUICK, Asked, BreakingLine, Reply, SmallServer, certificate, free_port
+from integration.remote_servers import QUICK, Asked, BreakingLine, Reply, SmallServer, certificate
+from support.ports import free_port
 
 _DATA = bytes(range(256)) * 16384
 _BLOB = Descriptor("", Digest.of(_DATA), len(_DATA))
