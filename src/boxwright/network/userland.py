@@ -16,6 +16,7 @@ _DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 _SOURCE = os.path.join(_DIRECTORY, "proxy.py")
 _OWN_END = 10  # milliseconds
 _KILLED_END = 5000  # milliseconds
+_WORDLESS = 200  # milliseconds
 
 
 class Proxy:
@@ -74,11 +75,16 @@ def stop(pid: int, container: str) -> bool:
     except ProcessLookupError:
         return _reap(pid)
     try:
+        poll = select.poll()
+        poll.register(process, select.POLLIN)
+        # One that was just started may be told by no words yet, since the kernel lets us go on a moment before it
+        # has them; one that has ended is told by none any more.
+        for _ in range(_WORDLESS):
+            if _words(pid) or poll.poll(1):
+                break
         # Looked at only now: the descriptor keeps the number from meaning another process.
         if not is_proxy(pid, container):
             return _reap(pid)
-        poll = select.poll()
-        poll.register(process, select.POLLIN)
         if not poll.poll(_OWN_END):
             _kill(process)
             if not poll.poll(_KILLED_END):
@@ -90,13 +96,19 @@ def stop(pid: int, container: str) -> bool:
 
 def is_proxy(pid: int, container: str) -> bool:
     """Tell whether the process `pid` is the proxy of that container."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            words = stream.read().split(b"\0")
-    except OSError:
-        return False
+    words = _words(pid)
     program = os.fsencode(_DIRECTORY)
     return words[-2:-1] == [os.fsencode(container)] and any(word.startswith(program) for word in words[1:])
+
+
+def _words(pid: int) -> list[bytes]:
+    """Return the command line of a process, nothing where it has none."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            line = stream.read()
+    except OSError:
+        return []
+    return line.split(b"\0") if line else []
 
 
 def _run(container: str, orders: str, inherited: Sequence[int]) -> int:
